@@ -1,7 +1,5 @@
 """Files of a run and of any folder, and datasets packed in this process."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from specsia_build.config import PAIRS

@@ -1,7 +1,5 @@
 """Small animated characters written by hand, and runs of clips of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import isgeneratorfunction

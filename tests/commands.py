@@ -1,7 +1,5 @@
 """Run the `specsia` command in this process or in one of its own."""
 
-from __future__ import annotations
-
 import sys
 
 from click.testing import CliRunner, Result

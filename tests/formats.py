@@ -3,8 +3,6 @@
 `python -m tests.formats` writes them down in formats.json as those of this version, when it is released.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from importlib import import_module

@@ -3,8 +3,6 @@
 It knows datasets, git files, LFS with basic transfer, trees, tags and `resolve`.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

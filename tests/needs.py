@@ -1,8 +1,6 @@
 """Tools that some tests need beyond Python's packages; a pytest plugin that ends by naming those that were
 missing."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

@@ -1,7 +1,5 @@
 """Small characters with known geometry, written as files that the readers read."""
 
-from __future__ import annotations
-
 import json
 import struct
 from pathlib import Path

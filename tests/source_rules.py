@@ -1,7 +1,5 @@
 """House rules for source text that `ruff` has no rule for: each function gives the lines that break one."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """PNG and .npz files: round trips with other libraries, and detected damage."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zipfile

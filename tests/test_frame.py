@@ -1,7 +1,5 @@
 """Axes, cameras, pixels and position colours, by numbers computed by hand."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`specsia doctor`, compiled code, and memory of a process."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

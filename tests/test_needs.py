@@ -1,7 +1,5 @@
 """A test whose tool is missing is skipped and named, and fails where ``CI=true``."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

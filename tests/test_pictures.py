@@ -1,7 +1,5 @@
 """Films, pictures and sheets: round trips, determinism, and limits of formats."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 

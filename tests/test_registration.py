@@ -1,7 +1,5 @@
 """Registration: known similarities are recovered from bad starts, and outlines cover what triangles cover."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path

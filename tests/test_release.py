@@ -1,7 +1,5 @@
 """Versions, their formats and changelog, and the content of packages."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

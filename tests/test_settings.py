@@ -1,7 +1,5 @@
 """Settings, home folders and caches, replacing files, and text from data."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import subprocess

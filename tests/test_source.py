@@ -1,7 +1,5 @@
 """The package keeps the rules of `tests.source_rules`, and defines no public name twice."""
 
-from __future__ import annotations
-
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Skeletons of one body for tests, with chosen joint names, poses and orientations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +15,9 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import Mesh
 
-BODY: dict[str, tuple[str | None, tuple[float, float, float]]] = {
+Vector = tuple[float, float, float]
+
+BODY: dict[str, tuple[str | None, Vector]] = {
     "hips": (None, (0, 0, 1.0)),
     "spine": ("hips", (0, 0, 1.15)),
     "chest": ("spine", (0, 0, 1.3)),
@@ -38,36 +38,25 @@ for _name, _x in (("left", 1), ("right", -1)):
         f"{_name}Toes": (f"{_name}Foot", (0.1 * _x, -0.12, 0.02)),
     }
 
-MIXAMO = {
-    "hips": "mixamorig:Hips",
-    "spine": "mixamorig:Spine",
-    "chest": "mixamorig:Spine2",
-    "neck": "mixamorig:Neck",
-    "head": "mixamorig:Head",
-}
+_TRUNK = {"hips": "Hips", "spine": "Spine", "chest": "Spine2", "neck": "Neck", "head": "Head"}
+MIXAMO = {bone: f"mixamorig:{name}" for bone, name in _TRUNK.items()}
 KAYKIT = {bone: bone for bone in ("hips", "spine", "chest", "head")}
 QUATERNIUS = {"hips": "Body", "spine": "Hips", "chest": "Torso", "neck": "Neck", "head": "Head"}
 for _name, _capital in (("left", "Left"), ("right", "Right")):
     _parts = ("Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot", "Toes")
     _mixamo = ("Shoulder", "Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")
-    MIXAMO |= {
-        _name + part: f"mixamorig:{_capital}{word}" for part, word in zip(_parts, _mixamo, strict=True)
-    }
+    MIXAMO |= {_name + p: f"mixamorig:{_capital}{word}" for p, word in zip(_parts, _mixamo, strict=True)}
     KAYKIT |= {_name + part: f"{part.lower()}.{_name[0]}" for part in _parts[1:]}
     QUATERNIUS |= {_name + part: f"{part}.{_capital[0]}" for part in _parts[:-1]}
 
 
-def skeleton_of(
-    names: Iterable[str], parents: Sequence[int], translations: ArrayLike = 0.0, **more: Any
-) -> Skeleton:
+def skeleton_of(names: Iterable[str], parents: Sequence[int], at: ArrayLike = 0.0, **more: Any) -> Skeleton:
     """A skeleton whose joints are turned nowhere, at (J, 3) places from their parents."""
     names = tuple(names)
-    return replace(Skeleton.unturned(names, parents, np.broadcast_to(translations, (len(names), 3))), **more)
+    return replace(Skeleton.unturned(names, parents, np.broadcast_to(at, (len(names), 3))), **more)
 
 
-def two_joints(
-    points: NDArray[np.float32], upper: NDArray[Any], offset: tuple[float, float, float], place: Any = None
-) -> Rig:
+def two_joints(points: NDArray[np.float32], upper: NDArray[Any], offset: Vector, place: Any = None) -> Rig:
     """A joint at the origin and one at an offset, on which the share `upper` (V,) of each vertex hangs.
 
     `place` (4, 4) leads from the file's coordinates to the mesh's.
@@ -138,9 +127,7 @@ def person(
     return Figure(skeleton, up_rotation(up), {}), {bone: k for k, bone in enumerate(bones)}
 
 
-def turning(
-    figure: Figure, node: int, vectors: list[tuple[float, float, float]], name: str = "turn"
-) -> Motion:
+def turning(figure: Figure, node: int, vectors: list[Vector], name: str = "turn") -> Motion:
     """A node turned from its rest by vectors (degrees along an axis, Z up), a second apart."""
     skeleton = figure.skeleton
     parent = int(skeleton.parents[node])

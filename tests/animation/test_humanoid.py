@@ -1,7 +1,5 @@
 """Find a person's bones among joints, by names, hierarchy, places and skin weights."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +18,7 @@ ARM = ("Shoulder", "UpperArm", "LowerArm", "Hand")
 
 
 def sides(line: str) -> list[str]:
-    """A line for each side: * is L or R, ^ Left or Right, ~ l or r, $ left or right; a line of no side as it
-    is."""
+    """A line for each side: * is L or R, ^ Left or Right, ~ l or r, $ left or right; others stay."""
     versions: list[dict[str, str | int | None]] = [
         {"*": s[0], "^": s, "~": s[0].lower(), "$": s.lower()} for s in ("Left", "Right")
     ]
@@ -29,8 +26,7 @@ def sides(line: str) -> list[str]:
 
 
 def tree(text: str) -> Skeleton:
-    """A skeleton from chains of names, one a line, each beginning at a joint of an earlier line or at a
-    root."""
+    """A skeleton from chains of names, one a line, each from a joint of an earlier line or a root."""
     parents: dict[str, int] = {}
     for chain in (version for line in text.strip().splitlines() for version in sides(line.strip())):
         above = -1
@@ -63,11 +59,10 @@ def test_mesh_names_are_not_bones_in_a_skin() -> None:
     figure, bones = person(QUATERNIUS)
     skeleton, count = figure.skeleton, len(bones)
     meshes = [QUATERNIUS[bone] for bone in ("leftFoot", "rightLowerLeg", "head")]
+    parents = np.where(skeleton.parents < 0, -1, skeleton.parents + 3)
     both = Skeleton(
         (*meshes, *skeleton.names),
-        np.concatenate([[-1, -1, -1], np.where(skeleton.parents < 0, -1, skeleton.parents + 3)]).astype(
-            np.int32
-        ),
+        np.concatenate([[-1, -1, -1], parents]).astype(np.int32),
         np.concatenate([np.zeros((3, 3)), skeleton.translations]),
         np.concatenate([np.tile([0.0, 0, 0, 1], (3, 1)), skeleton.rotations]),
         np.ones((count + 3, 3)),
@@ -87,13 +82,8 @@ def test_all_bones_of_a_known_rig(names: dict[str, str]) -> None:
 
 def test_stated_bones_beat_names() -> None:
     figure, _ = person(MIXAMO)
-    stated = {
-        "hips": 1,
-        "leftThumbProximal": 2,
-        "leftThumbIntermediate": 3,
-        "leftThumbDistal": 4,
-        "spine": 99,
-    }
+    thumb = {"leftThumbProximal": 2, "leftThumbIntermediate": 3, "leftThumbDistal": 4}
+    stated = {"hips": 1, **thumb, "spine": 99}
     bones = humanoid(figure.skeleton, stated).bones
     assert bones == {"hips": 1, "leftThumbMetacarpal": 2, "leftThumbProximal": 3, "leftThumbDistal": 4}
 
@@ -158,9 +148,8 @@ def test_armless_upper_spine_is_neck() -> None:
     )
     human = humanoid(skeleton)
     assert human.missing == ()
-    bones = [
-        skeleton.names[human.bones[bone]] for bone in ("hips", "neck", "head", "leftShoulder", "leftUpperArm")
-    ]
+    asked = ("hips", "neck", "head", "leftShoulder", "leftUpperArm")
+    bones = [skeleton.names[human.bones[bone]] for bone in asked]
     assert bones == ["rig", "DEF-spine.004", "DEF-spine.006", "DEF-shoulder.L", "DEF-upper_arm.L"]
     assert skeleton.names[human.spine[-1]] == "DEF-spine.003"
 
@@ -182,9 +171,8 @@ MIXED = [chains("LeftHandThumb", 1, 2), chains("LeftHandPinky", "", 1, 2, 3, 4)]
     [(BIPED, BIPED[0], BIPED[4]), (XSENS, XSENS[0][:3], XSENS[4][1:4]), (MIXED, MIXED[0], MIXED[1][1:4])],
 )
 def test_numbered_fingers(fingers: list[list[str]], thumb: list[str], little: list[str]) -> None:
-    skeleton = tree(
-        "\n".join(">".join(["LeftArm", "LeftForeArm", "LeftHand", *finger]) for finger in fingers)
-    )
+    arm = ["LeftArm", "LeftForeArm", "LeftHand"]
+    skeleton = tree("\n".join(">".join([*arm, *finger]) for finger in fingers))
     bones = {bone: skeleton.names[node] for bone, node in humanoid(skeleton).bones.items()}
     for finger, expected in (("Thumb", thumb), ("Little", little)):
         assert [name for bone, name in bones.items() if bone.startswith(f"left{finger}")] == expected

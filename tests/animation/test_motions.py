@@ -1,7 +1,5 @@
 """Poses, transforms, built-in motions, and skin weights carried onto other surfaces."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -39,10 +37,8 @@ def about_z(degrees: float) -> list[float]:
     return [0.0, 0.0, float(np.sin(half)), float(np.cos(half))]
 
 
-def bending(
-    values: list[Any], times: list[float], interpolation: Any = "LINEAR", path: Any = "rotation"
-) -> Motion:
-    track = Track(1, path, np.array(times, float), np.array(values, float), interpolation)
+def bending(values: list[Any], times: list[float], way: Any = "LINEAR", path: Any = "rotation") -> Motion:
+    track = Track(1, path, np.array(times, float), np.array(values, float), way)
     return Motion("bend", (track,), times[0], times[-1])
 
 
@@ -77,11 +73,8 @@ def test_spline_through_keys_and_tangents() -> None:
 @given(st.floats(-180, 180), st.floats(-180, 180), st.floats(0, 1))
 def test_rotations_take_shorter_arc(first: float, second: float, share: float) -> None:
     mesh, rig = arm()
-    turned = posed(mesh, rig, bending([about_z(first), about_z(second)], [0, 1]), share).vertices[4] - [
-        1,
-        0,
-        0,
-    ]
+    motion = bending([about_z(first), about_z(second)], [0, 1])
+    turned = posed(mesh, rig, motion, share).vertices[4] - [1, 0, 0]
     way = (second - first + 180) % 360 - 180
     if abs(abs(way) - 180) > 1e-3:
         expected = np.deg2rad(first + share * way)
@@ -180,12 +173,7 @@ def test_feet_on_the_ground() -> None:
     assert places("jump", *FEET)[..., 2].min(axis=1).max() > 0.3
 
 
-BEND = Motion(
-    "bend",
-    (Track(1, "rotation", np.array([0.0, 1.0]), np.array([[0, 0, 0, 1.0], [0.5, 0, 0, 0.75**0.5]])),),
-    0,
-    1,
-)
+BEND = bending([[0, 0, 0, 1.0], [0.5, 0, 0, 0.75**0.5]], [0, 1])
 """The upper joint turns by 60 degrees."""
 
 
@@ -196,11 +184,9 @@ def tube(
     turn = np.arange(sides) * 2 * np.pi / sides
     heights = np.linspace(low, high, rings)
     circle = np.stack([x + radius * np.cos(turn), radius * np.sin(turn)], axis=1)
-    vertices = np.concatenate([np.column_stack([circle, np.full(sides, h)]) for h in heights]).astype(
-        np.float32
-    )
+    vertices = np.concatenate([np.column_stack([circle, np.full(sides, h)]) for h in heights])
     ring, place = np.divmod(net(rings, sides + 1), sides + 1)
-    return mesh_of(vertices, ring * sides + place % sides)
+    return mesh_of(vertices.astype(np.float32), ring * sides + place % sides)
 
 
 def rigged(mesh: Mesh, upper: NDArray[np.floating], place: NDArray[np.float64] | None = None) -> Rig:
@@ -258,9 +244,8 @@ def test_detached_piece_takes_nearest() -> None:
 
 def test_rest_differs_from_bind_pose() -> None:
     mesh, rig = standing()
-    bent = replace(
-        rig, skeleton=replace(rig.skeleton, rotations=np.array([[0, 0, 0, 1.0], [0.3, 0, 0, 0.91**0.5]]))
-    )
+    rotations = np.array([[0, 0, 0, 1.0], [0.3, 0, 0, 0.91**0.5]])
+    bent = replace(rig, skeleton=replace(rig.skeleton, rotations=rotations))
     rest = replace(posed(mesh, bent, None, 0), rest=None)
     new, _ = carried(rest, bent, rest)
     assert apart(posed(rest, new, None, 0), rest) < 1e-6

@@ -1,8 +1,7 @@
 """Retargeting: angles, places and feet follow the source on any rig."""
 
-from __future__ import annotations
-
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,28 +13,11 @@ from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.transfer import sample_times
 from specsia_build.errors import CharacterError
 from specsia_build.frame import front_rotation
-from tests.animation.people import (
-    KAYKIT,
-    MIXAMO,
-    QUATERNIUS,
-    degrees,
-    person,
-    places,
-    skeleton_of,
-    turning,
-    way,
-)
+from tests.animation import people
+from tests.animation.people import KAYKIT, MIXAMO, degrees, person, places, skeleton_of, turning, way
 
-LIMBS = [
-    (side + upper, side + lower)
-    for side in ("left", "right")
-    for upper, lower in (
-        ("UpperArm", "LowerArm"),
-        ("LowerArm", "Hand"),
-        ("UpperLeg", "LowerLeg"),
-        ("LowerLeg", "Foot"),
-    )
-]
+PARTS = [*pairwise(("UpperArm", "LowerArm", "Hand")), *pairwise(("UpperLeg", "LowerLeg", "Foot"))]
+LIMBS = [(side + upper, side + lower) for side in ("left", "right") for upper, lower in PARTS]
 
 
 def worst(source: Any, target: Any, motion: Motion, result: Motion, times: list[float]) -> float:
@@ -47,7 +29,7 @@ def worst(source: Any, target: Any, motion: Motion, result: Motion, times: list[
     return max(apart)
 
 
-@pytest.mark.parametrize("names", [None, MIXAMO, KAYKIT, QUATERNIUS])
+@pytest.mark.parametrize("names", [None, MIXAMO, KAYKIT, people.QUATERNIUS])
 @pytest.mark.parametrize("lowered", [0.0, 45.0])
 def test_elbow_angle_on_any_rig(names: dict[str, str] | None, lowered: float) -> None:
     source = person(MIXAMO, seed=1, size=100.0, up="+y")
@@ -55,11 +37,10 @@ def test_elbow_angle_on_any_rig(names: dict[str, str] | None, lowered: float) ->
     motion = turning(source[0], source[1]["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
     result = retargeted(motion, source[0], target[0]).motion
     at = places(target[0], result, 1.0)
-    bent = degrees(
-        way(at, target[1], "leftUpperArm", "leftLowerArm"), way(at, target[1], "leftLowerArm", "leftHand")
-    )
-    assert bent == pytest.approx(90.0, abs=0.1)
-    assert degrees(way(at, target[1], "leftLowerArm", "leftHand"), np.array([0.0, -1.0, 0.0])) < 0.1
+    upper = way(at, target[1], "leftUpperArm", "leftLowerArm")
+    lower = way(at, target[1], "leftLowerArm", "leftHand")
+    assert degrees(upper, lower) == pytest.approx(90.0, abs=0.1)
+    assert degrees(lower, np.array([0.0, -1.0, 0.0])) < 0.1
     assert worst(source, target, motion, result, [0.0, 0.5, 1.0]) < 0.1
 
 
@@ -84,15 +65,12 @@ def test_same_build_keeps_tracks(front: str) -> None:
 def test_hip_travel_scales_with_legs() -> None:
     source, bones = person(MIXAMO, up="+y", size=100.0)
     rest = source.skeleton.translations[bones["hips"]]
-    walk = Track(
-        bones["hips"], TRANSLATION, np.array([0.0, 1.0]), np.stack([rest, rest + np.array([0, 50, 200])])
-    )
+    ends = np.stack([rest, rest + np.array([0, 50, 200])])
+    walk = Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), ends)
     target = person(KAYKIT, seed=5, size=0.5)
     result = retargeted(Motion("leap", (walk,), 0.0, 1.0), source, target[0]).motion
-    moved = (
-        places(target[0], result, 1.0)[target[1]["hips"]] - places(target[0], None, 0.0)[target[1]["hips"]]
-    )
-    np.testing.assert_allclose(moved, (0, -1.0, 0.25), atol=1e-6)
+    moved = places(target[0], result, 1.0) - places(target[0], None, 0.0)
+    np.testing.assert_allclose(moved[target[1]["hips"]], (0, -1.0, 0.25), atol=1e-6)
 
 
 def squat(source: Figure, bones: dict[str, int]) -> Motion:
@@ -105,9 +83,8 @@ def squat(source: Figure, bones: dict[str, int]) -> Motion:
     drop = places(source, motion, 1.0)[bones["leftFoot"]] - places(source, None, 0.0)[bones["leftFoot"]]
     rest = source.skeleton.translations[bones["hips"]]
     way_down = np.stack([rest, rest - source.turn.T @ drop])
-    return replace(
-        motion, tracks=(*tracks, Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), way_down))
-    )
+    sinking = Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), way_down)
+    return replace(motion, tracks=(*tracks, sinking))
 
 
 @pytest.mark.parametrize("shin", [0.8, 1.0, 1.3])
@@ -121,7 +98,7 @@ def test_foot_sink_and_slide(shin: float) -> None:
 
 def test_feet_without_shins() -> None:
     source = person(MIXAMO)
-    target = person(QUATERNIUS, seed=7, hung={"leftFoot": None, "rightFoot": "hips"})
+    target = person(people.QUATERNIUS, seed=7, hung={"leftFoot": None, "rightFoot": "hips"})
     motion = turning(source[0], source[1]["leftUpperLeg"], [(0, 0, 0), (-60, 0, 0)])
     result = retargeted(motion, source[0], target[0]).motion
     assert worst(source, target, motion, result, [0.5, 1.0]) < 0.1
@@ -135,7 +112,7 @@ def fallen_of(source: Figure) -> Figure:
 
 
 def test_bent_back_stays_bent() -> None:
-    source, target = person(MIXAMO, seed=8), person(QUATERNIUS)
+    source, target = person(MIXAMO, seed=8), person(people.QUATERNIUS)
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     bent = turning(source[0], source[1]["spine"], [(35, 0, 0), (60, 0, 0)])
     motion = replace(bent, tracks=(*upright.tracks, *bent.tracks))
@@ -196,14 +173,10 @@ def test_source_lying_at_rest() -> None:
 def test_missing_joints_named() -> None:
     source, bones = person(MIXAMO)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
-    legless = {
-        bone: name for bone, name in KAYKIT.items() if bone not in ("leftFoot", "leftLowerLeg", "leftToes")
-    }
+    legless = {b: name for b, name in KAYKIT.items() if b not in ("leftFoot", "leftLowerLeg", "leftToes")}
     with pytest.raises(CharacterError, match="left foot"):
         retargeted(motion, source, person(legless)[0])
-    armless = {
-        bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone
-    }
+    armless = {b: name for b, name in KAYKIT.items() if b not in ("rightLowerArm", "rightHand")}
     result = retargeted(motion, source, person(armless)[0])
     (note,) = result.notes
     assert "right lower arm" in note
@@ -246,8 +219,7 @@ def test_sampled_at_keys_and_between() -> None:
 
 
 def spoilt(seed: int, names: dict[str, str] | None) -> tuple[Figure, dict[str, int]]:
-    """A person of any size, one of whose joints is flattened, mirrored, far away, hung elsewhere or
-    skewed."""
+    """A person of any size, a joint of which is flattened, mirrored, far away, hung elsewhere, skewed."""
     random = np.random.default_rng(seed)
     figure, bones = person(names, seed=seed, size=float(10 ** random.uniform(-3, 3)))
     skeleton = figure.skeleton
@@ -273,7 +245,7 @@ def spoilt(seed: int, names: dict[str, str] | None) -> tuple[Figure, dict[str, i
 def test_any_two_rigs_work_or_raise(seed: int) -> None:
     with np.errstate(all="ignore"):
         source, bones = spoilt(seed, MIXAMO)
-        target, _ = spoilt(seed // 3 + 1, [KAYKIT, QUATERNIUS, MIXAMO][seed % 3])
+        target, _ = spoilt(seed // 3 + 1, [KAYKIT, people.QUATERNIUS, MIXAMO][seed % 3])
         motion = turning(person(MIXAMO)[0], bones["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
         try:
             result = retargeted(motion, source, target).motion

@@ -1,7 +1,5 @@
 """Meshes, frames and lines that can be computed by hand, and independent checks of visibility."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -36,14 +34,12 @@ def mesh_of(vertices: ArrayLike, faces: ArrayLike, **of: Any) -> Mesh:
 
 
 def grid(columns: int, rows: int, **of: Any) -> Mesh:
-    """A unit square that faces -Y, of columns x rows cells of two faces each, row by row from below; it has
-    UV."""
+    """A unit square with UV that faces -Y, of columns x rows cells of two faces, row by row from below."""
     x, z = np.meshgrid(np.arange(columns + 1) / columns, np.arange(rows + 1) / rows)
     vertices = np.stack([x, np.zeros_like(x), z], axis=-1).reshape(-1, 3)
     faces = net(rows + 1, columns + 1)
-    return mesh_of(
-        vertices, faces, uv=(vertices[faces][..., [0, 2]] * (1, -1) + (0, 1)).astype(np.float32), **of
-    )
+    uv = vertices[faces][..., [0, 2]] * (1, -1) + (0, 1)
+    return mesh_of(vertices, faces, uv=uv.astype(np.float32), **of)
 
 
 def painted(columns: int, rows: int, pixels: NDArray[Any], **of: Any) -> Mesh:
@@ -73,13 +69,11 @@ PX = 1 / SIZE
 
 
 def boards(*boards: tuple[float, float, float, float, float]) -> Mesh:
-    """Upright rectangles that face the camera: left, right, bottom and top in pixels about the centre, and
-    depth."""
+    """Upright rectangles facing the camera: left, right, bottom, top in pixels about the centre, depth."""
     corners = [[(x * PX, y, z * PX) for x, z in ((a, c), (b, c), (b, d), (a, d))] for a, b, c, d, y in boards]
     vertices = np.array(corners, np.float32).reshape(-1, 3)
-    faces = np.concatenate([np.array([[0, 1, 2], [0, 2, 3]]) + 4 * k for k in range(len(boards))]).astype(
-        np.int32
-    )
+    quad = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    faces = np.concatenate([quad + np.int32(4 * k) for k in range(len(boards))])
     return Mesh(vertices, faces, (Material(),), np.zeros(len(faces), np.int32), rest=vertices)
 
 
@@ -133,16 +127,14 @@ def cube(half: float, at: Sequence[float] = (0.0, 0.0, 0.0)) -> Mesh:
 
 def running(path: Path, frames: int = 2, size: int = 128) -> tuple[Actor, list[Layers]]:
     """A character that runs, and neighbouring frames of it."""
-    job = Job(
-        Entry("it", "gltf", path), BuildConfig(size=size, clips=ClipSettings(motions=("run",), frames=frames))
-    )
+    clips = ClipSettings(motions=("run",), frames=frames)
+    job = Job(Entry("it", "gltf", path), BuildConfig(size=size, clips=clips))
     actor = actor_of(job)
     ((origin, index),) = actor.motions
     shot = shot_of(Clip("it", "run", origin, index, frames, 0, 20.0), actor, job.config, 3)
     meshes = posed_through(actor.mesh, actor.rig, shot.poses)
-    return actor, [
-        drawn(mesh.with_vertices(mesh.vertices + shot.shifts[0]), shot.cameras[0]) for mesh in meshes
-    ]
+    there = (mesh.with_vertices(mesh.vertices + shot.shifts[0]) for mesh in meshes)
+    return actor, [drawn(mesh, shot.cameras[0]) for mesh in there]
 
 
 def parts(mesh: Mesh) -> NDArray[np.int32]:
@@ -190,8 +182,7 @@ def leaks(line: NDArray[np.uint8], seen: Seen) -> int:
 
 
 def uncovered(line: NDArray[np.uint8], seen: Seen, region: NDArray[np.int32]) -> tuple[int, int]:
-    """Borders between neighbouring pixels of different regions that have no line on either side, and all of
-    them."""
+    """Borders between pixels of different regions without a line on either side, and all of them."""
     label, dark = np.where(seen.face >= 0, region[seen.face], -1), line < BINARY
     bare = total = 0
     for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):

@@ -1,7 +1,5 @@
 """Line art, segments and strokes of known shapes; nothing hidden is drawn, and fills do not leak."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.annotation.lines import (
-    Lines,
-    contents,
-    draw_lines,
-    feature_edges,
-    matching,
-    segments,
-    visible_lines,
-)
+from specsia_build.annotation import lines as art
+from specsia_build.annotation.lines import contents, draw_lines, feature_edges, segments, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.characters.character import Entry
@@ -27,18 +18,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.stages.render import in_frame
-from tests.annotation.scenes import (
-    enclosed,
-    expected,
-    leaks,
-    line_art,
-    lines_of,
-    mixed,
-    parts,
-    rectangle,
-    running,
-    uncovered,
-)
+from tests.annotation import scenes
+from tests.annotation.scenes import enclosed, expected, leaks, line_art, lines_of, parts, rectangle, uncovered
 from tests.annotation.scenes import seen as seen_in
 from tests.rendering.scenes import BLUE, RED, SIZE, box, mesh_of, sheet, sphere
 
@@ -88,9 +69,8 @@ def test_intersections_have_lines() -> None:
     within = (lines.vertices < 0).all(axis=1)
     assert within.sum() > 20
     # Where they cross is known to a fraction of a pixel.
-    inner = lines.places[
-        within & (lines.places[..., 1] > 15).all(axis=1) & (lines.places[..., 1] < 39).all(axis=1)
-    ]
+    row = lines.places[..., 1]
+    inner = lines.places[within & ((row > 15) & (row < 39)).all(axis=1)]
     np.testing.assert_allclose(inner[..., 0], 30.3, atol=0.02)
 
 
@@ -105,9 +85,8 @@ def test_region_and_material_borders() -> None:
     by_material = visible_lines(seen, feature_edges(two, np.zeros(2, np.int32)))
     np.testing.assert_array_equal(by_material.places, by_region.places)
     neither = visible_lines(seen, feature_edges(board, np.zeros(2, np.int32)))
-    np.testing.assert_allclose(
-        draw_lines(neither, SIZE, 1.0), expected([rectangle(10, 10, 44, 44)]), atol=ROUNDING
-    )
+    border = expected([rectangle(10, 10, 44, 44)])
+    np.testing.assert_allclose(draw_lines(neither, SIZE, 1.0), border, atol=ROUNDING)
 
 
 def test_cutouts_are_outlined() -> None:
@@ -143,8 +122,7 @@ def paper(*shape: int) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np
 
 
 def ring() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint8]]:
-    """A square of region 0 with a hole, outlined, and region 3 beside 0 in its lower half without a line
-    between."""
+    """An outlined square of region 0 with a hole; region 3 in its lower half, without a line between."""
     line, label, mask = paper(20, 20)
     label[2:18, 2:18], label[11:18, 10:18], label[6:9, 6:9] = 0, 3, -1
     mask[label >= 0] = 255
@@ -168,13 +146,10 @@ def test_empty_frame_is_background() -> None:
     seg = segments(*paper(5, 7))
     assert (seg == 1).all()
     found = contents(seg, paper(5, 7)[1], np.empty((0, 3), np.uint8))
-    assert (found.region.tolist(), found.pixels.tolist(), found.colors.tolist()) == (
-        [-1, -1],
-        [0, 35],
-        [[0] * 4] * 2,
-    )
+    assert (found.region.tolist(), found.pixels.tolist()) == ([-1, -1], [0, 35])
+    assert found.colors.tolist() == [[0] * 4] * 2
     flow, unmatched = np.zeros((5, 7, 2), np.float32), np.ones((5, 7), np.bool_)
-    assert matching(seg, paper(5, 7)[1], seg, paper(5, 7)[1], flow, unmatched).tolist() == [0, 1]
+    assert art.matching(seg, paper(5, 7)[1], seg, paper(5, 7)[1], flow, unmatched).tolist() == [0, 1]
 
 
 def test_segment_contents() -> None:
@@ -190,8 +165,7 @@ def test_segment_contents() -> None:
 
 
 def figure(shift: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Segments and regions of two boxes of regions 0 and 1 with a line around, and a third of region 1,
-    moved."""
+    """Segments and regions of three outlined boxes, one of region 0 and two of region 1, moved."""
     line, label, mask = paper(20, 40)
     for left, region in ((2, 0), (10, 1), (22, 1)):
         label[4:14, left + shift : left + shift + 8] = region
@@ -205,29 +179,24 @@ def test_segments_match_by_points() -> None:
     flow = np.zeros((20, 40, 2), np.float32)
     flow[..., 0] = 5
     unmatched = label < 0
-    assert matching(seg, label, later, later_label, flow, unmatched).tolist() == [0, 1, 2, 3, 4]
-    assert matching(later, later_label, seg, label, -flow, later_label < 0).tolist() == [0, 1, 2, 3, 4]
+    assert art.matching(seg, label, later, later_label, flow, unmatched).tolist() == [0, 1, 2, 3, 4]
+    assert art.matching(later, later_label, seg, label, -flow, later_label < 0).tolist() == [0, 1, 2, 3, 4]
     unmatched[seg == 3] = True
-    assert matching(seg, label, later, later_label, flow, unmatched).tolist() == [0, 1, 2, -1, 4]
+    assert art.matching(seg, label, later, later_label, flow, unmatched).tolist() == [0, 1, 2, -1, 4]
 
 
 def test_segments_match_within_regions() -> None:
     (seg, label), (later, later_label) = figure(0), figure(0)
     flow = np.zeros((20, 40, 2), np.float32)
     flow[..., 0] = 8
-    assert matching(seg, label, later, later_label, flow, label < 0).tolist() == [0, 1, -1, 4, -1]
-    assert matching(seg, label, later, later_label, flow + 100, label < 0).tolist() == [0, 1, -1, -1, -1]
+    assert art.matching(seg, label, later, later_label, flow, label < 0).tolist() == [0, 1, -1, 4, -1]
+    assert art.matching(seg, label, later, later_label, flow + 100, label < 0).tolist() == [0, 1, -1, -1, -1]
 
 
-REAL = [
-    "kaykit/Knight.glb",
-    "animated/animal_fox.glb",
-    "animated/mech_george.glb",
-    "animated/woman_witch.glb",
-]
+REAL = [f"animated/{name}.glb" for name in ("animal_fox", "mech_george", "woman_witch")]
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", ["kaykit/Knight.glb", *REAL])
 def test_real_characters_do_not_leak(characters_dir: Path, name: str) -> None:
     mesh, _ = in_frame(read_character(Entry("one", "gltf", characters_dir / name)), BuildConfig())
     found = regions(mesh)
@@ -240,7 +209,7 @@ def test_real_characters_do_not_leak(characters_dir: Path, name: str) -> None:
             bare, total = uncovered(picture, seen, by_part.region)
             # Specks, which have no line around them.
             assert bare <= 0.002 * total
-            astray, held = mixed(picture, seen, by_part.region)
+            astray, held = scenes.mixed(picture, seen, by_part.region)
             assert astray <= 0.001 * held
     label = np.where(seen.face >= 0, found.of_face[seen.face], -1).astype(np.int32)
     line = draw_lines(visible_lines(seen, by_region), size, 1.0)
@@ -250,7 +219,7 @@ def test_real_characters_do_not_leak(characters_dir: Path, name: str) -> None:
     right = np.bincount(seg.ravel(), inside.region[seg].ravel() == label.ravel(), len(inside.region))
     assert (right[2:] >= 0.98 * inside.pixels[2:]).all()
     flow = np.zeros((*seg.shape, 2), np.float32)
-    assert matching(seg, label, seg, label, flow, label < 0).tolist() == list(range(len(inside.region)))
+    assert art.matching(seg, label, seg, label, flow, label < 0).tolist() == list(range(len(inside.region)))
 
 
 def strokes_of(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, most: int = 3050, frame: int = 0) -> Strokes:
@@ -268,8 +237,7 @@ def check(found: Strokes, most: int) -> None:
 
 
 def test_box_points_are_corners() -> None:
-    """Seen from its corner: six corners around and the two ends of the edge in the middle, diagonals left
-    out."""
+    """From its corner: six corners around, two ends of the edge in the middle, and no diagonals."""
     mesh = box((0, 0, 0), (0.25, 0.25, 0.325))
     found = strokes_of(mesh, yaw=45.0)
     check(found, 8)
@@ -282,11 +250,9 @@ def test_box_points_are_corners() -> None:
 
 
 def test_point_numbers_follow_surface() -> None:
-    """Of two frames, those points match that are the same vertex, wherever it went; where a line is cut none
-    does."""
-    still = concatenate(
-        [box((0, 0, 0), (0.2, 0.2, 0.2), RED), box((0.15, -0.3, 0.1), (0.1, 0.05, 0.2), BLUE)]
-    )
+    """Of two frames those points match that are the same vertex, wherever it went; ends of cuts do not."""
+    near = box((0.15, -0.3, 0.1), (0.1, 0.05, 0.2), BLUE)
+    still = concatenate([box((0, 0, 0), (0.2, 0.2, 0.2), RED), near])
     there = still.with_vertices(still.vertices + np.array([0.05, 0, 0.03], np.float32))
     count = len(still.vertices)
     one, other = strokes_of(still, yaw=20.0, frame=0), strokes_of(there, yaw=20.0, frame=1)
@@ -303,9 +269,8 @@ def test_separate_parts_have_own_points() -> None:
     still = concatenate([sheet(7, 14, 27, 40, material=red), sheet(27, 14, 37, 40, material=blue)])
     features = feature_edges(still, still.face_material, bound=np.repeat(np.arange(2, dtype=np.int32), 4))
     camera = Camera(0.0, SIZE)
-    there = still.with_vertices(
-        still.vertices + np.repeat([[0, 0, 0], [0.1, 0, 0.05]], 4, axis=0).astype(np.float32)
-    )
+    moves = np.repeat(np.array([[0, 0, 0], [0.1, 0, 0.05]], np.float32), 4, axis=0)
+    there = still.with_vertices(still.vertices + moves)
     found = strokes(visible_lines(seen_in(there, camera), features), vertex_ranks(still))
     vertices = found.points < len(still.vertices)
     assert found.points[vertices].tolist() == list(range(8))
@@ -328,7 +293,7 @@ def test_points_are_bounded_and_stable(most: int) -> None:
 def test_closed_line_stays_closed() -> None:
     turn = 2 * np.pi * np.arange(200) / 200
     ring = 50 + 40 * np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32)
-    lines = Lines(np.stack([ring, np.roll(ring, -1, axis=0)], axis=1), np.full((200, 2), -1, np.int32))
+    lines = art.Lines(np.stack([ring, np.roll(ring, -1, axis=0)], axis=1), np.full((200, 2), -1, np.int32))
     found = strokes(lines, np.arange(10, dtype=np.int32), frame=2)
     check(found, 40)
     assert len(found.points) > 8
@@ -337,18 +302,16 @@ def test_closed_line_stays_closed() -> None:
 
 
 def test_loose_ends_join_nearest() -> None:
-    """Two pieces that end a pixel from a third's vertex are joined to it, one that ends farther away is
-    not."""
+    """Pieces that end a pixel from another's vertex are joined to it, one that ends farther away is not."""
     places = [[(0, 0), (10, 0)], [(20, 8), (11, 0)], [(20, -8), (10, 1)], [(40, 40), (10, -2)]]
-    lines = Lines(np.array(places, np.float32), np.array([[0, 1], [2, -1], [3, -1], [4, -1]], np.int32))
+    lines = art.Lines(np.array(places, np.float32), np.array([[0, 1], [2, -1], [3, -1], [4, -1]], np.int32))
     found = strokes(lines, np.arange(5, dtype=np.int32))
     assert found.points.tolist() == [0, 1, 2, 3, 4, 5]
     assert found.neighbours()[1] == [0, 2, 3]
 
 
 def test_ranks_cover_surface() -> None:
-    """Of a fine sheet beside a coarse one the first ranks are spread by area, and vertices at one place are
-    one."""
+    """Beside a coarse mesh a fine one's first ranks are spread by area; vertices at one place are one."""
     fine = sphere(0.1, 48, 96, centre=(-0.3, 0, 0))
     mesh = concatenate([fine, sphere(0.1, 6, 8, centre=(0.3, 0, 0)), sheet(2, 2, 10, 10)])
     ranks = vertex_ranks(mesh)
@@ -361,7 +324,7 @@ def test_ranks_cover_surface() -> None:
 
 
 def test_real_character_keeps_points(characters_dir: Path) -> None:
-    actor, frames = running(characters_dir / "animated/mech_george.glb", 4, 256)
+    actor, frames = scenes.running(characters_dir / "animated/mech_george.glb", 4, 256)
     mesh, before = actor.mesh, None
     features, ranks = feature_edges(mesh, parts(mesh)), vertex_ranks(mesh)
     for k, layers in enumerate(frames):

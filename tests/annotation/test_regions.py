@@ -1,7 +1,5 @@
 """Regions of known surfaces, divided as an artist would colour them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +23,10 @@ SIX = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [255, 255, 255], [1
 
 def cube(colors: np.ndarray = SIX) -> Mesh:
     """A cube whose sides are of one material each, in display colours (6, 3)."""
-    materials = tuple(
-        Material(f"side {k}", (*srgb_to_linear(rgb / 255), 1.0)) for k, rgb in enumerate(colors)
-    )
-    return mesh_of(
-        BOX, TRIANGLES, materials=materials, face_material=np.repeat(np.arange(6, dtype=np.int32), 2)
-    )
+    linear = srgb_to_linear(colors / 255)
+    materials = tuple(Material(f"side {k}", (*color, 1.0)) for k, color in enumerate(linear))
+    of_face = np.repeat(np.arange(6, dtype=np.int32), 2)
+    return mesh_of(BOX, TRIANGLES, materials=materials, face_material=of_face)
 
 
 def moved(mesh: Mesh, *by: float) -> Mesh:
@@ -175,7 +171,6 @@ def _pieces(mesh: Mesh, of_face: np.ndarray) -> int:
     places = np.unique(mesh.vertices, axis=0, return_inverse=True)[1].ravel()[mesh.faces]
     places = places + of_face[:, None].astype(np.int64) * (places.max() + 1)
     start, end = places.ravel(), np.roll(places, 1, axis=1).ravel()
-    graph = coo_array(
-        (np.ones(len(start)), np.unique(np.stack([start, end]), return_inverse=True)[1].reshape(2, -1))
-    )
+    pairs = np.unique(np.stack([start, end]), return_inverse=True)[1].reshape(2, -1)
+    graph = coo_array((np.ones(len(start)), pairs))
     return int(connected_components(graph, directed=False)[0])

@@ -1,7 +1,5 @@
 """Flow, tracks and Ultra-Dense Pose of known movements."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,8 +92,7 @@ def test_matches_through_texture_holes() -> None:
 
 @pytest.mark.parametrize("yaw", [0.0, 180.0])
 def test_cape_sides_differ(yaw: float) -> None:
-    """One sheet seen from both sides: the same faces at the same rest positions, and yet not what was
-    seen."""
+    """One sheet from both sides: the same faces and rest positions, and yet not what was seen."""
     mesh = cape(Material(double_sided=True))
     other = Camera(yaw + 180, SIZE, 1.0)
     result, view = between(mesh, mesh, Camera(yaw, SIZE, 1.0), other)
@@ -104,8 +101,7 @@ def test_cape_sides_differ(yaw: float) -> None:
 
 
 def slivers(count: int) -> Mesh:
-    """A board cut into upright slivers, each of which is edge on as often as not by what vertices are rounded
-    to."""
+    """A board cut into upright slivers, each edge on as often as not after vertices are rounded."""
     x = np.linspace(-0.3, 0.3, count + 1)
     ends = [np.stack([x, 0 * x, np.full_like(x, z)], axis=1) for z in (-0.3, 0.3)]
     return mesh_of(np.concatenate(ends), net(2, count + 1))
@@ -123,8 +119,7 @@ def test_subpixel_faces_are_found(mesh: Mesh) -> None:
 @given(seed=st.integers(0, 1000), columns=st.integers(-20, 20), rows=st.integers(-20, 20))
 @settings(max_examples=25)
 def test_whole_pixel_shift_is_exact(seed: int, columns: int, rows: int) -> None:
-    """Loose triangles that pierce each other: what moves by whole pixels shows the same, but for what
-    leaves."""
+    """What moves by whole pixels shows the same, but for what leaves, however triangles pierce."""
     mesh = soup(seed, 40, 0.3)
     other = moved(mesh, columns, rows)
     result, view = between(mesh, other)
@@ -144,8 +139,7 @@ def test_only_visible_points_match(seed: int, degrees: float) -> None:
     found, shown = between(mesh, other)
     pixels = np.argwhere(shown.face >= 0)[:: 1 + np.count_nonzero(shown.face >= 0) // 300]
     matched = ~found.unmatched[tuple(pixels.T)]
-    # The flow sees only the four pixels around a place, and misses slivers between them: 7.5 % at most in 351
-    # trials.
+    # The flow sees four pixels around a place, and misses slivers between: at most 7.5 % in 351 trials.
     assert np.mean(matched == lies_open(shown, seen(other), pixels)) > 0.9
 
 
@@ -237,8 +231,7 @@ def test_points_of_a_runner(characters_dir: Path) -> None:
 
 
 def character(lowered: float = 0.0, **how: object) -> tuple[Mesh, Rig, dict[str, int]]:
-    """A person of boxes, one at each joint, whose arms are lowered where it rests; its boxes by their
-    bones."""
+    """A person of boxes, one at each joint, with its arms lowered at rest; its boxes by their bones."""
     figure, bones = person(lowered=lowered, **how)  # type: ignore[arg-type]
     worlds = figure.skeleton.rest_worlds
     turn = np.eye(4)
@@ -312,9 +305,8 @@ def test_bones_stated_by_the_file() -> None:
 
 
 def test_other_rigs_warn() -> None:
-    mesh, rig, _ = character(
-        names={bone: bone for bone in BODY if not bone.endswith(("Leg", "Foot", "Toes"))}
-    )
+    legless = [bone for bone in BODY if not bone.endswith(("Leg", "Foot", "Toes"))]
+    mesh, rig, _ = character(names={bone: bone for bone in legless})
     result = landmarks(mesh, rig, {})
     assert "hips" in result.warning
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)

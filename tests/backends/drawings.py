@@ -1,7 +1,5 @@
 """Drawings made from signed distances, renders of backends' results, and a fake backend."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +17,7 @@ Field = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 SKIN, HAIR, SHIRT, LEGS, EYE = (230, 180, 150), (90, 50, 30), (200, 40, 40), (40, 60, 160), (20, 20, 20)
+PALETTE = (SKIN, HAIR, SHIRT, LEGS, EYE)
 
 
 def pixels(size: int) -> tuple[Field, Field]:
@@ -54,12 +53,8 @@ def figure(size: int) -> tuple[Field, Field]:
     """A figure in T-pose with head, torso, arms and legs: signed distance, and colours with a face."""
     head = disc(size, 0.5, 0.27, 0.12)
     torso = limb(size, (0.5, 0.43), (0.5, 0.6), 0.095)
-    arms = np.maximum(
-        limb(size, (0.5, 0.42), (0.2, 0.42), 0.035), limb(size, (0.5, 0.42), (0.8, 0.42), 0.035)
-    )
-    legs = np.maximum(
-        limb(size, (0.45, 0.62), (0.45, 0.85), 0.042), limb(size, (0.55, 0.62), (0.55, 0.85), 0.042)
-    )
+    arms = limb(size, (0.2, 0.42), (0.8, 0.42), 0.035)
+    legs = np.maximum(*(limb(size, (x, 0.62), (x, 0.85), 0.042) for x in (0.45, 0.55)))
     colours = np.empty((size, size, 3))
     colours[:] = SHIRT
     colours[pixels(size)[1] > 0.64] = LEGS

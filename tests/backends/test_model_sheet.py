@@ -1,7 +1,5 @@
 """The backend `model-sheet`: a side and a back of the truth, as an artist draws them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

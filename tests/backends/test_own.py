@@ -1,7 +1,5 @@
 """A user's own program or meshes as a backend: requests, formats and failures."""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import replace
@@ -72,9 +70,8 @@ def test_placeholders_and_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_command_settings(tmp_path: Path, own_settings: Path) -> None:
     obj = "v 0 0 0\\nv 1 0 0\\nv 0 2 0\\nv 0 0 3\\nf 1 3 2\\nf 1 2 4\\nf 1 4 3\\nf 2 3 4\\n"
-    words = script(tmp_path, f"import sys; open(sys.argv[2][:-3] + 'obj', 'w').write('{obj}')").partition(
-        ":"
-    )[2]
+    code = f"import sys; open(sys.argv[2][:-3] + 'obj', 'w').write('{obj}')"
+    words = script(tmp_path, code).removeprefix("command:")
     own = {"mine": {"command": words, "axes": ["+z", "+x", "+y"], "framing": "kept", "version": 3}}
     own_settings.write_text(json.dumps(own))
     assert "mine" in available_backends()
@@ -214,9 +211,8 @@ def test_mirrored_axes_keep_attributes() -> None:
 
 def test_manifest_colour_encoding(tmp_path: Path) -> None:
     turned = OURS[:, [0, 2, 1]] * (1, 1, -1)
-    trimesh.Trimesh(turned, FACES, vertex_colors=[[128, 64, 200, 255]] * 4, process=False).export(
-        tmp_path / "7.glb"
-    )
+    painted = trimesh.Trimesh(turned, FACES, vertex_colors=[[128, 64, 200, 255]] * 4, process=False)
+    painted.export(tmp_path / "7.glb")
     readings: list[Reading] = []
     context = Context("7", 0, note=readings.append)
     own = create(str(tmp_path)).reconstruct(NO_IMAGE, context).colors
@@ -229,25 +225,16 @@ def test_manifest_colour_encoding(tmp_path: Path) -> None:
 
 
 def test_manifest_file_names(tmp_path: Path) -> None:
-    write(tmp_path / "out" / "wizard.ply")
+    write(tmp_path / "out" / "mage.ply")
     write(tmp_path / "out" / "knight" / "it3000.ply")
-    (tmp_path / "manifest.json").write_text(
-        json.dumps({"meshes": {"7": "out/wizard.ply", "8": "out/knight"}})
-    )
+    (tmp_path / "manifest.json").write_text(json.dumps({"meshes": {"7": "out/mage.ply", "8": "out/knight"}}))
     assert_ours(read(tmp_path, "7"))
     assert_ours(read(tmp_path, "8"))
 
 
 @pytest.mark.parametrize(
     "content",
-    [
-        "[]",
-        '{"upp": "+z"}',
-        '{"up": "north"}',
-        '{"front": "+z"}',
-        '{"meshes": {"7": "../elsewhere.ply"}}',
-        "{",
-    ],
+    ["[]", '{"upp": "+z"}', '{"up": "north"}', '{"front": "+z"}', '{"meshes": {"7": "../a.ply"}}', "{"],
 )
 def test_bad_manifest(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
@@ -269,10 +256,8 @@ def test_no_mesh_or_two_meshes(tmp_path: Path) -> None:
 def test_files_named_by_a_mesh(tmp_path: Path) -> None:
     folder = tmp_path / "meshes"
     folder.mkdir()
-    mesh = (
-        "mtllib 7.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nusemtl skin\nf 1/1 3/1 2/1\nf 1/1 2/1 "
-        "4/1\n"
-    )
+    points = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\n"
+    mesh = f"mtllib 7.mtl\n{points}usemtl skin\nf 1/1 3/1 2/1\nf 1/1 2/1 4/1\n"
     (folder / "7.obj").write_text(mesh)
     (folder / "7.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
     (tmp_path / "secret.png").write_bytes(b"")

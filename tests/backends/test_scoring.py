@@ -1,7 +1,5 @@
 """The gate, the scorer of frames and the self-test: find bad meshes and wrong frames, accept good ones."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,17 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.backends import registry
+from specsia_build.backends import registry, scoring
 from specsia_build.backends.base import Context
 from specsia_build.backends.placing import into_frame
-from specsia_build.backends.scoring import (
-    Turned,
-    _largest_piece,
-    better_frame,
-    check_generated,
-    check_mesh,
-    small,
-)
+from specsia_build.backends.scoring import better_frame, check_generated, check_mesh, small
 from specsia_build.backends.selftest import ellipsoid, figure, selftest
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, axis_names, view_cameras
@@ -110,8 +101,8 @@ def test_largest_piece_of_a_picture() -> None:
     image = np.zeros((64, 64, 4), np.uint8)
     image[4:34, 4:34, 3] = image[40:50, 40:60, 3] = 255
     image[0, 63, 3] = 255
-    assert _largest_piece(image) == pytest.approx(900 / 1100)
-    assert _largest_piece(0 * image) == 0
+    assert scoring._largest_piece(image) == pytest.approx(900 / 1100)
+    assert scoring._largest_piece(0 * image) == 0
 
 
 def put(matrix: Matrix) -> Mesh:
@@ -164,7 +155,7 @@ def test_mirror_found_by_thin_part() -> None:
     cameras = view_cameras(4, 256)
     masks = np.stack(list(silhouettes(truth, cameras)))
 
-    def better(matrix: Matrix) -> Turned | None:
+    def better(matrix: Matrix) -> scoring.Turned | None:
         mesh = into_frame(truth, axis_names(matrix))
         placed = register(mesh, masks, cameras).similarity.apply_to(mesh)
         return better_frame(mesh, placed, *looked_at(placed), goal, "unlit")[1]

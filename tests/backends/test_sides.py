@@ -1,7 +1,5 @@
 """Drawings of a side and a back that are matched to the rows of a front."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -34,9 +32,8 @@ def test_side_with_a_plume_that_the_front_lacks() -> None:
     rows, columns = box_around(side[..., 3] >= 128)
     middle = (columns.start + columns.stop) // 2
     side[rows.start - 2 : rows.start, middle - 1 : middle + 1] = (20, 20, 20, 255)
-    assert (
-        iou(np.pad(matched(side, front).picture, ((0, 0), (0, 9), (0, 0)))[:, : exact.shape[1]], exact) > 0.9
-    )
+    padded = np.pad(matched(side, front).picture, ((0, 0), (0, 9), (0, 0)))
+    assert iou(padded[:, : exact.shape[1]], exact) > 0.9
 
 
 def test_another_figure_is_unlike() -> None:

@@ -1,7 +1,5 @@
 """Drawings of one figure of boxes from its front, its side and its back, which fit each other."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,13 +45,8 @@ def mesh_of(boxes: tuple[Box, ...]) -> Mesh:
         colours.append(np.full((12, 3, 4), (*colour, 1.0), np.float32))
     whole = np.concatenate(faces).astype(np.int32)
     material = np.zeros(len(whole), np.int32)
-    return Mesh(
-        np.concatenate(vertices).astype(np.float32),
-        whole,
-        (Material(),),
-        material,
-        colors=np.concatenate(colours),
-    )
+    points = np.concatenate(vertices).astype(np.float32)
+    return Mesh(points, whole, (Material(),), material, colors=np.concatenate(colours))
 
 
 def drawn(boxes: tuple[Box, ...], yaw: float, size: int = 128) -> Image:

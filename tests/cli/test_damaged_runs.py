@@ -1,7 +1,5 @@
 """A finished run with one damaged file: every command repairs it or names the file."""
 
-from __future__ import annotations
-
 import itertools
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Help, examples that can be copied, and errors about wrong command lines."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import sys

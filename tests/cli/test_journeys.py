@@ -1,7 +1,5 @@
 """First steps of new users: manifests, smaller runs, empty splits, contours, full disks."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

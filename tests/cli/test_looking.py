@@ -1,7 +1,5 @@
 """`specsia report`, `turntable`, `sheet` and `verify` as a user types them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

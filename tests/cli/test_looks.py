@@ -1,7 +1,5 @@
 """Output of a build on a narrow terminal and in a pipe, with hostile names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

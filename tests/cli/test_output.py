@@ -1,7 +1,5 @@
 """Terminal output: one line stays one line, names cannot steer the terminal, panels sum up."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Ctrl-C, SIGTERM and errors of the system: one sentence, never a traceback."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Datasets shared by tests, each of which changes its own copy."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path

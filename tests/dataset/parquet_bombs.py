@@ -3,8 +3,6 @@
 python -m tests.dataset.parquet_bombs FOLDER FILE...
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -30,9 +28,8 @@ def write_bombs(folder: Path, files: Sequence[Path]) -> None:
 def _write(path: Path, kind: str, schema: pa.Schema) -> None:
     rows = {"countless rows": _ROWS, "a long value in each row": 120}.get(kind, 1)
     value = "x" * {"countless rows": 1, "a long value in each row": _LONG}.get(kind, _PAGE)
-    bomb = pa.DictionaryArray.from_arrays(
-        pa.array([0], pa.int32()).take(pa.array([0] * rows)), pa.array([value])
-    )
+    indices = pa.array([0] * rows, pa.int32())
+    bomb = pa.DictionaryArray.from_arrays(indices, pa.array([value]))
     if rows == 1:
         bomb = pa.array([value])
     columns = [bomb if field.name == "uid" else pa.nulls(rows, field.type) for field in schema]
@@ -42,10 +39,8 @@ def _write(path: Path, kind: str, schema: pa.Schema) -> None:
     pq.write_table(table, path, use_dictionary=rows > 1, row_group_size=rows, **plain)
     if kind == "a footer that lies":
         group = pq.read_metadata(path).row_group(0)
-        sizes = {
-            group.total_byte_size,
-            *(group.column(k).total_uncompressed_size for k in range(group.num_columns)),
-        }
+        chunks = [group.column(k) for k in range(group.num_columns)]
+        sizes = {group.total_byte_size, *(column.total_uncompressed_size for column in chunks)}
         data = path.read_bytes()
         for size in (size for size in sizes if size >= _PAGE):
             data = data.replace(_varint(size), _varint(1, len(_varint(size))))

@@ -1,7 +1,5 @@
 """Datasets to push: Parquet shards of random bytes, with all other files of a dataset."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Small datasets made by the real stages, and ways to plant faults in them."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -57,15 +55,8 @@ def _reconstruction(entry: Entry, config: BuildConfig, backend: str) -> Artefact
     swell = {"fat": 0.15, "thin": -0.2, "exact": 0.0}[backend]
     points = mesh.vertices * (1 + swell * (0.5 + mesh.vertices[:, 2:]) * np.array([1, 1, 0]))
     changed: Mesh = mesh.with_vertices(points.astype(np.float32))
-    meta = {
-        "id": entry.id,
-        "backend": backend,
-        "needs_yaw": False,
-        "sees_ground_truth": True,
-        "warnings": [],
-        "reading": None,
-    }
-    return Artefact(entry.id, mesh_to_files(changed), meta)
+    meta = {"id": entry.id, "backend": backend, "needs_yaw": False, "sees_ground_truth": True}
+    return Artefact(entry.id, mesh_to_files(changed), meta | {"warnings": [], "reading": None})
 
 
 def build_small(
@@ -143,9 +134,8 @@ def read_rows(path: Path) -> list[StoredRow]:
 
 
 def write_rows(path: Path, rows: Sequence[StoredRow], arrow: pa.Schema | None = None) -> None:
-    pq.write_table(
-        pa.Table.from_pylist(list(rows), schema=arrow or schema.arrow_schema()), path, row_group_size=5
-    )
+    table = pa.Table.from_pylist(list(rows), schema=arrow or schema.arrow_schema())
+    pq.write_table(table, path, row_group_size=5)
 
 
 def change(

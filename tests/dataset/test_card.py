@@ -1,7 +1,5 @@
 """The dataset card: true content, valid YAML for the Hub, and licences that allow publication."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,15 +52,8 @@ def test_one_backend() -> None:
     card = card_of()
     told = fields(card)
     assert told["license"] == "cc0-1.0"
-    assert told["configs"] == [
-        {
-            "config_name": "default",
-            "data_files": [
-                {"split": "train", "path": "data/train-*.parquet"},
-                {"split": "test", "path": "data/test-*.parquet"},
-            ],
-        }
-    ]
+    files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in ("train", "test")]
+    assert told["configs"] == [{"config_name": "default", "data_files": files}]
     assert told["size_categories"] == ["n<1K"]
     assert "| relief | test | 1 | 10 |" in card
     assert "4 characters were asked for; quarantined and left out: 1 before any backend." in card
@@ -75,10 +66,8 @@ def test_configuration_of_each_backend() -> None:
     fusion = [pair("a", 500, 0.9, 0.9, "fusion"), pair("b", 500, 0.8, 0.8, "fusion")]
     card = card_of([*fusion, pair("a", 10, 0.7, 0.7)])
     told = fields(card)
-    assert [(c["config_name"], c.get("default")) for c in told["configs"]] == [
-        ("fusion", True),
-        ("relief", None),
-    ]
+    defaults = [(c["config_name"], c.get("default")) for c in told["configs"]]
+    assert defaults == [("fusion", True), ("relief", None)]
     assert told["configs"][1]["data_files"] == [{"split": "train", "path": "data/relief/train-*.parquet"}]
     assert told["size_categories"] == ["1K<n<10K"]
     assert 'load_dataset("PATH_OR_REPO", "fusion")' in card
@@ -109,9 +98,8 @@ def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[st
 
 @pytest.mark.parametrize("frame", ["character", "view"])
 def test_positions_and_settings_are_stated(frame: PosFrame, tmp_path: Path) -> None:
-    config = BuildConfig(
-        source="sample:3", views=4, look="lit", backends=("fusion", "relief"), pos_frame=frame
-    )
+    backends = ("fusion", "relief")
+    config = BuildConfig(source="sample:3", views=4, look="lit", backends=backends, pos_frame=frame)
     build = {"specsia": "9.9", "config": result_settings(config)}
     card = card_of(licensed([("see | here\n# or not", "me\nand | you")]), build)
     assert ("with a box for each view" in card) == (frame == "view")

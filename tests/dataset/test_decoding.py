@@ -1,7 +1,5 @@
 """Small Parquet files that would need much memory are refused wherever rows are read."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

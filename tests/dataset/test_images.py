@@ -1,12 +1,9 @@
 """Position colours and edge images beside NumPy, and the picture of a dataset's card."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -19,17 +16,7 @@ from specsia_build.pictures.films import over
 from specsia_build.pictures.sheets import Sheet, rgba, spread
 from specsia_build.rendering.positions import edge_image
 from tests.dataset.small import SIZE, VIEWS
-
-
-def _plain_edges(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What the published script draws: the largest of three Sobel gradients, with a border that is
-    mirrored."""
-    channels = np.where(pos[..., 3:] < 255, 2.0, pos[..., :3] / 255)
-    found = [
-        np.hypot(*(scipy.ndimage.sobel(channels[..., c], axis, mode="mirror") for axis in (0, 1)))
-        for c in range(3)
-    ]
-    return np.where(np.max(found, axis=0) > 0.3, 0, 255).astype(np.uint8)
+from tests.published.figures import edges
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(2, 40), st.integers(1, 60))
@@ -37,7 +24,7 @@ def test_edges_at_jumps_and_silhouette(seed: int, height: int, width: int, level
     random = np.random.default_rng(seed)
     pos = random.integers(0, levels, (height, width, 4), dtype=np.uint8)
     pos[..., 3] = np.where(random.random((height, width)) < 0.9, 255, random.integers(0, 255))
-    assert_array_equal(edge_image(pos), _plain_edges(pos))
+    assert_array_equal(edge_image(pos), edges(pos))
 
 
 def teaser(folder: Path) -> NDArray[np.uint8]:

@@ -1,7 +1,5 @@
 """Unsafe names, links and rows of downloaded datasets are refused on opening."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,8 @@ from tests.dataset.small import StoredRow, found, read_rows, shard, write_rows
 
 def write_card(folder: Path, configs: list[tuple[str, str]]) -> None:
     """A card with configurations of one split each, by name and pattern."""
-    lines = [
-        f"- config_name: {name!r}\n  data_files:\n  - split: train\n    path: {pattern!r}"
-        for name, pattern in configs
-    ]
+    line = "- config_name: {!r}\n  data_files:\n  - split: train\n    path: {!r}"
+    lines = [line.format(name, pattern) for name, pattern in configs]
     (folder / schema.CARD).write_text("---\nconfigs:\n" + "\n".join(lines) + "\n---\n", encoding="utf-8")
     (folder / schema.SUMS_FILE).unlink(missing_ok=True)
 

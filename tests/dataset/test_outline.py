@@ -1,7 +1,5 @@
 """Contours in colour: pixels, columns and checks of datasets, and datasets that lack the column."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

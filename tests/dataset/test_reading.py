@@ -1,7 +1,5 @@
 """Open datasets in folders, behind URLs and on the Hub, and decode their rows."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -28,19 +26,13 @@ def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
 def test_folder_streams_in_order(one_backend: Path) -> None:
     opened = open_dataset(str(one_backend))
     assert (opened.kind, opened.configs, opened.columns) == ("specsia", ("default",), schema.COLUMNS)
-    assert list(opened.splits("default").items()) == [
-        ("train", 4 * VIEWS),
-        ("validation", VIEWS),
-        ("test", VIEWS),
-    ]
+    rows_of_splits = list(opened.splits("default").items())
+    assert rows_of_splits == [("train", 4 * VIEWS), ("validation", VIEWS), ("test", VIEWS)]
     stored = read_rows(shard(one_backend))
     rows = list(opened.stream("default", "train", ("uid", "gt", "bbox_min")))
     assert [row["uid"] for row in rows] == [row["uid"] for row in stored]
-    assert rows[5] == {
-        "uid": stored[5]["uid"],
-        "gt": stored[5]["gt"]["bytes"],
-        "bbox_min": stored[5]["bbox_min"],
-    }
+    row = stored[5]
+    assert rows[5] == {"uid": row["uid"], "gt": row["gt"]["bytes"], "bbox_min": row["bbox_min"]}
 
 
 def test_rows_by_number(one_backend: Path, tmp_path: Path) -> None:
@@ -52,9 +44,8 @@ def test_rows_by_number(one_backend: Path, tmp_path: Path) -> None:
         pq.write_table(part, folder / schema.DATA / schema.shard_name("train", index, 2), row_group_size=3)
     opened = open_dataset(folder)
     uids = table["uid"].to_pylist()
-    assert [r["uid"] for r in opened.take("default", "train", [half, 0, 5, half], ["uid"])] == [
-        uids[i] for i in (half, 0, 5, half)
-    ]
+    numbers = [half, 0, 5, half]
+    assert [r["uid"] for r in opened.take("default", "train", numbers, ["uid"])] == [uids[i] for i in numbers]
     assert [r["uid"] for r in opened.stream("default", "train", ["uid"])] == uids
     for wrong in ([len(uids)], [-1]):
         with pytest.raises(IndexError):
@@ -64,9 +55,8 @@ def test_rows_by_number(one_backend: Path, tmp_path: Path) -> None:
 def test_url_reads_like_a_folder(one_backend: Path, upload: Callable[[Path], str]) -> None:
     here, there = open_dataset(one_backend), open_dataset(upload(one_backend))
     assert everything(there) == everything(here)
-    assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take(
-        "default", "test", [2, 0], ["uid", "gt"]
-    )
+    wanted = ("default", "test", [2, 0], ["uid", "gt"])
+    assert there.take(*wanted) == here.take(*wanted)
     assert there.digest() == here.digest()
     assert everything(pickle.loads(pickle.dumps(there))) == everything(here)
 
@@ -114,14 +104,7 @@ def test_shards_by_card_or_name(card: str, files: list[str], expected: list[tupl
 
 @pytest.mark.parametrize(
     "where",
-    [
-        "nowhere",
-        "memory://nowhere",
-        "nosuch://bucket/x",
-        "github://owner/x",
-        "my--run/dataset",
-        "~no-such-user/dataset",
-    ],
+    ["nowhere", "memory://nowhere", "nosuch://bucket/x", "github://owner/x", "my--run/d", "~no-such-user/d"],
 )
 def test_missing_folder(where: str) -> None:
     with pytest.raises(UsageError, match=where):

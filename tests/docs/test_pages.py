@@ -1,7 +1,5 @@
 """Commands in README, docs and the model card work as printed."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import re

@@ -1,7 +1,5 @@
 """Settings that make tests of the model quick."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module", autouse=True)
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Decode frames once for all tests of a session, not into the user's cache, and adapt to few looks of a
-    drawing."""
+    """Decode frames once for all tests, not into the user's cache, and adapt to little of a drawing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.setattr("specsia_build.dravie.adapt.adapt.WITHHELD", 2)

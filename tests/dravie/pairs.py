@@ -1,7 +1,5 @@
 """Pairs and models for tests: a random texture, a figure of known geometry, and runs with fresh weights."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -62,8 +60,7 @@ def drawn_pair(
     character: str = "disc",
     size: int = SIZE,
 ) -> Pair:
-    """Y* is a disc with a contour; Z is the disc without one, shifted to the right, every eighth row too
-    blue."""
+    """Y* is a disc with a contour; Z is the disc alone, shifted right, every eighth row too blue."""
     mask = disc(size / 2, size / 4, size)
     z = coloured(disc(size / 2 + shift, size / 4, size), colour)
     z[::8, :, 2] = np.where(z[::8, :, 3] > 0, 255, 0)
@@ -84,9 +81,7 @@ def model_of(config: ModelConfig, seed: int = 0) -> Generator:
 
 def write_run(run: Path, seed: int = 0, reference: str = "none", **settings: Any) -> Path:
     """A run with fresh weights and the settings that it would have been trained with."""
-    config = TrainConfig(
-        **{"configs": ("fat",), "steps": 1, "seed": seed, "reference": reference, **settings}
-    )
-    save_model(run, 1, model_of(config.model, seed))
-    (run / RUN_FILE).write_text(json.dumps({"train": to_json(config)}))
+    train = TrainConfig(**{"configs": ("fat",), "steps": 1, "seed": seed, "reference": reference, **settings})
+    save_model(run, 1, model_of(train.model, seed))
+    (run / RUN_FILE).write_text(json.dumps({"train": to_json(train)}))
     return run

@@ -1,7 +1,5 @@
 """Look up the drawing: beside KD-trees, at every distance; estimate the contour's style."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -44,9 +42,8 @@ def test_agrees_with_trees(seed: int, spread: int, count: int) -> None:
     near = distance <= EXACT
     expected = 255 * np.exp(-distance / 8)
     assert (np.abs(found[near, 3] - expected[near]) <= 1).all()
-    assert (found[:, 3] <= expected + 1).all() and (
-        found[:, 3] + 1 >= 255 * np.exp(-(distance + SLACK) / 8) - 1
-    ).all()
+    assert (found[:, 3] <= expected + 1).all()
+    assert (found[:, 3] + 1 >= 255 * np.exp(-(distance + SLACK) / 8) - 1).all()
     assert (found[distance > FARTHEST, :4] == [255, 255, 255, 0]).all()
     flat, _ = cKDTree(reference.places[:, :2].astype(float)).query(places[:, :2])
     assert (np.abs(found[:, 7] - 255 * np.exp(-flat / 8)) <= 1).all()
@@ -104,9 +101,7 @@ def test_nearest_palette_colour() -> None:
     gt = np.concatenate([main[y * 3 // 64], np.full((64, 64, 1), 255, np.uint8)], axis=2)
     reference = drawing_of(pos, gt, gt[..., 3]).reference
     assert reference is not None
-    assert {tuple(colour) for colour in reference.palette.round().astype(int)} == {
-        tuple(c) for c in main.tolist()
-    }
+    assert set(map(tuple, reference.palette.round().astype(int))) == set(map(tuple, main))
     z = rng.integers(0, 256, (64, 64, 4), dtype=np.uint8)
     behind = pos[rng.permutation(64)][:, rng.permutation(64)]
     out = reference.look_up(behind, z)
@@ -116,10 +111,8 @@ def test_nearest_palette_colour() -> None:
     assert (np.abs(out[..., 11] - 255 * np.exp(-costs.min(axis=-1) / PALETTE_FALLOFF)) <= 1).all()
     # The distances are those to the nearest column of a colour.
     green = int(np.abs(colours - main[1]).sum(axis=1).argmin())
-    columns = np.argwhere(
-        np.isin(np.arange(256), 4 * np.arange(64))[:, None]
-        & np.isin(np.arange(256), 4 * y[(y * 3 // 64 == 1)])[None]
-    )
+    upright = np.isin(np.arange(256), 4 * y[y * 3 // 64 == 1])
+    columns = np.argwhere((np.arange(256) % 4 == 0)[:, None] & upright)
     expected, _ = cKDTree(columns).query(np.array([[10, 3], [201, 250]]))
     assert_array_equal(reference.distances[[10, 201], [3, 250], green], np.floor(expected))
 
@@ -156,10 +149,8 @@ def test_ink_of_a_drawing(ink: tuple[int, int, int], thickness: int, known: bool
     drawn = draw_contour(coloured(mask, (120, 190, 170)), mask, thickness, ink)
     pos = np.zeros((128, 128, 4), np.uint8)
     style = Drawing.of(Pair("a", "a", 0, coloured(mask), pos, drawn, mask if known else None)).ink
-    assert (
-        style.width == pytest.approx(thickness, abs=0.5)
-        and np.abs(style.colours.astype(int) - ink).max() <= 3
-    )
+    assert style.width == pytest.approx(thickness, abs=0.5)
+    assert np.abs(style.colours.astype(int) - ink).max() <= 3
     assert not find_contour(drawn).bare(drawn)[..., 3][mask == 0].any()
 
 
@@ -186,9 +177,7 @@ def test_no_contour_no_ink() -> None:
 
 def test_drawn_back_by_position() -> None:
     pos, behind = plane(255), plane(0)
-    red, blue = (
-        np.broadcast_to(np.array(c, np.uint8), (64, 64, 4)) for c in ((255, 0, 0, 255), (0, 0, 255, 255))
-    )
+    red, blue = (np.full((64, 64, 4), c, np.uint8) for c in ((255, 0, 0, 255), (0, 0, 255, 255)))
     drawing = replace(drawing_of(pos, red, red[..., 3]), back=visible_places(behind, blue, blue[..., 3]))
     for view, colour in ((pos, red), (behind, blue)):
         channels = drawing.look_up(view, colour)

@@ -1,9 +1,6 @@
 """Characters that a run has seen and is not scored on; the `pretrained` model."""
 
-from __future__ import annotations
-
 import hashlib
-import json
 import re
 import shutil
 from pathlib import Path
@@ -24,15 +21,14 @@ from tests.commands import specsia
 from tests.dataset.small import StoredRow, change, read_rows, shard
 from tests.dravie.pairs import drawn_pair, write_run
 from tests.dravie.repair.test_enhance import write_frames
+from tests.shapes import lines_of
 
 
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on `c` of both backends and watched by `a`; not to be changed."""
-    run, options = (
-        tmp_path_factory.mktemp("seen") / "run",
-        ("--backend", "fat", "--backend", "thin", "--device", "cpu"),
-    )
+    run = tmp_path_factory.mktemp("seen") / "run"
+    options = ("--backend", "fat", "--backend", "thin", "--device", "cpu")
     specsia("train", dataset, "--out", run, "--steps", 1, "--set", "batch=2", *options)
     return run
 
@@ -48,9 +44,8 @@ def test_training_records_characters(dataset: Path, trained: Path) -> None:
     for config in ("fat", "thin"):
         assert set(seen.training[config]) == {"c"}
         assert set(seen.training[config]["c"]) == contents(dataset, config, "train")
-    assert set(seen.validation) == {"a"} and set(seen.validation["a"]) <= contents(
-        dataset, "fat", "validation"
-    )
+    assert set(seen.validation) == {"a"}
+    assert set(seen.validation["a"]) <= contents(dataset, "fat", "validation")
     assert not seen.adaptation
     assert read_seen(checkpoints(trained)[-1]) == seen
     assert read_seen(trained.parent / "none").training is None
@@ -64,9 +59,7 @@ def test_adaptation_adds_character(dataset: Path, trained: Path, tmp_path: Path)
     seen = read_seen(second)
     assert (seen.training, seen.validation) == (read_seen(trained).training, read_seen(trained).validation)
     opened = open_dataset(dataset)
-    assert seen.adaptation == {
-        name: (find_frontal(opened, name, "thin").pair.content,) for name in ("a", "b")
-    }
+    assert seen.adaptation == {i: (find_frontal(opened, i, "thin").pair.content,) for i in ("a", "b")}
 
 
 def test_damaged_record(tmp_path: Path) -> None:
@@ -142,39 +135,24 @@ def test_weights_small_whole_and_float16() -> None:
     model, config, _ = load_generator(SHIPPED_RUN)
     assert config.sees_drawing and config.architecture == "tiny"
     assert len(checkpoints(SHIPPED_RUN)) == 1
-    assert (
-        sum(parameter.numel() for parameter in model.parameters()) * 2
-        < weights_file().stat().st_size
-        < MOST_BYTES
-    )
+    assert sum(p.numel() for p in model.parameters()) * 2 < weights_file().stat().st_size < MOST_BYTES
     assert all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values())
-    assert {path.suffix for path in SHIPPED_RUN.rglob("*") if path.is_file()} == {
-        ".json",
-        ".safetensors",
-        ".md",
-    }
+    assert {p.suffix for p in SHIPPED_RUN.rglob("*") if p.is_file()} == {".json", ".safetensors", ".md"}
 
 
-def test_card_describes_these_weights() -> None:
+def test_card_describes_weights_and_characters() -> None:
     card, settings = CARD.read_text(encoding="utf-8"), read_run_config(SHIPPED_RUN)
     assert f"`{hashlib.sha256(weights_file().read_bytes()).hexdigest()}`" in card
     assert settings is not None and f"{settings.steps:,} steps" in card
     assert settings.configs == ("relief", "fusion")
-
-
-def test_card_names_every_character() -> None:
-    card, seen = CARD.read_text(encoding="utf-8"), read_seen(SHIPPED_RUN)
+    seen = read_seen(SHIPPED_RUN)
     real = {name for name in trained_on() | set(seen.validation) if not name.startswith("sample-")}
     assert real and real <= set(re.findall(r"`([a-z0-9_]+)`", card))
     assert f"{sum(name.startswith('sample-') for name in trained_on())} procedural" in card
 
 
 def test_held_out_was_never_seen(characters_dir: Path) -> None:
-    lines = [
-        json.loads(line) for line in (characters_dir / "everything.jsonl").read_text().splitlines() if line
-    ]
-    known = {line["id"]: line for line in lines}
+    known = {line["id"]: line for line in lines_of(characters_dir / "everything.jsonl")}
     learnt = {name for name in trained_on() if not name.startswith("sample-")}
-    assert {(known[name]["split"], known[name]["license"]) for name in learnt & known.keys()} == {
-        ("train", "CC0-1.0")
-    }
+    both = [known[name] for name in learnt & known.keys()]
+    assert {(line["split"], line["license"]) for line in both} == {("train", "CC0-1.0")}

@@ -1,7 +1,5 @@
 """Files and names from strangers; damaged or deeply nested JSON and YAML."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

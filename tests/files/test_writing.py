@@ -1,7 +1,5 @@
 """Atomic writes, concurrent writers, and places that cannot be written."""
 
-from __future__ import annotations
-
 import errno
 import os
 import threading

@@ -1,7 +1,5 @@
 """Files of a few bytes to a few megabytes that ask for gigabytes or for minutes."""
 
-from __future__ import annotations
-
 import json
 import struct
 import zlib
@@ -65,16 +63,11 @@ def _large_jpeg() -> bytes:
 def _large_bmp() -> bytes:
     header = struct.pack("<IiiHHIIiiII", 40, 30_000, 30_000, 1, 8, 1, 64, 1, 1, 256, 0)
     start = 14 + len(header) + 1024
-    return (
-        b"BM"
-        + struct.pack("<IHHI", start + 64, 0, 0, start)
-        + header
-        + bytes(1024)
-        + b"\xff\x07" * 31
-        + b"\0\1"
-    )
+    head = b"BM" + struct.pack("<IHHI", start + 64, 0, 0, start) + header
+    return head + bytes(1024) + b"\xff\x07" * 31 + b"\0\1"
 
 
+_TGA_HEADER = struct.pack("<3B2HB4H2B", *(0, 0, 10, *[0] * 5), 65_000, 65_000, 32, 8)
 _PICTURES: dict[str, tuple[Callable[[], bytes], ...]] = {
     "PNG": (
         *(lambda size=size: large_png(size) for size in (16384, 8192, 40_000)),
@@ -84,11 +77,7 @@ _PICTURES: dict[str, tuple[Callable[[], bytes], ...]] = {
     "JPEG": (_large_jpeg,),
     "BMP": (_large_bmp,),
     # Packets of 128 equal pixels each, far fewer than the size says.
-    "TGA": (
-        lambda: (
-            struct.pack("<3B2HB4H2B", *(0, 0, 10, *[0] * 5), 65_000, 65_000, 32, 8) + b"\xff\0\0\0\0" * 5_000
-        ),
-    ),
+    "TGA": (lambda: _TGA_HEADER + b"\xff\0\0\0\0" * 5_000,),
 }
 
 
@@ -135,9 +124,8 @@ def change(kind: str, data: dict[str, Any]) -> None:
         data["materials"] *= _MANY
         data["textures"] *= _MANY
     else:
-        data["images"][0] = {
-            "uri": {"uri": "%41" * 1_500_000, "data uri": "data:image/png," + "%00" * 1_500_000}[kind]
-        }
+        long = {"uri": "%41" * 1_500_000, "data uri": "data:image/png," + "%00" * 1_500_000}
+        data["images"][0] = {"uri": long[kind]}
 
 
 _CHANGES = (
@@ -173,10 +161,9 @@ def gltf_bomb(kind: str, files: Files, random: Random) -> Files:
 
 def ply_bomb(random: Random) -> bytes:
     """A PLY file that announces more than it holds, or is hard to take apart."""
-    xyz, faces = (
-        b"property float x\nproperty float y\nproperty float z\n",
-        b"property list uchar int vertex_indices\n",
-    )
+    xyz = b"property float x\nproperty float y\nproperty float z\n"
+    faces = b"property list uchar int vertex_indices\n"
+    wide = faces.replace(b"uchar", b"uint")
     text, binary = (b"ply\nformat %s 1.0\n" % form for form in (b"ascii", b"binary_little_endian"))
     few, lots, end = b"element vertex 3\n" + xyz, b"element vertex 2000000000\n" + xyz, b"end_header\n"
     return random.choice(
@@ -185,13 +172,7 @@ def ply_bomb(random: Random) -> bytes:
             text + lots + b"element face 1\n" + faces + end + b"0 0 0\n" * 100,
             text + b"element nothing 1000000000000\n" + few + end + b"0 0 0\n" * 3,
             binary + few + b"element face 2000000000\n" + faces + end + bytes(1000),
-            binary
-            + few
-            + b"element face 1\n"
-            + faces.replace(b"uchar", b"uint")
-            + end
-            + bytes(36)
-            + b"\xff" * 4,
+            binary + few + b"element face 1\n" + wide + end + bytes(36) + b"\xff" * 4,
             text + b"comment x\n" * 300_000 + few + end + b"0 0 0\n" * 3,
             text + b"element vertex 3\n" + b"".join(b"property float p%d\n" % k for k in range(50_000)) + end,
             text + few + end + b"9" * 3_000_000 + b" 0 0\n",
@@ -248,8 +229,7 @@ FBX: tuple[Callable[[], list[Record]], ...] = (
 
 
 def obj_bomb(files: Files, random: Random) -> Files:
-    """Long or many lines in an OBJ file or its library, a picture that is too large, or metadata nested too
-    deeply."""
+    """Long or many lines in an OBJ or its library, a picture too large, or metadata nested too deeply."""
     chosen = random.random()
     details = next((name for name in files if name.endswith(".json")), None)
     if chosen < 0.2:

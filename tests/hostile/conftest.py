@@ -4,8 +4,6 @@ They run in a bounded form with all other tests, and in full with `--hostile-ful
 its seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

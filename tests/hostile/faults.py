@@ -1,7 +1,5 @@
 """Faults that damage the files of a sound character in one way each, at random."""
 
-from __future__ import annotations
-
 import json
 import re
 import struct
@@ -53,8 +51,7 @@ PICTURES = ("PNG", "JPEG", "BMP", "TGA")
 
 
 def victim(kind: str, files: Files, random: Random) -> str:
-    """The file that a fault strikes: the picture of a character that is about its picture, else mostly the
-    first."""
+    """The file that a fault strikes: a character's picture if it is about that, else mostly the first."""
     names = list(files)
     if kind in PICTURES:
         return names[-1]
@@ -109,9 +106,7 @@ def planted(document: Any, place: tuple[Any, ...], value: Any) -> None:
     document[place[-1]] = value
 
 
-_COUNTS = frozenset(
-    {"count", "byteLength", "byteStride", "componentType", "type", "mode", "max", "min", "version"}
-)
+_COUNTS = ["count", "byteLength", "byteStride", "componentType", "type", "mode", "max", "min", "version"]
 
 
 def _document(kind: str, files: Files, change: Callable[[dict[str, Any]], None]) -> Files:
@@ -132,11 +127,8 @@ def _numbers(kind: str, files: Files, random: Random, counts: bool) -> Files:
     if kind in GLTF:
 
         def change(data: dict[str, Any]) -> None:
-            found = [
-                p
-                for p in places(data)
-                if (next(k for k in p[::-1] if isinstance(k, str)) in _COUNTS) == counts
-            ]
+            named = [(p, next(k for k in p[::-1] if isinstance(k, str))) for p in places(data)]
+            found = [p for p, name in named if (name in _COUNTS) == counts]
             for _ in range(random.choice((1, 1, 3))):
                 value = random.choice(NUMBERS if random.random() < 0.7 else JUNK)
                 try:
@@ -208,10 +200,7 @@ def cycles(kind: str, files: Files, random: Random) -> Files:
         other = f"{folder}/other" if folder else "other"
         return {**files, last: Link("other"), other: Link(last.rpartition("/")[2])}
     own = first.rpartition("/")[2].encode()
-    line = (
-        random.choice((b"mtllib " + own, b"call " + own, b"comment TextureFile " + own, b"map_Kd " + own))
-        + b"\n"
-    )
+    line = random.choice((b"mtllib ", b"call ", b"comment TextureFile ", b"map_Kd ")) + own + b"\n"
 
     def repeat(data: bytes) -> bytes:
         at = data.find(b"\n") + 1
@@ -282,10 +271,8 @@ def links(kind: str, files: Files, random: Random) -> Files:
     name = victim(kind, files, random)
     if "/" in name and random.random() < 0.3:
         folder = name.rpartition("/")[0]
-        return {
-            **{n: c for n, c in files.items() if not n.startswith(folder + "/")},
-            folder: Link(f"../{OUTSIDE}"),
-        }
+        others = {n: c for n, c in files.items() if not n.startswith(folder + "/")}
+        return {**others, folder: Link(f"../{OUTSIDE}")}
     target = random.choice(TARGETS)
     if target.startswith(".."):
         target = "../" * name.count("/") + target
@@ -294,10 +281,8 @@ def links(kind: str, files: Files, random: Random) -> Files:
 
 def pipes(kind: str, files: Files, random: Random) -> Files:
     """A pipe, a socket or a folder lies where a file is expected."""
-    return {
-        **files,
-        victim(kind, files, random): random.choice((Special.PIPE, Special.SOCKET, Special.FOLDER)),
-    }
+    name = victim(kind, files, random)
+    return {**files, name: random.choice((Special.PIPE, Special.SOCKET, Special.FOLDER))}
 
 
 FAULTS: dict[str, Fault] = {

@@ -1,7 +1,5 @@
 """Sound characters of every format, as files in memory, for `faults` to damage."""
 
-from __future__ import annotations
-
 import enum
 import io
 import json
@@ -126,9 +124,8 @@ def _ply_files(form: str, name: str) -> Files:
     """The figure of boxes as PLY with colours."""
     points, faces, _, colours = figure()
     upright = np.c_[points[:, 0], -points[:, 2], points[:, 1]]
-    mesh = trimesh.Trimesh(
-        upright, faces, vertex_colors=(np.clip(colours, 0, 1) * 255).astype(np.uint8), process=False
-    )
+    levels = (np.clip(colours, 0, 1) * 255).astype(np.uint8)
+    mesh = trimesh.Trimesh(upright, faces, vertex_colors=levels, process=False)
     data: bytes = trimesh.exchange.ply.export_ply(mesh, form)
     at = data.index(b"element vertex")
     data = data[:at] + f"comment TextureFile {name}.png\n".encode() + data[at:]
@@ -146,11 +143,8 @@ def _gltf_files(name: str) -> Files:
     file = gltf()
     file.data["buffers"][0]["uri"] = f"{name}.bin"
     file.data["images"][0] = {"uri": f"{name}.png"}
-    return {
-        f"{name}.gltf": json.dumps(file.data).encode(),
-        f"{name}.bin": bytes(file.binary),
-        f"{name}.png": picture(".png"),
-    }
+    text, binary = json.dumps(file.data).encode(), bytes(file.binary)
+    return {f"{name}.gltf": text, f"{name}.bin": binary, f"{name}.png": picture(".png")}
 
 
 def _obj_files(name: str, suffix: str = ".png") -> Files:

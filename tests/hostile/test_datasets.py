@@ -1,7 +1,5 @@
 """Damaged datasets, given to all commands that open one: a sentence or findings, nothing else changed."""
 
-from __future__ import annotations
-
 import json
 import random
 import shutil
@@ -24,9 +22,8 @@ from tests.hostile.yard import Snapshot, snapshot
 Damage = Callable[[Path], object]
 
 DEEP = "[" * 100_000 + "]" * 100_000
-HUGE_PNG = (
-    b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0) + bytes(99)
-)
+_HEADER = struct.pack(">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0)
+HUGE_PNG = b"\x89PNG\r\n\x1a\n" + _HEADER + bytes(99)
 
 SECRET = "a secret of this machine"
 
@@ -109,6 +106,8 @@ def no_picture(rows: list[StoredRow]) -> None:
 ALL = "data/*.parquet"
 
 
+WRONG_VALUES = '{"specsia": 3, "config": {"views": -1, "size": "x"}}'
+OUTSIDE = f"{'0' * 64}  ../../../etc/passwd\n{'1' * 64}  /etc/passwd\n"
 DATASETS: dict[str, Damage] = {
     "card of configurations outside": write(schema.CARD, card(("../../x", ALL), ("b", ALL))),
     "card of control characters": write(schema.CARD, card(("\x1b]0;x\x07", ALL), ("b", ALL))),
@@ -117,13 +116,9 @@ DATASETS: dict[str, Damage] = {
     "card is a link out": linked_out(schema.CARD),
     "shard is a link out": lambda folder: linked_out(f"data/{shard(folder).name}")(folder),
     "build.json, nested": write(schema.BUILD_FILE, DEEP),
-    "build.json of wrong values": write(
-        schema.BUILD_FILE, '{"specsia": 3, "config": {"views": -1, "size": "x"}}'
-    ),
+    "build.json of wrong values": write(schema.BUILD_FILE, WRONG_VALUES),
     "splits.json of wrong types": write(schema.SPLITS_FILE, '{"train": [1], "validation": {}, "test": null}'),
-    "SHA256SUMS of files outside": write(
-        schema.SUMS_FILE, f"{'0' * 64}  ../../../etc/passwd\n{'1' * 64}  /etc/passwd\n"
-    ),
+    "SHA256SUMS of files outside": write(schema.SUMS_FILE, OUTSIDE),
     "shard, cut off": cut,
     "shards without rows": tables_changed(lambda table: table.slice(0, 0)),
     "uid is null": changed(uid=None),
@@ -170,18 +165,10 @@ def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
     """Each command that opens a dataset, by its name, everything that it writes below `out`."""
     small = ("--set", "batch=1", "--device", "cpu")
     steps = ("--adapt-steps", "1", "--baselines", "line", "--device", "cpu")
+    alone = ("--workers", "1")
     return {
-        "verify": ("verify", str(dataset), "--workers", "1"),
-        "convert": (
-            "convert",
-            str(dataset),
-            "--to",
-            "published",
-            "--out",
-            str(out / "converted"),
-            "--workers",
-            "1",
-        ),
+        "verify": ("verify", str(dataset), *alone),
+        "convert": ("convert", str(dataset), "--to", "published", "--out", str(out / "converted"), *alone),
         "diff": ("diff", str(dataset), str(dataset)),
         "report": ("report", str(dataset), "--out", str(out / "report.html")),
         "enhance": ("enhance", str(run), str(dataset), "--out", str(out / "enhanced"), "--device", "cpu"),
@@ -197,8 +184,7 @@ def elsewhere(top: Path) -> Snapshot:
 
 
 def judged(arguments: Sequence[str], top: Path) -> Result:
-    """Run a command, which must end with 0, with findings or with one sentence, and write into `out`
-    alone."""
+    """Run a command, which must end with 0, findings or one sentence, and write into `out` alone."""
     before = elsewhere(top)
     result = specsia(*arguments, code=None)
     shown = f"{arguments[0]}: {result.output[-800:]}"

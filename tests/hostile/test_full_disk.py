@@ -3,8 +3,6 @@
 Where this may mount, the disk is a small one in memory; elsewhere files may not grow beyond a limit.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import shutil
@@ -74,9 +72,8 @@ def test_full_disk(seed: int, whole: tuple[str, list[os.stat_result]], disk: Pat
         sentence = "could not be written (File too large)"
     lines = [line for line in refused.stderr.splitlines() if line.startswith("specsia: ")]
     assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
-    assert len(lines) == 1 and sentence in lines[0] and "run the same command again" in lines[0], (
-        refused.stderr
-    )
+    (line,) = lines
+    assert sentence in line and "run the same command again" in line
     assert "quarantined" not in refused.stdout + refused.stderr
     assert not (out / ".dataset.partial").exists()
     if os.path.ismount(disk):

@@ -1,7 +1,5 @@
 """Builds killed at any moment: the same command continues to the same bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil
@@ -67,8 +65,7 @@ def files_under_way(yard: Yard) -> set[str]:
 
 
 def moment_of(kind: str, yard: Yard, random: Random) -> Callable[[], bool]:
-    """When to kill: at a moment of time, when so many tasks are done, or while the dataset is being
-    written."""
+    """When to kill: at some time, when so many tasks are done, or while the dataset is written."""
     if kind == "at pack":
         before = files_under_way(yard)
         return lambda: bool(files_under_way(yard) - before)

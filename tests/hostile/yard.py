@@ -1,7 +1,5 @@
 """A sandbox that runs the command, and checks which folders it changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -26,8 +24,7 @@ from tests.commands import COMMAND
 from tests.shapes import write_figure
 
 PATIENCE = 400.0
-"""Seconds after which a command counts as hanging; those of this suite take 5 to 30 on a machine that is
-idle."""
+"""Seconds after which a command counts as hanging; those here take 5 to 30 on an idle machine."""
 
 SAFETY = 10 * 2**30
 """Bytes of address space of a process: a trial that fails must not take the machine along."""
@@ -40,8 +37,7 @@ Snapshot = dict[bytes, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended: its exit status, what it printed, and the largest memory of one of its
-    processes."""
+    """How a command ended: exit status, what it printed, the largest memory of one of its processes."""
 
     code: int
     out: str
@@ -97,9 +93,8 @@ class Command:
             except subprocess.TimeoutExpired:
                 with suppress(psutil.Error):
                     root = psutil.Process(self.process.pid)
-                    self.peak = max(
-                        self.peak, *(peak_mb(each.pid) for each in (root, *root.children(recursive=True)))
-                    )
+                    family = (root, *root.children(recursive=True))
+                    self.peak = max(self.peak, *(peak_mb(each.pid) for each in family))
                 if time.monotonic() > deadline:
                     self.kill()
                     raise AssertionError(f"it still ran after {patience:.0f} s") from None
@@ -176,16 +171,9 @@ class Yard:
 
     def trespasses(self) -> list[str]:
         """Files that the latest command changed, left or copied where it may not."""
-        faults = [
-            f"{name} was changed" for name, then in self._before.items() if self._untouchable()[name] != then
-        ]
-        strange = {path.name for path in self.top.iterdir()} - {
-            "source",
-            "out",
-            "outside",
-            "home",
-            "temporary",
-        }
+        now, own = self._untouchable(), {"source", "out", "outside", "home", "temporary"}
+        faults = [f"{name} was changed" for name, then in self._before.items() if now[name] != then]
+        strange = {path.name for path in self.top.iterdir()} - own
         faults += [f"{name} is new" for name in sorted(strange)]
         for folder in (self.home, self.temporary):
             faults += [f"{folder.name}/{os.fsdecode(name)} was left" for name in snapshot(folder)]

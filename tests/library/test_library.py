@@ -1,7 +1,5 @@
 """The Python library: each function alone, the same pictures as a build, refused arguments."""
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

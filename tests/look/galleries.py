@@ -1,7 +1,5 @@
 """Galleries of a few items with generated pictures, so that tests know every pixel."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +12,11 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.errors import SpecsiaError
+from specsia_build.look import repair
 from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Side
-from specsia_build.look.repair import (
-    COMPARE,
-    FRAMED_DRAWING,
-    REPAIR_FILMS,
-    REPAIR_LAYERS,
-    REPAIR_RECORD,
-    REPAIR_SHEET,
-    picture,
-)
 from specsia_build.pictures.files import write_moving
 
+Pictures = dict[str, list[bytes]]
 Draw = Callable[[str, str, str, int], NDArray[np.uint8] | str]
 """Draws an item, side, layer and frame; a text says why it cannot be read."""
 
@@ -36,9 +27,7 @@ class Drawn:
 
     draw: Draw
 
-    def read(
-        self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]
-    ) -> dict[str, list[bytes]]:
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> Pictures:
         return {layer: [_png(self.draw(item, side, layer, frame)) for frame in frames] for layer in layers}
 
 
@@ -69,13 +58,8 @@ def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any
 
 
 def gallery(where: str, *items: Item, draw: Draw = colours, **more: Any) -> Gallery:
-    stated: dict[str, Any] = {
-        "kind": "run",
-        "title": where,
-        "lead": "a few",
-        "failed": (),
-        "measures": (IOU,),
-    }
+    stated: dict[str, Any] = {"kind": "run", "title": where, "lead": "a few"}
+    stated |= {"failed": (), "measures": (IOU,)}
     moving = any(item.fps for item in items)
     return Gallery(where=where, items=items, reader=Drawn(draw), moving=moving, **(stated | more))
 
@@ -83,25 +67,17 @@ def gallery(where: str, *items: Item, draw: Draw = colours, **more: Any) -> Gall
 def write_repair(folder: Path, *warnings: str) -> Path:
     """A folder as `specsia repair` writes it, of four frames of one colour each."""
     frames = [np.full((16, 16, 4), (200, 60 * k, 30, 255), np.uint8) for k in range(4)]
-    for layer in REPAIR_LAYERS:
-        picture(folder, layer, 0).parent.mkdir(parents=True)
+    for layer in repair.REPAIR_LAYERS:
+        repair.picture(folder, layer, 0).parent.mkdir(parents=True)
         for number, frame in enumerate(frames):
             pixels = frame[..., 0].copy() if layer == "mask" else frame
-            picture(folder, layer, number).write_bytes(png.encode(pixels))
-    for name in (REPAIR_SHEET, FRAMED_DRAWING):
+            repair.picture(folder, layer, number).write_bytes(png.encode(pixels))
+    for name in (repair.REPAIR_SHEET, repair.FRAMED_DRAWING):
         (folder / name).write_bytes(png.encode(frames[0]))
-    for name in (*REPAIR_FILMS, COMPARE):
+    for name in (*repair.REPAIR_FILMS, repair.COMPARE):
         write_moving(folder / name, 4, (frame[..., :3] for frame in frames), Fraction(4))
-    record = {
-        "name": folder.name,
-        "frames": 4,
-        "placed": "by hand",
-        "facing": "front",
-        "warnings": list(warnings),
-    }
-    record |= {
-        "contour": {"kept": True, "width": 3.0},
-        "settings": {"size": 16, "outline": "keep", "mask": None},
-    }
-    (folder / REPAIR_RECORD).write_text(json.dumps(record))
+    record = {"name": folder.name, "frames": 4, "placed": "by hand", "facing": "front"}
+    record |= {"warnings": list(warnings), "contour": {"kept": True, "width": 3.0}}
+    record |= {"settings": {"size": 16, "outline": "keep", "mask": None}}
+    (folder / repair.REPAIR_RECORD).write_text(json.dumps(record))
     return folder

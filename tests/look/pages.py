@@ -1,7 +1,5 @@
 """Read the document of a page, and its pictures as pixels."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json
@@ -35,19 +33,14 @@ def document_of(page: Path) -> dict[str, Any]:
 def frames_of(source: str, document: dict[str, Any], page: Path) -> list[NDArray[np.uint8]]:
     """The frames of a strip, each (tile, tile, C), those that it has room for."""
     head, _, data = source.partition(",")
-    stored = (
-        base64.b64decode(data) if head.startswith("data:") else (page.parent / unquote(source)).read_bytes()
-    )
+    inside = head.startswith("data:")
+    stored = base64.b64decode(data) if inside else (page.parent / unquote(source)).read_bytes()
     with Image.open(io.BytesIO(stored)) as picture:
         pixels = np.asarray(picture if picture.mode == "L" else picture.convert("RGBA"))
     tile = document["tile"]
     rows, columns = pixels.shape[0] // tile, pixels.shape[1] // tile
     assert pixels.shape[:2] == (rows * tile, columns * tile)
-    return [
-        pixels[y * tile : (y + 1) * tile, x * tile : (x + 1) * tile]
-        for y in range(rows)
-        for x in range(columns)
-    ]
+    return [frame for row in np.split(pixels, rows) for frame in np.split(row, columns, axis=1)]
 
 
 def item_of(document: dict[str, Any], key: str) -> dict[str, Any]:

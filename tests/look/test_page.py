@@ -1,7 +1,5 @@
 """Pages and their strips of pictures, turntables and sheets."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -72,9 +70,8 @@ def test_outdated_files_are_removed(tmp_path: Path) -> None:
     (folder / "mine.webp").unlink()
     write_page(gallery_of("a", frames=1), {}, page)
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-    assert item_of(document_of(page), "a")["sides"]["Y*"]["strips"]["gt"].startswith(
-        "data:image/webp;base64,"
-    )
+    strip = item_of(document_of(page), "a")["sides"]["Y*"]["strips"]["gt"]
+    assert strip.startswith("data:image/webp;base64,")
 
 
 def test_interrupted_report_keeps_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,9 +239,8 @@ def test_sheet_column_per_view(tmp_path: Path) -> None:
     layers = [("relief", schema.MASK), ("Y*", schema.GT_MASK), ("fusion", schema.COLOR)]
     for block, key in enumerate("ca"):
         for number, ((side, layer), view) in enumerate((pick, view) for pick in layers for view in (3, 1)):
-            np.testing.assert_array_equal(
-                held(sheet, drawn, 6 * block + number), read(run, key, side, layer, view)
-            )
+            field = held(sheet, drawn, 6 * block + number)
+            np.testing.assert_array_equal(field, read(run, key, side, layer, view))
 
 
 def test_evaluation_columns_by_method(tmp_path: Path) -> None:
@@ -256,9 +252,8 @@ def test_evaluation_columns_by_method(tmp_path: Path) -> None:
 def test_unreadable_picture_warns(tmp_path: Path) -> None:
     items = (item(key, {"relief": [0.9] * 4}) for key in "ab")
     run = gallery("run", *items, draw=lambda key, *of: "b is damaged" if key == "b" else colours(key, *of))
-    told = draw_sheet(
-        run, tmp_path / "sheet.png", Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1), views=[0]
-    )
+    choice, look = Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1)
+    told = draw_sheet(run, tmp_path / "sheet.png", choice, look, views=[0])
     assert told.warnings == ("Y* of b cannot be read: b is damaged",)
     (drawn,) = frames(tmp_path / "sheet.png")
     sheet = Sheet(["a", "b"], ["Y*"], ["0°"], tile=16)

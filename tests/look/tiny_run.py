@@ -1,8 +1,7 @@
 """Runs that build in seconds: figures of boxes from a manifest, at a few small views."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -33,9 +32,7 @@ def write_manifest(folder: Path, ids: tuple[str, ...] = IDS, broken: tuple[str, 
     return path
 
 
-def tiny_run(
-    top: Path, stages: tuple[str, ...] = STAGE_NAMES, **settings: Any
-) -> tuple[BuildConfig, RunPaths]:
+def tiny_run(top: Path, stages: Sequence[str] = STAGE_NAMES, **settings: Any) -> tuple[BuildConfig, RunPaths]:
     """A run of `IDS` and one broken file below a folder that is there."""
     stated = {"views": 4, "size": 64, "workers": 1, "max_failures": "100%", **settings}
     config, paths = BuildConfig(source=str(write_manifest(top)), **stated), RunPaths(top / "run")

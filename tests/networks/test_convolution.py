@@ -1,7 +1,5 @@
 """Convolutions of any size give the plain sums to the bit, whatever the processor's vectors."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

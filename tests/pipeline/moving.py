@@ -1,7 +1,5 @@
 """GLB files of moving figures of boxes, with known nodes, clips and faults."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,15 +18,12 @@ def _turn_about_x(degrees: float) -> list[float]:
     return [float(np.sin(half)), 0.0, 0.0, float(np.cos(half))]
 
 
-def write_moving_figure(
-    path: Path, spoilt: bool = False, clips: bool = True, names: Sequence[str] = ("wave", "go")
-) -> Path:
+def write_moving_figure(path: Path, spoilt: bool = False, names: Sequence[str] = ("wave", "go")) -> Path:
     """A figure that waves its left arm, and one that travels three of its heights to its own right.
 
     Args:
         path: of the file.
         spoilt: also a clip of NaNs, one named like a path, one of no length.
-        clips: whether it has any.
         names: of the two clips, or of the one that waves.
     """
     writer = GltfWriter()
@@ -47,9 +42,8 @@ def write_moving_figure(
     def clip(name: str, node: int, way: str, values: Any, times: Any = (0.0, SECONDS / 2, SECONDS)) -> None:
         add_motion(writer, name, node, way, times, values)
 
-    if clips:
-        clip(names[0], arm, "rotation", [_turn_about_x(0), _turn_about_x(70), _turn_about_x(0)])
-    if clips and len(names) > 1:
+    clip(names[0], arm, "rotation", [_turn_about_x(0), _turn_about_x(70), _turn_about_x(0)])
+    if len(names) > 1:
         clip(names[1], root, "translation", [[0.0, 0, 0], [-2.0, 0, 0], [-4.0, 0, 0]])
     if spoilt:
         clip("nothing", arm, "rotation", [[np.nan] * 4] * 3)

@@ -1,7 +1,5 @@
 """`specsia build`: results, reruns, and failures."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil
@@ -26,11 +24,8 @@ SMALL = ("--size", "96", "--views", "4", "--workers", "1")
 def specsia(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
     """Run the command; returns its JSON document, or its error line under `error`."""
     ran = commands.specsia(*arguments, code=code)
-    return {
-        "error": ran.stderr,
-        "text": ran.stdout,
-        **(json.loads(ran.stdout) if ran.stdout.startswith("{") else {}),
-    }
+    document = json.loads(ran.stdout) if ran.stdout.startswith("{") else {}
+    return {"error": ran.stderr, "text": ran.stdout, **document}
 
 
 def build(source: str | Path, out: Path, *more: str | Path, code: int = 0) -> dict[str, Any]:
@@ -50,17 +45,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str,
     """A folder of five figures, an undisturbed build of it in a process of its own, and what that printed."""
     top = tmp_path_factory.mktemp("a run with spaces")
     source = write_folder(top / "my figures", 5)
-    command = [
-        *commands.COMMAND,
-        "build",
-        str(source),
-        "--out",
-        str(top / "out"),
-        *SMALL,
-        "--workers",
-        "2",
-        "--json",
-    ]
+    more = ["--out", str(top / "out"), *SMALL, "--workers", "2", "--json"]
+    command = [*commands.COMMAND, "build", str(source), *more]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return source, top / "out", json.loads(ran.stdout)
 
@@ -77,9 +63,8 @@ def copied(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> Copied:
 
 
 def rows_of(out: Path, split: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(
-        next((out / "dataset" / "data").glob(f"{split}-*"))
-    ).to_pylist()
+    path = next((out / "dataset" / "data").glob(f"{split}-*"))
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     return rows
 
 
@@ -111,7 +96,7 @@ def test_rows_are_upright(run: tuple[Path, Path, dict[str, Any]]) -> None:
     assert np.nonzero(skin)[0].mean() < rows.mean()
 
 
-def test_bytes_do_not_depend_on_workers_or_place(
+def test_same_bytes_by_other_workers_elsewhere(
     run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     source, out, _ = run
@@ -161,9 +146,8 @@ def test_missing_input_names_its_stage(tmp_path: Path) -> None:
     assert "--stage render" in refused["error"] or "--stage reconstruct" in refused["error"]
     only = build(source, tmp_path / "out", "--stage", "render")
     assert made(only) == {"render": (3, 0)}
-    went_on = specsia(
-        "build", "--out", tmp_path / "out", "--stage", "reconstruct", "--stage", "project", "--json"
-    )
+    stages = ("--stage", "reconstruct", "--stage", "project")
+    went_on = specsia("build", "--out", tmp_path / "out", *stages, "--json")
     assert made(went_on) == {"reconstruct": (3, 0), "project": (3, 0)}
     packed = specsia("build", "--out", tmp_path / "out", "--json")
     assert packed["rows"] == 12

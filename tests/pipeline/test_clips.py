@@ -1,7 +1,5 @@
 """`specsia clips`: folders and a dataset of characters in motion."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path
@@ -43,8 +41,7 @@ def record(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
-    """A folder of three figures, one of them with faults, its clips in both layouts, and what the command
-    printed."""
+    """A folder of three figures, one with faults, its clips in both layouts, and what was printed."""
     top = tmp_path_factory.mktemp("clips with spaces")
     for name in ("one", "two"):
         write_moving_figure(top / "figures" / f"{name}.glb")
@@ -58,9 +55,7 @@ def test_every_playable_clip(run: tuple[Path, Path, dict[str, Any]]) -> None:
     names = {path.name for path in folders(out / "frames")}
     usual = {"go-00", "go-01", "wave-00", "wave-01", "turntable-00"}
     more = {"______etc_passwd-00", "______etc_passwd-01", "still-00", "still-01"}
-    assert names == {f"{i}-{name}" for i in ("one", "two", "odd") for name in usual} | {
-        f"odd-{n}" for n in more
-    }
+    assert names == {f"{i}-{n}" for i in ("one", "two", "odd") for n in usual} | {f"odd-{n}" for n in more}
     assert document["clips"] == len(names)
     assert document["layouts"] == {"frames": 2 * len(names)}
     assert any(told.startswith("'nothing' cannot be played") for told in document["warnings"]["odd"])
@@ -79,9 +74,7 @@ def test_clip_is_framed_as_a_whole(run: tuple[Path, Path, dict[str, Any]]) -> No
 def test_row_per_frame(run: tuple[Path, Path, dict[str, Any]]) -> None:
     _, out, document = run
     tables = [pq.read_table(path) for path in sorted((out / "dataset" / "data").glob("*.parquet"))]
-    rows = [
-        row for table in tables for row in table.drop_columns(["color", "mask", "pos", "edge"]).to_pylist()
-    ]
+    rows = [r for table in tables for r in table.drop_columns(["color", "mask", "pos", "edge"]).to_pylist()]
     assert tables[0].column_names == list(MOVING_COLUMNS)
     assert len(rows) == document["rows"]
     by_clip: dict[str, list[dict[str, Any]]] = {}
@@ -143,10 +136,8 @@ def test_clips_and_builds_do_not_mix(tmp_path: Path) -> None:
     clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")
     for wrong in (("--motion", "moonwalk"), ("--fps", "0"), ("--layout", "flipsketch", "--preview")):
         clips(tmp_path / "a.glb", tmp_path / "other", *wrong, code=2)
-    assert (
-        "no character has a clip"
-        in clips(tmp_path / "a.glb", tmp_path / "none", "--clip", "fly*", code=1)["stopped"]
-    )
+    none = clips(tmp_path / "a.glb", tmp_path / "none", "--clip", "fly*", code=1)
+    assert "no character has a clip" in none["stopped"]
     assert "specsia clips" in specsia("build", "--out", tmp_path / "out", code=2)["error"]
     assert "all stages are up to date" in specsia("status", tmp_path / "out")["text"]
 

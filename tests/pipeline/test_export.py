@@ -1,7 +1,5 @@
 """Runs and datasets written in another layout by `specsia export` and `convert`."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A run's folder: ownership, locks, and what stopped or refused builds leave."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path
@@ -96,14 +94,8 @@ def test_fresh_removes_what_builds_write(tmp_path: Path) -> None:
     write_artefact(paths.artefact(render.RENDER, None, "lost"), made)
     write_bytes(paths.dataset / "SHA256SUMS", f"{'0' * 64}  README.md\n".encode())
     assert sorted(forget(paths)) == sorted(foreign)
-    left = set(contents(paths.root))
-    assert left == {
-        *foreign,
-        "notes.txt",
-        "report.html",
-        "source/sample-42/0/metadata.json",
-        "specsia-run.json",
-    }
+    kept = {"notes.txt", "report.html", "source/sample-42/0/metadata.json", "specsia-run.json"}
+    assert set(contents(paths.root)) == {*foreign, *kept}
     shutil.rmtree(paths.root)
     assert forget(paths) == []
 

@@ -1,7 +1,5 @@
 """Layouts write their parts independently of one another."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,9 +52,8 @@ def pack_picky(names: Sequence[str], top: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(writing, "load_layout", lambda _: Picky())
     clip = clip_frames("a-go-00", {"color": [disc(8, 3)]})
     parts = [(part_of(name, [clip]), name) for name in names]
-    return pack(
-        PackTarget(Picky(), top / "picky", top / "state"), parts, in_processes(1, lambda _: None), FACTS
-    )
+    target = PackTarget(Picky(), top / "picky", top / "state")
+    return pack(target, parts, in_processes(1, lambda _: None), FACTS)
 
 
 def test_failed_part_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

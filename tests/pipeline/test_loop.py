@@ -1,7 +1,5 @@
 """The build loop with stages that cost nothing: failures, lost workers, damage and kills."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,15 +40,11 @@ def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact
         if fault == "lost":
             raise _LostError
         if stage is reconstruct.RECONSTRUCT:
-            return Artefact(
-                key, {"mesh.json": f"{key} {name}".encode()}, {"backend": name, "needs_yaw": False}
-            ), ()
+            mesh = {"mesh.json": f"{key} {name}".encode()}
+            return Artefact(key, mesh, {"backend": name, "needs_yaw": False}), ()
         noise = Store().make(stage, f"{key}{name}")
-        kept = {
-            n: v
-            for n, v in noise.meta.items()
-            if n not in ("stage", "fingerprint", "inputs", "files", "digest")
-        }
+        sealed = ("stage", "fingerprint", "inputs", "files", "digest")
+        kept = {n: v for n, v in noise.meta.items() if n not in sealed}
         files = {**noise.files, render.FRONT: b"front"} if stage is render.RENDER else noise.files
         return Artefact(key, files, {**kept, "size": 32, "warnings": []}), (job.entry.path,)
 
@@ -95,9 +89,7 @@ def run(config: BuildConfig, out: Path) -> BuildSummary:
 
 
 def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:
-    names = {
-        (stage.stage, stage.backend): (stage.built, stage.kept, stage.failed) for stage in summary.stages
-    }
+    names = {(s.stage, s.backend): (s.built, s.kept, s.failed) for s in summary.stages}
     return {" ".join(filter(None, name)): count for name, count in names.items()}
 
 
@@ -112,10 +104,7 @@ def test_fault_costs_its_character(faults: Faults, config: BuildConfig, tmp_path
         "project relief": (4, 0, 0),
         "pack": (4, 0, 0),
     }
-    assert [(failure.stage, failure.id) for failure in summary.failures] == [
-        ("render", "4"),
-        ("reconstruct", "1"),
-    ]
+    assert [(f.stage, f.id) for f in summary.failures] == [("render", "4"), ("reconstruct", "1")]
     faults.clear()
     assert counts(run(config, tmp_path / "run"))["project relief"] == (2, 4, 0)
     run(config, tmp_path / "whole")
@@ -123,19 +112,13 @@ def test_fault_costs_its_character(faults: Faults, config: BuildConfig, tmp_path
 
 
 def test_lost_worker_costs_one_backend(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
-    faults |= {
-        ("reconstruct relief", "2"): "fails",
-        ("reconstruct fusion", "2"): "lost",
-        ("project fusion", "3"): "lost",
-    }
+    faults |= {("reconstruct relief", "2"): "fails", ("reconstruct fusion", "2"): "lost"}
+    faults |= {("project fusion", "3"): "lost"}
     summary = run(replace(config, backends=("relief", "fusion")), tmp_path / "run")
     failures = {(failure.stage, failure.backend, failure.id) for failure in summary.failures}
     assert {failure.id for failure in summary.failures if "was lost" not in failure.reason} == {"2"}
-    assert failures == {
-        ("reconstruct", "relief", "2"),
-        ("reconstruct", "fusion", "2"),
-        ("project", "fusion", "3"),
-    }
+    twice = {("reconstruct", "relief", "2"), ("reconstruct", "fusion", "2")}
+    assert failures == {*twice, ("project", "fusion", "3")}
     assert summary.rows == {"relief": 5 * VIEWS, "fusion": 4 * VIEWS}
 
 

@@ -1,7 +1,5 @@
 """Options of a build: settings by name, procedural characters, `--keep none`, and URLs as `--out`."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path
@@ -67,10 +65,8 @@ def test_url_output_and_rerun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert json.loads(ran.stdout)["dataset"] == f"{url}/dataset"
         store = fsspec.filesystem("memory")
         for path in (p for p in (work / "dataset").rglob("*") if p.is_file()):
-            assert (
-                store.cat_file(f"/bucket/run/dataset/{path.relative_to(work / 'dataset')}")
-                == path.read_bytes()
-            )
+            there = f"/bucket/run/dataset/{path.relative_to(work / 'dataset')}"
+            assert store.cat_file(there) == path.read_bytes()
         assert "upload: 0 files sent" in commands.specsia("build", "--out", url, *TWO).stderr
         assert [line["stage"] for line in lines_of(work / "logs" / "tasks.jsonl")].count("pack") == 1
         # The third character is missing.

@@ -1,7 +1,5 @@
 """Packing by workers, and by damaged artefacts."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,8 +26,7 @@ IDS = [str(number) for number in range(12)]
 
 
 class Workers:
-    """An executor whose workers are as far away as pickles make them, and end in another order than they
-    begin."""
+    """An executor whose workers are as far away as pickles make them, and end in reversed order."""
 
     def __init__(self) -> None:
         self.needs: list[Needs] = []
@@ -74,9 +71,8 @@ def packed(paths: RunPaths, execute: Any) -> tuple[Packed, list[int]]:
     pairs = load_layout(PAIRS)
     target = PackTarget(pairs, paths.dataset, paths.packed_state("dataset"))
     with open_run(CONFIG, paths) as opened:
-        parts = sets.parts_of(
-            opened, sets.PlannedSet(pairs, ("relief",), target, FACTS.members, {}), FACTS.splits
-        )
+        planned = sets.PlannedSet(pairs, ("relief",), target, FACTS.members, {})
+        parts = sets.parts_of(opened, planned, FACTS.splits)
         return pack(target, parts, sets.part_writer(opened, execute, advanced.append), FACTS), advanced
 
 

@@ -1,7 +1,5 @@
 """Builds on a Ray cluster: the bytes of a local build, lost nodes and workers."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -14,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -95,14 +94,8 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         # By default Ray's workers give way to the other tests that run here.
         "RAY_worker_niceness": "0",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-c", HEAD],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=top,
-        env=environment,
-    )
+    run = [sys.executable, "-c", HEAD]
+    process = subprocess.Popen(run, stdin=PIPE, stdout=PIPE, text=True, cwd=top, env=environment)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     assert address
@@ -113,13 +106,11 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
 
 
 def command(
-    *arguments: str | Path, environment: dict[str, str], cwd: Path, before: str = "", code: int = 0
+    *words: str | Path, environment: dict[str, str], cwd: Path, before: str = "", code: int = 0
 ) -> Any:
     """Run the command; returns its JSON document, or its error line where it fails."""
-    run = [sys.executable, "-P", "-c", before + COMMAND, *map(str, arguments)]
-    ran = subprocess.run(
-        run, capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=cwd
-    )
+    run = [sys.executable, "-P", "-c", before + COMMAND, *map(str, words)]
+    ran = subprocess.run(run, capture_output=True, text=True, timeout=300, env=environment, cwd=cwd)
     assert ran.returncode == code, ran.stderr + ran.stdout
     assert "Traceback" not in ran.stderr, ran.stderr
     assert "(raylet)" not in ran.stderr + ran.stdout
@@ -156,22 +147,15 @@ def test_same_bytes_as_local(head: Head, tmp_path: Path) -> None:
     with_ray = ("a run", "--config", "settings.yaml")
     there = command(*arguments, *with_ray, environment=head.environment(), cwd=tmp_path)
     here = command(*arguments, "local", environment=dict(os.environ), cwd=tmp_path)
-    assert (
-        [stage["built"] for stage in there["stages"]]
-        == [stage["built"] for stage in here["stages"]]
-        == [3, 3, 3, 3]
-    )
+    for document in (there, here):
+        assert [stage["built"] for stage in document["stages"]] == [3, 3, 3, 3]
     assert there["failures"] == here["failures"]
     assert [failure["id"] for failure in there["failures"]] == ["corrupt"]
     assert (tmp_path / "a run/config.yaml").read_bytes() == (tmp_path / "local/config.yaml").read_bytes()
     for name in ("dataset", "artefacts"):
         assert contents(tmp_path / "a run" / name) == contents(tmp_path / "local" / name)
-    assert sorted(path.name for path in (tmp_path / "a run" / "state").iterdir()) == [
-        "index.sqlite",
-        "left-out.json",
-        "lock",
-        "packed",
-    ]
+    state = sorted(path.name for path in (tmp_path / "a run" / "state").iterdir())
+    assert state == ["index.sqlite", "left-out.json", "lock", "packed"]
 
 
 def test_every_item_ends(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,28 +219,12 @@ def test_actor_uses_rays_gpu(head: Head, tmp_path: Path) -> None:
 def test_own_cluster_without_gpu(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 1)
     backend = standin(head, tmp_path, {}, ["0"])
-    arguments = (
-        "build",
-        source,
-        "--out",
-        "out",
-        "--executor",
-        "ray",
-        "--workers",
-        "1",
-        "--backend",
-        backend,
-        *SMALL,
-    )
+    more = ("--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
+    arguments = ("build", source, "--out", "out", *more)
     # Sockets need a short path.
     with tempfile.TemporaryDirectory() as temporary:
-        away = {
-            "RAY_ADDRESS": "local",
-            "CUDA_VISIBLE_DEVICES": "",
-            "HOME": str(tmp_path),
-            "TMPDIR": temporary,
-        }
-        environment = {**head.environment(), **away}
+        away = {"RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": "", "HOME": str(tmp_path)}
+        environment = {**head.environment(), **away, "TMPDIR": temporary}
         environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
         error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
         assert "has no GPU" in error

@@ -1,7 +1,5 @@
 """Splits of a source: drawn, from a packed dataset, and files in several splits."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,9 +67,8 @@ def test_build_follows_a_dataset(tmp_path: Path) -> None:
     ids = sorted(entry.id for entry in open_source(str(source), tmp_path).entries)
     like = write_like(tmp_path / "like", {ids[0]: "test", ids[2]: "train", "gone": "train"})
     out = tmp_path / "out"
-    result = specsia(
-        "build", source, "--out", out, "--like", like, "--size", 64, "--views", 2, "--workers", 1
-    )
+    small = ("--size", 64, "--views", 2, "--workers", 1)
+    result = specsia("build", source, "--out", out, "--like", like, *small)
     assert "lacks 1 character: gone" in result.stderr
     assert f"{like} lacks 2 characters: {ids[1]}, {ids[3]}" in result.stderr
     packed = open_dataset(out / "dataset")

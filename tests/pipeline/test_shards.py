@@ -1,7 +1,5 @@
 """Shares of a source built apart, and merged to the bytes of one build."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,9 +41,8 @@ def shares(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     for share in SHARES:
         runs.append(top / share.replace("/", " of "))
         if share == SHARES[0]:
-            document = build(
-                source, runs[-1], "--shard", share, "--max-failures", "100%", "--stage", "render"
-            )
+            stage = ("--max-failures", "100%", "--stage", "render")
+            document = build(source, runs[-1], "--shard", share, *stage)
             assert 1 <= document["characters"] < 13
         # What was begun as a share goes on as one.
         again = () if share == SHARES[0] else ("--shard", share)

@@ -1,7 +1,5 @@
 """Artefacts and records of failures on disk."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -83,18 +81,11 @@ def test_foreign_objects_stay(tmp_path: Path) -> None:
 
 
 def test_leftovers_are_removed(tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    left = [
-        tmp_path / "run" / ".0123456789abcdef.tmp",
-        tmp_path / "run" / "artefacts" / "render" / ".fedcba9876543210.tmp",
-        tmp_path / "run" / "artefacts" / ".00000000000000aa.tmp" / "half.png",
-    ]
-    kept = [
-        tmp_path / "run" / "notes.tmp",
-        tmp_path / "run" / "artefacts" / "render" / "0.tar",
-        tmp_path / "run" / "artefacts" / ".hidden.tmp",
-        elsewhere / ".0123456789abcdef.tmp",
-    ]
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    hidden = (".0123456789abcdef.tmp", "artefacts/render/.fedcba9876543210.tmp")
+    left = [run / name for name in (*hidden, "artefacts/.00000000000000aa.tmp/half.png")]
+    kept = [run / name for name in ("notes.tmp", "artefacts/render/0.tar", "artefacts/.hidden.tmp")]
+    kept.append(elsewhere / ".0123456789abcdef.tmp")
     for path in (*left, *kept):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
@@ -122,13 +113,8 @@ def test_truncated_and_damaged_lines(tmp_path: Path) -> None:
     write_failures(path, whole)
     path.write_bytes(path.read_bytes() + b'{"id": "c", "sta')
     assert read_failures(path) == whole
-    for line in (
-        '{"id": "c"}',
-        "[]",
-        '{"id": "c", "stage": "cook", "backend": null, "reason": "x"}',
-        "[" * 100_000,
-        "5",
-    ):
+    unknown = '{"id": "c", "stage": "cook", "backend": null, "reason": "x"}'
+    for line in ('{"id": "c"}', "[]", unknown, "[" * 100_000, "5"):
         path.write_text(line + "\n")
         with pytest.raises(SpecsiaError, match=r"failures\.jsonl"):
             read_failures(path)

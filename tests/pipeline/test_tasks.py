@@ -1,7 +1,5 @@
 """One stage of one character: evidence of failures, and the source files that it depends on."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,9 +74,7 @@ def test_changed_texture_makes_stale(tmp_path: Path) -> None:
         """Do what is to be done of a stage; gives the state before."""
         step = Step(stage, backend if stage.per_backend else None)
         with open_run(config, paths) as run:
-            found, judgement, _ = next(
-                judged for judged in judge_character(run, entry) if judged[0].step == step
-            )
+            found, judgement, _ = next(j for j in judge_character(run, entry) if j[0].step == step)
             if judgement.state != DONE:
                 assert perform(found).reason is None
         return judgement.state

@@ -1,7 +1,5 @@
 """Compile what a build needs before its workers start."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +14,8 @@ from specsia_build.pipeline.executors import Lost
 from specsia_build.stages.registry import character_stages
 
 STILLS = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
-CLIPS = with_settings(
-    BuildConfig(), {"source": "sample:1", "clips": {"layouts": ["animerun", "pairs"]}}, "a test"
-)
+LAYOUTS = {"layouts": ["animerun", "pairs"]}
+CLIPS = with_settings(BuildConfig(), {"source": "sample:1", "clips": LAYOUTS}, "a test")
 
 
 def test_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

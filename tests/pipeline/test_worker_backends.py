@@ -1,7 +1,5 @@
 """Builds by worker processes of backends: faults cost only their own pictures."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -62,11 +60,7 @@ REASONS = {
 def write_backend(
     folder: Path, faults: dict[str, str], devices: list[str], together: int = 1
 ) -> tuple[str, dict[str, str]]:
-    """A stand-in installed as a package that is on the path; returns its name with argument, and the
-    environment.
-
-    Its workers begin once `together` of them are there.
-    """
+    """Install a stand-in, whose workers begin once `together` are there; its name and the environment."""
     up = folder / "up"
     files = {"starts": "starts", "attempts": "attempts"}
     settings = {"devices": devices, "faults": faults, "late": 5, "together": together, **files}

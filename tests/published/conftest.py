@@ -1,7 +1,5 @@
 """Rows and a tree, drawn once, which tests copy before they change them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

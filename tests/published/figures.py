@@ -5,8 +5,6 @@ authors' scripts the figure is turned by minus the view's yaw before a fixed cam
 spans 1.35 units; positions are coded over the box of the turned figure: R = x, G = y, B = z.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -128,13 +126,8 @@ def as_row(made: Mapping[str, Array]) -> Pictures:
     """Pictures of a row: their upload drops the alpha of Z."""
     edge = np.repeat(made["edge"][..., None], 3, axis=2)
     gt = on_grey(made["gt"])
-    return {
-        "color": made["color"][..., :3],
-        "pos": made["pos"][..., :3],
-        "edge": edge,
-        "mask": made["mask"],
-        "gt": gt,
-    }
+    color, pos = (made[name][..., :3] for name in ("color", "pos"))
+    return {"color": color, "pos": pos, "edge": edge, "mask": made["mask"], "gt": gt}
 
 
 def encoded(image: Array) -> bytes:

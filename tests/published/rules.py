@@ -1,7 +1,5 @@
 """The published rows by the rules of the release's scripts, written down without this package's writer."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Mapping
 
@@ -23,8 +21,7 @@ def read(data: bytes) -> tuple[str, Levels]:
 
 
 def problems(row: Mapping[str, bytes]) -> Iterator[str]:
-    """Names of what differs from a published row of a ball that is lit from nowhere, its front towards the
-    camera and its background in the corners."""
+    """Names of what differs from a row of an unlit ball, its background in the corners."""
     assert list(row) == ["color", "pos", "edge", "mask", "gt"]
     pictures = {}
     for name, data in row.items():

@@ -1,7 +1,5 @@
 """Numbers, lists and shards beside what the release's scripts gave for the same ids."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from itertools import pairwise
@@ -19,8 +17,7 @@ LISTED = {
     "splits/test_uids.json": "1cb4cdb80c8bbd3e",
     "splits/split_chars.json": "7270dc7e07493f04",
 }
-"""First digits of the SHA-256 of what the release's `create_splits.py` wrote for a view of each of the ids
-0 to 1497."""
+"""First digits of the SHA-256 of what `create_splits.py` wrote for a view of each of the ids 0 to 1497."""
 
 
 def test_lists_of_the_published_ids() -> None:

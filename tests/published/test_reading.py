@@ -1,7 +1,5 @@
 """Rows and tree of the published layout, read in this project's schema."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,11 +1,10 @@
 """`verify` and `diff` on rows and tree of the published layout, and commands on bad ones."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,14 +23,12 @@ from tests.published.test_reading import FOREIGN
 
 @pytest.mark.parametrize("layout", ["rows", "tree"])
 def test_right_ones_pass(layout: str, request: pytest.FixtureRequest) -> None:
-    report = verify(request.getfixturevalue(layout))
+    where = request.getfixturevalue(layout)
+    report = verify(where)
     assert not failed(report)
+    assert report == verify(where, workers=2)
     assert (report.rows, report.characters) == (40, 4)
     assert {"grounds", "edge", "position", "views", "splits"} <= {check.name for check in report.checks}
-
-
-def test_report_does_not_depend_on_workers(rows: Path) -> None:
-    assert verify(rows) == verify(rows, workers=2)
 
 
 def test_a_tree_equals_its_rows(rows: Path, tree: Path, tmp_path: Path) -> None:
@@ -45,11 +42,8 @@ def test_a_tree_equals_its_rows(rows: Path, tree: Path, tmp_path: Path) -> None:
     assert config.changed == {"7_03": ["gt"]}
 
 
-CHECK_OF = {"depth from the back": "position", "mirrored": "position", "up in green": "position"} | {
-    "color on grey": "grounds",
-    "pos on grey": "grounds",
-    "gt on white": "grounds",
-}
+CHECK_OF = dict.fromkeys(("depth from the back", "mirrored", "up in green"), "position")
+CHECK_OF |= dict.fromkeys(("color on grey", "pos on grey", "gt on white"), "grounds")
 
 
 @pytest.mark.parametrize("fault", FOREIGN)
@@ -67,33 +61,14 @@ def _one(name: str, how: Callable[[figures.Array], figures.Array]) -> figures.Ch
     return change
 
 
-def _no_edges(edge: figures.Array) -> figures.Array:
-    return np.full_like(edge, 255)
-
-
-def _red_edge(edge: figures.Array) -> figures.Array:
-    edge[..., 0] = 255
-    return edge
-
-
-def _grey_mask(mask: figures.Array) -> figures.Array:
-    mask[mask > 0] = 200
-    return mask
-
-
-def _smaller_mask(mask: figures.Array) -> figures.Array:
-    mask[: figures.SIZE // 2] = 0
-    return mask
-
-
 @pytest.mark.parametrize(
     ("change", "check"),
     [
-        (_one("edge", _no_edges), "edge"),
-        (_one("edge", _red_edge), "edge"),
+        (_one("edge", lambda edge: np.full_like(edge, 255)), "edge"),
+        (_one("edge", lambda edge: edge | np.array([255, 0, 0], np.uint8)), "edge"),
         (_one("edge", lambda edge: edge[..., 0]), "images"),
-        (_one("mask", _grey_mask), "grounds"),
-        (_one("mask", _smaller_mask), "grounds"),
+        (_one("mask", lambda mask: np.minimum(mask, 200)), "grounds"),
+        (_one("mask", lambda mask: np.triu(mask)), "grounds"),
         (_one("gt", lambda gt: gt[:-1]), "images"),
     ],
 )
@@ -125,9 +100,7 @@ def _renamed(table: pa.Table, uid: str) -> pa.Table:
         (lambda table: table.select(["uid", "color", "mask", "pos", "edge", "gt"]), "schema"),
     ],
 )
-def test_faults_between_rows(
-    how: Callable[[pa.Table], pa.Table], check: str, rows: Path, tmp_path: Path
-) -> None:
+def test_faults_of_rows(how: Callable[[pa.Table], pa.Table], check: str, rows: Path, tmp_path: Path) -> None:
     where = Path(shutil.copytree(rows, tmp_path / "hub"))
     _edit(where, how)
     assert check in failed(verify(where))
@@ -137,23 +110,14 @@ def _drop_view(tree: Path) -> None:
     shutil.rmtree(tree / "3_04" / "mesh")
 
 
-def _unlist(tree: Path) -> None:
-    figures.write_lists(tree, {**figures.SPLITS, "train": (3,)})
+def _edited(name: str, how: Callable[[Any], Any]) -> Callable[[Path], object]:
+    """Change a list of a tree."""
 
+    def change(tree: Path) -> None:
+        path = tree / "splits" / f"{name}.json"
+        path.write_text(json.dumps(how(json.loads(path.read_text()))))
 
-def _list_other_characters(tree: Path) -> None:
-    path = tree / "splits" / "split_chars.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "test": ["6"]}))
-
-
-def _shuffle(tree: Path) -> None:
-    path = tree / "splits" / "train_uids.json"
-    path.write_text(json.dumps(json.loads(path.read_text())[::-1]))
-
-
-def _twice(tree: Path) -> None:
-    path = tree / "splits" / "test_uids.json"
-    path.write_text(json.dumps(["3_00", *json.loads(path.read_text())]))
+    return change
 
 
 def _swap_textures(tree: Path) -> None:
@@ -167,10 +131,10 @@ def _swap_textures(tree: Path) -> None:
     ("plant", "check"),
     [
         (_drop_view, "files"),
-        (_unlist, "splits"),
-        (_list_other_characters, "splits"),
-        (_shuffle, "views"),
-        (_twice, "splits"),
+        (lambda tree: figures.write_lists(tree, {**figures.SPLITS, "train": (3,)}), "splits"),
+        (_edited("split_chars", lambda lists: {**lists, "test": ["6"]}), "splits"),
+        (_edited("train_uids", lambda uids: uids[::-1]), "views"),
+        (_edited("test_uids", lambda uids: ["3_00", *uids]), "splits"),
         (_swap_textures, "grounds"),
     ],
 )

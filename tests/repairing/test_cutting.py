@@ -1,7 +1,5 @@
 """Cut figures out of pictures with what strangers' drawings have around them."""
 
-from __future__ import annotations
-
 import base64
 from io import BytesIO
 from pathlib import Path
@@ -226,12 +224,8 @@ def test_svg(tmp_path: Path, way: str) -> None:
     place = 'width="100" height="300"'
     link = str(tmp_path / "red.png")
     inner = base64.b64encode(svg(f'<image href="{link}" {place}/>')).decode()
-    links = {
-        "held": encoded(red),
-        "nested": f"data:image/svg+xml;base64,{inner}",
-        "entity": "&e;",
-        "linked": link,
-    }
+    links = {"held": encoded(red), "entity": "&e;", "linked": link}
+    links["nested"] = f"data:image/svg+xml;base64,{inner}"
     head = f'<!DOCTYPE svg [<!ENTITY e "{link}">]>' if way == "entity" else ""
     file = tmp_path / "drawing.svg"
     file.write_bytes(svg(f'<image x:href="{links[way]}" {place}/>', head))

@@ -1,7 +1,5 @@
 """Cut out and frame a drawing as a render would be, and lay a mesh of any axes and scale onto it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,20 +11,15 @@ from PIL import Image, ImageDraw
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.registration import iou
-from specsia_build.repairing.drawing import (
-    DrawingSettings,
-    Frontal,
-    frame_drawing,
-    read_drawing,
-    render_front,
-)
+from specsia_build.repairing import drawing
+from specsia_build.repairing.drawing import DrawingSettings, frame_drawing, read_drawing, render_front
 from specsia_build.repairing.reconstruction import place_file, read_single
 from tests.shapes import write_figure
 
 INK, PAPER, FILL = (30, 30, 40), (255, 255, 255), (220, 70, 60)
 
 
-def front_of_figure(folder: Path, size: int = 128) -> Frontal:
+def front_of_figure(folder: Path, size: int = 128) -> drawing.Frontal:
     """The front of the figure of boxes."""
     return render_front(read_single(write_figure(folder / "figure.obj")), size)
 
@@ -46,8 +39,7 @@ def write_drawing(folder: Path, name: str = "drawing.png", *, size: int = 128, g
 def write_turned(
     path: Path, matrix: NDArray[np.floating], scale: float = 1.0, shift: float = 0.0, *, painted: bool = False
 ) -> Path:
-    """The figure as OBJ, its coordinates moved by a (3, 3) matrix, a scale and a shift; its front may be
-    painted."""
+    """The figure as OBJ, moved by a (3, 3) matrix, a scale and a shift; its front may be painted."""
     lines = []
     for line in write_figure(path).read_text().splitlines():
         kind, *words = line.split()
@@ -73,7 +65,7 @@ def _cross(ink: int) -> Image.Image:
     return image
 
 
-def _box(front: Frontal) -> tuple[int, int]:
+def _box(front: drawing.Frontal) -> tuple[int, int]:
     """Width and height of the silhouette."""
     rows, columns = np.flatnonzero(front.mask.any(axis=1)), np.flatnonzero(front.mask.any(axis=0))
     return int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1
@@ -128,9 +120,8 @@ def test_thin_limbs_stay() -> None:
 def test_uneven_or_empty_paper(paper: str) -> None:
     picture, random = np.asarray(_cross(8), float), np.random.default_rng(0)
     if paper == "shaded":
-        picture = picture * np.linspace(0.5, 1.0, picture.shape[1])[None, :, None] + random.normal(
-            0, 5, picture.shape
-        )
+        light = np.linspace(0.5, 1.0, picture.shape[1])[None, :, None]
+        picture = picture * light + random.normal(0, 5, picture.shape)
     elif paper == "spotted":
         picture = np.where(random.random((*picture.shape[:2], 1)) < 0.01, 100, picture)
     else:
@@ -198,7 +189,6 @@ def test_odd_turns_are_found(tmp_path: Path) -> None:
 def test_specks_are_left_out() -> None:
     image = _cross(8)
     ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
-    front, clean = (
-        frame_drawing(np.asarray(one.convert("RGBA")), DrawingSettings(256)) for one in (image, _cross(8))
-    )
+    pictures = [np.asarray(each.convert("RGBA")) for each in (image, _cross(8))]
+    front, clean = (frame_drawing(picture, DrawingSettings(256)) for picture in pictures)
     assert np.array_equal(front.image, clean.image)

@@ -1,7 +1,5 @@
 """`specsia repair FOLDER`: a folder for each drawing, past bad ones, and only what is missing."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path
@@ -36,9 +34,8 @@ def test_every_drawing(tmp_path: Path) -> None:
     Image.open(drawings / "cat.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(drawings / "dog.png")
     document = json.loads(specsia("repair", drawings, "--out", out, *SMALL, "--json").stdout)
     assert sorted(document["repaired"]) == ["dog"]
-    document = json.loads(
-        specsia("repair", drawings, "--out", out, *SMALL, "--seconds", "1", "--json").stdout
-    )
+    slow = (*SMALL, "--seconds", "1")
+    document = json.loads(specsia("repair", drawings, "--out", out, *slow, "--json").stdout)
     assert document["kept"] == []
     for words in (("--mask", drawings / "cat.png"), ("--back", drawings / "cat.png")):
         specsia("repair", drawings, "--out", out, *words, *SMALL, code=2)

@@ -1,7 +1,5 @@
 """`specsia repair`: from a drawing to its film, and refusals."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -43,10 +41,8 @@ def test_mesh_of_another_tool(tmp_path: Path) -> None:
         assert (mask > 127).mean() > 0.05
     # The frames are what `enhance` takes, and the first shows the drawing.
     drawn, shown = np.asarray(Image.open(drawing).convert("RGB")), pictures(out / "color")[0]
-    assert (
-        abs(int((shown[..., 3] > 127).sum()) * 4 - int((drawn < 250).any(axis=2).sum()))
-        < 0.2 * drawn.size / 3
-    )
+    areas = int((shown[..., 3] > 127).sum()) * 4, int((drawn < 250).any(axis=2).sum())
+    assert abs(areas[0] - areas[1]) < 0.2 * drawn.size / 3
     # It writes over its own folder, or that of an earlier version, the same bytes, and over no other.
     before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     (out / "film.webp").touch()
@@ -117,10 +113,8 @@ def test_character_in_motion(tmp_path: Path) -> None:
     repair(figure, "--mesh", figure, "--out", still)
     assert not np.array_equal(pictures(out / "mask"), pictures(still / "mask"))
     # Positions are those at rest.
-    codes, rest = (
-        {tuple(code // 32) for code in picture[picture[..., 3] == 255]}
-        for picture in (pictures(folder / "pos")[0] for folder in (out, still))
-    )
+    firsts = [pictures(folder / "pos")[0] for folder in (out, still)]
+    codes, rest = ({tuple(code // 32) for code in pos[pos[..., 3] == 255]} for pos in firsts)
     assert len(codes & rest) > 0.5 * len(rest)
 
 
@@ -183,11 +177,8 @@ def test_frames_and_seconds_agree() -> None:
     assert timing(seconds=5.0) == (60, 12)
     assert timing(fps=24.0) == timing(fps=24.0, seconds=3.0) == (72, 24)
     assert timing(views=10, fps=4.0) == timing(views=10, seconds=2.5, fps=4.0) == (10, 4)
-    for wrong in (
-        {"views": 10, "seconds": 3.0, "fps": 12.0},
-        {"seconds": 100.0},
-        {"seconds": 0.1, "fps": 0.1},
-    ):
+    three = {"views": 10, "seconds": 3.0, "fps": 12.0}
+    for wrong in (three, {"seconds": 100.0}, {"seconds": 0.1, "fps": 0.1}):
         with pytest.raises(UsageError):
             timing(**wrong)
 
@@ -196,16 +187,7 @@ def test_outlines() -> None:
     assert parse_outline("black") == ((0, 0, 0), None)
     assert parse_outline("#204080:3") == ((32, 64, 128), 3.0)
     assert parse_outline("rgb(1, 2, 3):0.5") == ((1, 2, 3), 0.5)
-    for wrong in (
-        "",
-        "blue:0",
-        "blue:-1",
-        "blue:nan",
-        "blue:16.5",
-        "nothing",
-        "3",
-        "blue:3:4",
-        "transparent",
-    ):
+    widths = [f"blue:{width}" for width in ("0", "-1", "nan", "16.5", "3:4")]
+    for wrong in ("", "nothing", "3", "transparent", *widths):
         with pytest.raises(UsageError):
             RepairSettings.of({"outline": wrong})

@@ -1,7 +1,5 @@
 """`specsia repair` with a side and with a model sheet: which figure is which, results, and refusals."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

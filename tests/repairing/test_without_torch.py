@@ -1,7 +1,5 @@
 """`repair` and `enhance` where torch cannot be imported: the same bytes; what trains says what it needs."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Packing: kept and rewritten shards, killed and damaged packs."""
 
-from __future__ import annotations
-
 import hashlib
 from contextlib import suppress
 from pathlib import Path

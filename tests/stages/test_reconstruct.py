@@ -1,7 +1,5 @@
 """Reconstructions and warnings about registered ones; drawings as frontal views."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

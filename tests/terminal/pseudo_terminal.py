@@ -1,7 +1,5 @@
 """Run code on a pseudo-terminal, and read its output."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import pty

@@ -1,7 +1,5 @@
 """Output on terminals of several widths, without colours, and in a pipe; repeated sentences are folded."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,4 @@
-"""The backend `fusion`: close to the truth at strength 0, more damage with more strength.
-from two seeds."""
-
-from __future__ import annotations
+"""The backend `fusion`: close to the truth at strength 0, more damage with more strength."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -119,9 +116,7 @@ def winged() -> Mesh:
 def jointed() -> Mesh:
     """A body with arms and legs in separate pieces, each far smaller than the body."""
     body = ellipsoid((0, 0, 0.15), (0.2, 0.15, 0.2), RED, RED)
-    arms = [
-        ellipsoid((x, 0, z), (0.025, 0.025, 0.07), GREY, GREY) for x in (-0.28, 0.28) for z in (0.18, 0.0)
-    ]
+    arms = [ellipsoid((x, 0, z), (0.025, 0.025, 0.07), GREY, GREY) for x in (-0.28, 0.28) for z in (0.18, 0)]
     legs = [ellipsoid((x, 0, z), (0.03, 0.03, 0.07), GREY, GREY) for x in (-0.1, 0.1) for z in (-0.2, -0.38)]
     return in_frame([body, *arms, *legs])
 

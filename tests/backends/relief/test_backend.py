@@ -1,7 +1,5 @@
 """The backend `relief`: closed meshes in the drawing's colours, deterministic; and its training."""
 
-from __future__ import annotations
-
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -28,21 +26,7 @@ from specsia_build.networks.unet import read_tensors
 from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
-from tests.backends.drawings import (
-    EYE,
-    HAIR,
-    LEGS,
-    SHIRT,
-    SKIN,
-    Image,
-    disc,
-    figure,
-    iou,
-    limb,
-    painted,
-    pixels,
-    seen,
-)
+from tests.backends.drawings import PALETTE, Image, disc, figure, iou, limb, painted, pixels, seen
 
 
 def reconstructed(image: Image) -> Mesh:
@@ -56,10 +40,9 @@ def colours_of(mesh: Mesh) -> NDArray[np.uint8]:
     return np.unique(np.asarray(texture.pixels)[..., :3].reshape(-1, 3), axis=0)
 
 
+TWO = np.maximum(disc(256, 0.25, 0.5, 0.15), limb(256, (0.7, 0.3), (0.7, 0.8), 0.08))
 ODD = {
-    "two characters": painted(
-        np.maximum(disc(256, 0.25, 0.5, 0.15), limb(256, (0.7, 0.3), (0.7, 0.8), 0.08))
-    ),
+    "two characters": painted(TWO),
     "landscape": painted(0.1 - np.abs(pixels(256)[1] - 0.5), (90, 160, 60)),
     "cut by the frame": painted(disc(256, 0.5, 1.0, 0.4)),
     "thin line": painted(limb(256, (0.2, 0.2), (0.8, 0.8), 0.003)),
@@ -139,7 +122,7 @@ def test_colours_come_from_drawing() -> None:
     distance, colours = figure(512)
     image = np.dstack([colours, np.full((512, 512), 255)]).astype(np.uint8)
     image[distance <= 0] = 0
-    own, found = np.array([SKIN, HAIR, SHIRT, LEGS, EYE]), colours_of(reconstructed(image))
+    own, found = np.array(PALETTE), colours_of(reconstructed(image))
     apart = np.abs(found[:, None].astype(int) - own).max(axis=2)
     # Edges between colours are mixed in the crop.
     assert np.mean(apart.min(axis=1) > 24) < 0.1
@@ -150,9 +133,8 @@ def test_mirrored_drawing_has_mirrored_depths() -> None:
     image = painted(limb(256, (0.2, 0.2), (0.7, 0.8), 0.1))
     small = figure_of(image).crop.resized(image)
     labels = np.where(small[..., 3] >= 250, 0, COLOURS)
-    straight, mirrored = (
-        backend._predict(*pair, 0.0) for pair in ((small, labels), (small[:, ::-1], labels[:, ::-1]))
-    )
+    straight = backend._predict(small, labels, 0.0)
+    mirrored = backend._predict(small[:, ::-1], labels[:, ::-1], 0.0)
     for one, two in zip(straight, mirrored, strict=True):
         np.testing.assert_allclose(one[small[..., 3] >= 250], two[:, ::-1][small[..., 3] >= 250], atol=1e-5)
 
@@ -177,9 +159,7 @@ def test_painted_back_has_no_patches() -> None:
     """Strokes of several shades are one material."""
     strokes = scipy.ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(512, 512)), 5)
     shade = 140 + 30 * strokes / strokes.std()
-    image = painted(
-        disc(512, 0.5, 0.5, 0.3), np.stack([0.4 * shade, shade, 0.3 * shade], axis=-1).clip(0, 255)
-    )
+    image = painted(disc(512, 0.5, 0.5, 0.3), np.stack([0.4 * shade, shade, 0.3 * shade], -1).clip(0, 255))
     back = seen(reconstructed(image), 180.0, 256)
     inner = scipy.ndimage.binary_erosion(back[..., 3] == 255, iterations=8)
     assert back[inner][:, 1].std() < 15
@@ -279,21 +259,16 @@ def test_stretched_rows_keep_their_shape() -> None:
 def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path) -> None:
     model = train.train(examples.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
     weights = tmp_path / "weights.safetensors"
-    planes = {
-        name: value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value
-        for name, value in read_tensors(weights).items()
-    }
+    tensors = read_tensors(weights).items()
+    planes = {n: v.transpose(3, 2, 0, 1).copy() if v.ndim == 4 else v for n, v in tensors}
     model.load_state_dict({name: torch.from_numpy(value) for name, value in planes.items()})
     example = examples.example(picture, np.random.default_rng(3))
     with torch.no_grad():
         predicted, key = model(torch.from_numpy(example["x"])[None])
-        hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]).long(), COLOURS + 1)[
-            ..., :COLOURS
-        ]
+        labels, guides = (torch.from_numpy(example[name]).long() for name in ("labels", "guides"))
+        hot = torch.nn.functional.one_hot(labels, COLOURS + 1)[..., :COLOURS]
         pooled = torch.nn.functional.avg_pool2d(hot.permute(2, 0, 1)[None].float(), 2)
-        logits = train.palette_logits(
-            predicted, key, pooled, torch.from_numpy(example["guides"]).long()[None]
-        )
+        logits = train.palette_logits(predicted, key, pooled, guides[None])
     found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), net.layers_of(weights))
     assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
     _, without = net.decode(found, keys, example["labels"], 0)
@@ -303,10 +278,8 @@ def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path)
 def test_turned_silhouettes_differ_by_thickness(picture: Any) -> None:
     made = examples.example(picture, np.random.default_rng(1))
     depth, both = (torch.from_numpy(made[name])[None] for name in ("depth", "both"))
-    thinner = (
-        depth.mean(1, keepdim=True)
-        + torch.tensor([1.0, -1.0])[:, None, None] * (depth[:, :1] - depth[:, 1:]) / 4
-    )
+    apart = (depth[:, :1] - depth[:, 1:]) / 4
+    thinner = depth.mean(1, keepdim=True) + torch.tensor([1.0, -1.0])[:, None, None] * apart
     side, front = torch.tensor([math.pi / 2]), torch.tensor([0.0])
     assert float(train.silhouette_loss(depth, depth, both, side)) == 0
     assert float(train.silhouette_loss(thinner, depth, both, front)) < 0.01
@@ -319,8 +292,8 @@ def test_kept_pictures_are_those_that_were_drawn(picture: Any, tmp_path: Path) -
     assert [weight for _, weight in kept] == [0.25, 0.75]
     for layer, stored in zip(picture, kept[1][0], strict=True):
         assert layer.dtype == stored.dtype and np.array_equal(layer, stored)
-    result = CliRunner().invoke(train.main, ["--out", str(tmp_path / "out")])
-    assert result.exit_code == 2
+    ran = CliRunner().invoke(train.main, ["--out", str(tmp_path / "out")])
+    assert ran.exit_code == 2
 
 
 def test_manifest_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,14 +301,12 @@ def test_manifest_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(train, "pictures", lambda path: [(path.name, 0.5)])
     monkeypatch.setattr(train, "train", lambda drawn, out, **_: taken.extend(drawn))
     monkeypatch.setattr(train, "Batches", lambda drawn, steps, seed: drawn)
-    result = CliRunner().invoke(train.main, ["a.jsonl", "b.jsonl=0.4", "--out", str(tmp_path / "out")])
-    assert result.exit_code == 0, result.output
+    ran = CliRunner().invoke(train.main, ["a.jsonl", "b.jsonl=0.4", "--out", str(tmp_path / "out")])
+    assert ran.exit_code == 0, ran.output
     assert taken == [("a.jsonl", 0.5), ("b.jsonl", 0.2)]
     for share in ("0", "-1", "nan", "inf", "much"):
-        result = CliRunner().invoke(
-            train.main, ["a.jsonl", f"b.jsonl={share}", "--out", str(tmp_path / "none")]
-        )
-        assert result.exit_code == 2 and f"'b.jsonl={share}'" in result.output
+        ran = CliRunner().invoke(train.main, ["a.jsonl", f"b.jsonl={share}", "--out", str(tmp_path / "none")])
+        assert ran.exit_code == 2 and f"'b.jsonl={share}'" in ran.output
     assert len(taken) == 2 and not (tmp_path / "none").exists()
 
 

@@ -1,7 +1,5 @@
 """`relief` with a drawn side: its silhouette, its gaps, its colours."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -26,30 +24,20 @@ def with_side(front: Image, side: Image, back: Image | None = None) -> Mesh:
     return backend.create(None).reconstruct(front, context)
 
 
-@pytest.fixture(scope="module")
-def animal() -> Mesh:
-    return with_side(*(drawn(ANIMAL, yaw) for yaw in (0, 90, 180)))
-
-
-def test_silhouettes_are_those_of_the_drawings(animal: Mesh) -> None:
+def test_silhouettes_and_colours_are_those_of_the_drawings() -> None:
+    animal = with_side(*(drawn(ANIMAL, yaw) for yaw in (0, 90, 180)))
     for yaw, least in ((0, 0.97), (90, 0.97), (180, 0.97), (270, 0.97), (45, 0.85)):
         assert iou(seen(animal, yaw, SIZE), drawn(ANIMAL, yaw)) > least
     alone = backend.create(None).reconstruct(drawn(ANIMAL, 0), CONTEXT)
     assert iou(seen(alone, 45, SIZE), drawn(ANIMAL, 45)) < 0.8
-
-
-def test_each_side_has_its_drawing_s_colours(animal: Mesh) -> None:
     for yaw in (0, 90, 180, 270):
         view, wanted = seen(animal, yaw, SIZE), drawn(ANIMAL, yaw)
         both = (view[..., 3] == 255) & (wanted[..., 3] == 255)
         assert np.abs(view[both].astype(int) - wanted[both]).mean() < 6
-
-
-def test_surface_is_closed_and_faces_outwards(animal: Mesh) -> None:
+    # The surface is closed and faces outwards.
     assert (topology(animal).sides >= 0).all()
     corners = animal.vertices[animal.faces].astype(np.float64)
-    volume = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6
-    assert volume > 0
+    assert np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) > 0
 
 
 def test_right_side_is_the_mirror_image() -> None:

@@ -1,7 +1,5 @@
 """Worker scripts that stand in for real ones, and helpers about processes."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -109,21 +107,13 @@ os.write(1, settings["answer"].replace("MESH", mesh).encode())
 sys.stdin.readline()
 """
 
-HELLO = '{"type": "hello"}\n'
-DONE = '{"type": "done", "mesh": "MESH"}\n'
-
 
 def supervised(folder: Path, script: str, python: str = sys.executable, **settings: object) -> Supervisor:
     """A stand-in whose script, log and notes are in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "stand_in.py"
     path.write_text(script)
-    known = {
-        "faults": {},
-        "starts": str(folder / "starts"),
-        "attempts": str(folder / "attempts"),
-        "late": 4.0,
-    }
+    known = {"faults": {}, "starts": str(folder / "starts"), "attempts": str(folder / "attempts"), "late": 4}
     launcher = () if script == RAW else (worker.__file__,)
     return Supervisor(
         name="stand-in",
@@ -156,10 +146,6 @@ def eventually(condition: Callable[[], bool], seconds: float = 300.0) -> bool:
 def processes_naming(text: str) -> list[int]:
     """Living processes, other than this one, with a text in their command line."""
     infos = [process.info for process in psutil.process_iter(["pid", "cmdline", "status"])]
-    return [
-        info["pid"]
-        for info in infos
-        if any(text in part for part in info["cmdline"] or ())
-        and info["pid"] != os.getpid()
-        and info["status"] != psutil.STATUS_ZOMBIE
-    ]
+    others = [info for info in infos if info["pid"] != os.getpid()]
+    living = [info for info in others if info["status"] != psutil.STATUS_ZOMBIE]
+    return [info["pid"] for info in living if any(text in part for part in info["cmdline"] or ())]

@@ -1,7 +1,5 @@
 """The worker scripts of upstream projects, run against stand-ins; `backends doctor`."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -60,11 +58,7 @@ def test_bridge_returns_our_frame(tmp_path: Path, python: Path, hub: Path, name:
     root = write_upstream(tmp_path / "checkout", name)
     before = sorted(root.rglob("*"))
     place = Installation(
-        root,
-        python,
-        devices=(f"{name}-{os.getpid()}",),
-        offline=name == "crm",
-        seconds={"start": 60.0, "item": 60.0},
+        root, python, (f"{name}-{os.getpid()}",), name == "crm", seconds={"start": 60.0, "item": 60.0}
     )
     backend = Bridged(read_pins(name), place)
     backend.logs_to(tmp_path / "logs")
@@ -218,22 +212,15 @@ def test_complete_installation_exits_0(tmp_path: Path, monkeypatch: pytest.Monke
         write_files(site, {f"{name.replace('-', '_')}-{version}.dist-info/METADATA": metadata})
     write_files(site, {f"{name}/__init__.py": "" for name in pins.imports})
     (site / "fakes.pth").unlink()
-    cuda = (
-        "from types import SimpleNamespace as S\ncuda = S(is_available=lambda: True, device_count=lambda: "
-        "1)\n"
-    )
+    cuda = "class cuda:\n    is_available = lambda: True\n    device_count = lambda: 1\n"
     write_files(site, {"torch/__init__.py": cuda})
     smi = tmp_path / "bin" / "nvidia-smi"
     write_files(tmp_path, {"bin/nvidia-smi": "#!/bin/sh\necho '0, A GPU, 81559'\n"})
     smi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{smi.parent}:/usr/bin:/bin")
-    lines = [
-        f"  {w.name}: {write_files(tmp_path / w.name, dict.fromkeys(w.files, ''))}" for w in pins.weights
-    ]
+    weights = {w.name: str(write_files(tmp_path / w.name, dict.fromkeys(w.files, ""))) for w in pins.weights}
     settings = tmp_path / "backends.yaml"
     root = write_upstream(tmp_path / "checkout", "crm")
-    settings.write_text(
-        f"crm:\n  root: {root}\n  python: {python}\n  weights:\n" + "".join(f"  {n}\n" for n in lines)
-    )
+    settings.write_text(json.dumps({"crm": {"root": str(root), "python": str(python), "weights": weights}}))
     monkeypatch.setenv("SPECSIA_BACKENDS", str(settings))
     assert "crm is ready" in specsia("backends", "doctor", "crm").output

@@ -1,7 +1,5 @@
 """Workers and their supervisor: every picture is reconstructed or refused with the true reason."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os
@@ -21,17 +19,8 @@ from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.bridged import BRIDGES
 from specsia_build.backends.upstream.supervisor import MOST_STARTS, Supervisor
 from specsia_build.errors import CharacterError
-from tests.backends.upstream.standins import (
-    DONE,
-    FAULTY,
-    HELLO,
-    RAW,
-    SECONDS,
-    eventually,
-    lines,
-    processes_naming,
-    supervised,
-)
+from tests.backends.upstream import standins
+from tests.backends.upstream.standins import FAULTY, eventually, lines, processes_naming, supervised
 
 LIBRARY = Path(worker.__file__)
 SCRIPTS = sorted(BRIDGES.glob("*_*.py"))
@@ -48,12 +37,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("path", [LIBRARY, *SCRIPTS], ids=lambda path: path.name)
 def test_runs_on_python_3_8(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=(3, 8))
-    own = [
-        n
-        for n in ast.walk(tree)
-        if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("specsia_build")
-    ]
-    assert own == []
+    modules = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    assert not [name for name in modules if name.startswith("specsia_build")]
 
 
 def test_bare_environment(tmp_path: Path, bare: str) -> None:
@@ -67,9 +52,7 @@ def talk(folder: Path, *requests: dict[str, Any]) -> tuple[list[dict[str, Any]],
     (folder / "script.py").write_text(LOUD)
     argv = [sys.executable, str(LIBRARY), str(folder / "script.py")]
     lines = "".join(json.dumps(each) + "\n" for each in ({"type": "hello"}, *requests, {"type": "shutdown"}))
-    ran = subprocess.run(
-        argv, input=lines, capture_output=True, text=True, timeout=300, check=False, cwd=folder
-    )
+    ran = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=300, cwd=folder)
     return [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
 
 
@@ -106,9 +89,8 @@ def test_prints_go_to_the_log(tmp_path: Path) -> None:
     drawn = f"5 {random.Random(5).random()} {np.random.RandomState(5).random_sample()}"
     assert (tmp_path / "out" / "mesh.obj").read_text() == drawn
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mesh.obj"]
-    assert all(
-        words in log for words in ("at import", "at load", "no line end", "descriptor one", "from a child")
-    )
+    for words in ("at import", "at load", "no line end", "descriptor one", "from a child"):
+        assert words in log
 
 
 ERRORS = {
@@ -200,6 +182,7 @@ def test_dead_start_is_noticed_quickly(tmp_path: Path) -> None:
 
 
 NO_MESSAGE = "wrote a line that is not a message"
+HELLO, DONE = '{"type": "hello"}\n', '{"type": "done", "mesh": "MESH"}\n'
 
 
 @pytest.mark.parametrize(
@@ -210,12 +193,12 @@ NO_MESSAGE = "wrote a line that is not a message"
         (HELLO, '{"type": "done"}\n', 0, NO_MESSAGE),
         (HELLO, "printed\n", 0, NO_MESSAGE),
         (HELLO, '{"type": "error", "kind": "input", "message": "too dark"}\n', 0, "failed: too dark"),
-        (HELLO, DONE, SECONDS + 0.5, "gave no answer within 3 seconds"),
+        (HELLO, DONE, standins.SECONDS + 0.5, "gave no answer within 3 seconds"),
         (DONE, "", 0, NO_MESSAGE),
     ],
 )
 def test_unusable_answers(tmp_path: Path, hello: str, answer: str, wait: float, reason: str) -> None:
-    raw = supervised(tmp_path, RAW, hello=hello, answer=answer, wait=wait)
+    raw = supervised(tmp_path, standins.RAW, hello=hello, answer=answer, wait=wait)
     with closing(raw) as supervisor, pytest.raises(CharacterError, match=reason):
         supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
     assert eventually(lambda: processes_naming(str(tmp_path)) == [])
@@ -240,13 +223,9 @@ time.sleep(600)
 @pytest.mark.parametrize(("state", "how"), [("idle", signal.SIGTERM), ("busy", signal.SIGKILL)])
 def test_worker_ends_with_parent(tmp_path: Path, state: str, how: signal.Signals) -> None:
     root = Path(__file__).parents[3]
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path / "w"), state],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )
+    command = [sys.executable, "-c", PARENT, str(tmp_path / "w"), state]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=environment)
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
     if state == "busy":

@@ -6,8 +6,6 @@ Where an upstream writes its mesh, a function writes the figure by that project'
 bridge that gives it back in our frame has undone the rule.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import sysconfig

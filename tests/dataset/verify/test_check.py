@@ -1,7 +1,5 @@
 """`specsia verify` passes good datasets, and finds planted faults by the row's uid."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable
@@ -19,25 +17,13 @@ from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import CHECKS, MOST_LISTED
 from specsia_build.frame import Camera, decode_position, view_yaws
 from specsia_build.registration import iou
-from tests.dataset.small import (
-    VIEWS,
-    StoredRow,
-    build_small,
-    change,
-    failed,
-    found,
-    pixels,
-    put,
-    read_rows,
-    shard,
-    swap,
-    write_rows,
-)
+from tests.dataset import small
+from tests.dataset.small import build_small, change, failed, found, pixels, put, read_rows, shard, write_rows
 
 Z = ("color", "mask", "pos", "edge")
 ALL = tuple(schema.IMAGE_COLUMNS)
 
-Rows = dict[str, StoredRow]
+Rows = dict[str, small.StoredRow]
 
 
 def test_clean_dataset_passes(one_backend: Path) -> None:
@@ -98,8 +84,7 @@ def test_report_is_json(dataset: Path) -> None:
     assert report == verify(dataset, workers=2)
 
 
-# The planted faults: a function that changes rows by uid, checks of which one must fail, and the rows they
-# name.
+# The planted faults: a function that changes rows by uid, checks of which one must fail, the rows named.
 
 
 def _mirror(rows: Rows, columns: tuple[str, ...]) -> None:
@@ -119,7 +104,7 @@ def _turn_positions(rows: Rows) -> None:
     row = rows["0_01"]
     pos = pixels(row, "pos")
     turned = decode_position(pos[..., :3], row["bbox_min"], row["bbox_max"])
-    turned = turned @ Camera(view_yaws(VIEWS)[1], 96).turn().T
+    turned = turned @ Camera(view_yaws(small.VIEWS)[1], 96).turn().T
     low, high = turned.min(axis=(0, 1)), turned.max(axis=(0, 1))
     share = (turned - low) / (high - low) * 255
     pos[..., :3] = share.round()
@@ -167,7 +152,11 @@ def _recolour_contour(rows: Rows) -> None:
 
 
 def _swapped(columns: tuple[str, ...], one: str = "2_00", two: str = "2_01") -> Callable[[Rows], None]:
-    return lambda rows: swap(rows[one], rows[two], columns)
+    return lambda rows: small.swap(rows[one], rows[two], columns)
+
+
+def _updated(uid: str, /, **values: object) -> Callable[[Rows], None]:
+    return lambda rows: rows[uid].update(values)
 
 
 def _add_bytes(rows: Rows) -> None:
@@ -192,8 +181,8 @@ FAULTS: dict[str, tuple[Callable[[Rows], object], set[str], set[str]]] = {
     "positions of the view's frame": (_turn_positions, {"position", "edge"}, {"0_01"}),
     "the wrong mask": (_take_mask_of_target, {"alpha"}, {"0_01"}),
     "the wrong mask, made to fit": (lambda rows: _take_mask_of_target(rows, True), {"edge"}, {"0_01"}),
-    "a wrong IoU": (lambda rows: rows["0_03"].update(iou=0.5), {"iou"}, {"0_03"}),
-    "an IoU that is no number": (lambda rows: rows["0_03"].update(iou=float("nan")), {"iou"}, {"0_03"}),
+    "a wrong IoU": (_updated("0_03", iou=0.5), {"iou"}, {"0_03"}),
+    "an IoU that is no number": (_updated("0_03", iou=float("nan")), {"iou"}, {"0_03"}),
     "a truncated image": (_cut, {"images"}, {"0_00"}),
     "a JPEG image": (_as_jpeg, {"images"}, {"0_00"}),
     "an absent image": (lambda rows: rows["0_01"]["pos"].update(bytes=b""), {"images"}, {"0_01"}),
@@ -201,21 +190,13 @@ FAULTS: dict[str, tuple[Callable[[Rows], object], set[str], set[str]]] = {
     "another size": (_other_size, {"images", "position"}, {"0_02"}),
     "no contour": (_erase_contour, {"contour"}, {"0_00"}),
     "another grey": (_recolour_contour, {"contour"}, {"0_01"}),
-    "another yaw": (lambda rows: rows["0_01"].update(yaw_deg=91.0), {"views", "position"}, {"0_01"}),
-    "another backend": (lambda rows: rows["0_02"].update(backend="other"), {"views"}, {"0_02"}),
-    "another box": (
-        lambda rows: rows["0_03"].update(bbox_min=[-0.6, -0.5, -0.5]),
-        {"views", "position"},
-        {"0_03"},
-    ),
-    "another uid": (lambda rows: rows["2_00"].update(uid="2_09"), {"views", "images"}, {"2_09"}),
-    "another view": (lambda rows: rows["2_01"].update(view=7), {"views"}, {"2_01", "2"}),
-    "no thickness": (lambda rows: rows["2_02"].update(outline_px=None), {"schema"}, {"2_02"}),
-    "a path of a machine": (
-        lambda rows: rows["0_03"].update(license="/home/jane/x"),
-        {"files", "licences"},
-        {"0_03"},
-    ),
+    "another yaw": (_updated("0_01", yaw_deg=91.0), {"views", "position"}, {"0_01"}),
+    "another backend": (_updated("0_02", backend="other"), {"views"}, {"0_02"}),
+    "another box": (_updated("0_03", bbox_min=[-0.6, -0.5, -0.5]), {"views", "position"}, {"0_03"}),
+    "another uid": (_updated("2_00", uid="2_09"), {"views", "images"}, {"2_09"}),
+    "another view": (_updated("2_01", view=7), {"views"}, {"2_01", "2"}),
+    "no thickness": (_updated("2_02", outline_px=None), {"schema"}, {"2_02"}),
+    "a path of a machine": (_updated("0_03", license="/home/jane/x"), {"files", "licences"}, {"0_03"}),
     "a missing view": (lambda rows: rows.pop("2_03"), {"views"}, {"2"}),
 }
 

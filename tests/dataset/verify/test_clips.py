@@ -1,7 +1,5 @@
 """`specsia verify` on datasets of clips, good and damaged."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -75,10 +73,7 @@ DAMAGE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "a wrong IoU": (lambda rows: of(rows, "sway")[1].update(iou=0.1), "iou"),
     "another mask": (lambda rows: _roll(rows, "mask"), "alpha"),
     "a moved target": (lambda rows: _roll(rows, "gt"), "contour"),
-    "moved positions": (
-        lambda rows: of(rows, "turntable")[1].update(bbox_min=[-0.9, -0.9, -0.9]),
-        "position",
-    ),
+    "moved positions": (lambda rows: of(rows, "turntable")[1].update(bbox_min=[-0.9] * 3), "position"),
 }
 
 
@@ -106,6 +101,5 @@ def test_clips_under_two_ids(dataset: Path) -> None:
 def test_missing_column(dataset: Path, column: str) -> None:
     arrow = schema.arrow_schema([name for name in schema.MOVING_COLUMNS if name != column])
     rewrite(dataset, "test", lambda rows: [row.pop(column) for row in rows], arrow)
-    assert str(shard(dataset, "test").relative_to(dataset)) in [
-        where for where, _ in found(verify(dataset), "schema")
-    ]
+    name = str(shard(dataset, "test").relative_to(dataset))
+    assert name in [where for where, _ in found(verify(dataset), "schema")]

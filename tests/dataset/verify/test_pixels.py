@@ -1,7 +1,5 @@
 """Verify chunks of PNGs, and where positions land on the image."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`specsia adapt`: from a frontal pair or a drawing to a run of its own."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,8 +89,7 @@ def test_half_of_the_change_is_kept(frontal: Pair, monkeypatch: pytest.MonkeyPat
 
 
 def test_patches_where_drawing_is_withheld(frontal: Pair) -> None:
-    """The place of each centre is looked up less surely than with the whole drawing, or as surely as of Z's
-    rim."""
+    """Each centre is looked up less surely than with the whole drawing, or as surely as Z's rim."""
     front = DrawnPair(frontal, Drawing.of(frontal))
     frames = withheld_frames(front, 0)
     assert len(frames) == adapt.WITHHELD
@@ -122,8 +119,7 @@ def test_patches_where_silhouettes_agree() -> None:
     gt[56:144, 56:144] = 255  # A contour of 4 px all around.
     pair = Pair("c_00", "c", 0, z, z, gt)
     assert agreed(pair).all()
-    # A cape of Y* that Z lacks: up to 6 px beside Z it could be a contour, so it is missed from column 146
-    # on.
+    # A cape of Y* that Z lacks is missed from column 146 on: up to 6 px beside Z it could be a contour.
     caped = gt.copy()
     caped[100:130, 140:170] = 255
     assert_array_equal(agreed(replace(pair, gt=caped)), _away_from(100, 130, 146, 170))
@@ -152,10 +148,8 @@ def test_drawing_as_viewers_show_it(frontal: Pair, tmp_path: Path) -> None:
     drawing.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=turned)
     deep = np.asarray(drawing.convert("L")).astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    plain, other, grey = (
-        with_drawing(FrontalPair(frontal), tmp_path / f"{name}.png").pair.gt
-        for name in ("plain", "turned", "deep")
-    )
+    files = (tmp_path / f"{name}.png" for name in ("plain", "turned", "deep"))
+    plain, other, grey = (with_drawing(FrontalPair(frontal), file).pair.gt for file in files)
     assert (other == plain).all()
     assert np.abs(grey[..., 3].astype(int) - plain[..., 3]).mean() < 1
 
@@ -167,11 +161,8 @@ def test_unplaceable_drawings(frontal: Pair) -> None:
     alpha = frontal.gt[..., 3:] / 255
     faded = frontal.gt[..., :3] * alpha + np.linspace(120, 240, len(alpha))[:, None, None] * (1 - alpha)
     shaded = np.dstack([np.rint(faded), np.full(alpha.shape, 255)]).astype(np.uint8)
-    for drawing, word in (
-        (bar, "pose"),
-        (np.full((40, 40, 4), 255, np.uint8), "plain"),
-        (shaded, "one colour"),
-    ):
+    paper = np.full((40, 40, 4), 255, np.uint8)
+    for drawing, word in ((bar, "pose"), (paper, "plain"), (shaded, "one colour")):
         with pytest.raises(SpecsiaError, match=word):
             place_drawing(drawing, frontal.z[..., 3])
 
@@ -201,9 +192,8 @@ def test_frames_and_a_drawing(run: Path, frontal: Pair, tmp_path: Path) -> None:
         (tmp_path / "frames" / name).mkdir(parents=True)
         (tmp_path / "frames" / name / "000.png").write_bytes(png.encode(picture))
     (tmp_path / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
-    ran = _adapt(
-        run, "--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png", "--out", tmp_path / "out"
-    )
+    given = ("--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png")
+    ran = _adapt(run, *given, "--out", tmp_path / "out")
     assert "IoU of 0.9" in ran.stdout and "warning" not in ran.output
 
 
@@ -218,9 +208,7 @@ def test_frames_and_a_drawing(run: Path, frontal: Pair, tmp_path: Path) -> None:
         ("--dataset", "DATASET", "--character", "b", "--frame", "1"),
     ],
 )
-def test_unclear_frontal_view_is_refused(
-    dataset: Path, run: Path, tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_unclear_front_is_refused(dataset: Path, run: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     _adapt(run, *(dataset if o == "DATASET" else o for o in options), "--out", tmp_path / "out", code=2)
 
 
@@ -234,10 +222,8 @@ def test_adapted_model_keeps_drawing(dataset: Path, frontal: Pair, tmp_path: Pat
     assert_array_equal(kept.look_up(frontal.pos, frontal.z), drawing.look_up(frontal.pos, frontal.z))
     path = checkpoints(tmp_path / "out")[-1] / DRAWING_FILE
     whole = path.read_bytes()
-    of_grey_contour = arrays.save(
-        {"places": kept.places, "colours": kept.colours, "style": np.zeros(2, np.uint8)}
-    )
-    for broken in (whole[:-5], whole[:4], b"", path.with_name(MODEL_FILE).read_bytes(), of_grey_contour):
+    of_grey = arrays.save({"places": kept.places, "colours": kept.colours, "style": np.zeros(2, np.uint8)})
+    for broken in (whole[:-5], whole[:4], b"", path.with_name(MODEL_FILE).read_bytes(), of_grey):
         path.write_bytes(broken)
         with pytest.raises(SpecsiaError, match=DRAWING_FILE):
             load_drawing(tmp_path / "out")

@@ -1,12 +1,11 @@
 """Frames, their cache, and patches as a function of seed and step."""
 
-from __future__ import annotations
-
 import colorsys
 import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +75,8 @@ def test_frames_hold_dataset_rows(opened: OpenedDataset, tmp_path: Path) -> None
         pair = decode_pair(row)
         assert tuple(frames.views[index]) == (pair.character_id, pair.content)
         at = Extent(*map(int, frames.extents[index]))
-        box = frames.pixels[at.offset :][: at.height * at.width * PIXEL_BYTES].reshape(
-            at.height, at.width, PIXEL_BYTES
-        )
+        shape = (at.height, at.width, PIXEL_BYTES)
+        box = frames.pixels[at.offset :][: np.prod(shape)].reshape(shape)
         whole = np.zeros((*pair.z.shape[:2], PIXEL_BYTES), np.uint8)
         whole[at.top : at.top + at.height, at.left : at.left + at.width] = box
         held = whole[..., :4], whole[..., [4, 5, 6, 3]], whole[..., 7:11]
@@ -99,9 +97,7 @@ def test_patch_centres() -> None:
     assert centres.sum() == at.centres
 
 
-def test_truncated_cache_is_remade(
-    opened: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cut_cache_is_remade(opened: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = _open(opened, tmp_path)
     decoded: list[str] = []
 
@@ -135,12 +131,7 @@ def test_cache_of_a_replaced_shard(dataset: Path, tmp_path: Path) -> None:
 
 def test_empty_rows_are_named(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(shutil.copytree(dataset, tmp_path / "dataset"))
-    change(
-        folder,
-        lambda rows: put(rows["c_01"], "gt", np.zeros_like(pixels(rows["c_01"], "gt"))),
-        "train",
-        "fat",
-    )
+    change(folder, lambda r: put(r["c_01"], "gt", np.zeros_like(pixels(r["c_01"], "gt"))), "train", "fat")
     frames = _open(open_dataset(folder), tmp_path / "cache")
     assert len(frames) == 3
     assert "c_01" in capsys.readouterr().err
@@ -163,12 +154,9 @@ SIZE = 16
 
 def _crops(pair: Pair) -> dict[bytes, tuple[int, int]]:
     """Centre by content of every crop of the encoded frame, white around it."""
-    z, pos, gt = (
-        np.pad(image, ((SIZE, SIZE), (SIZE, SIZE), (0, 0))) for image in (pair.z, pair.pos, pair.gt)
-    )
-    both = np.concatenate(
-        [encode_input(z, pos, ModelConfig()), encode_input(gt, gt, ModelConfig())[..., :4]], axis=2
-    )
+    z, pos, gt = (np.pad(each, ((SIZE, SIZE), (SIZE, SIZE), (0, 0))) for each in (pair.z, pair.pos, pair.gt))
+    config = ModelConfig()
+    both = np.concatenate([encode_input(z, pos, config), encode_input(gt, gt, config)[..., :4]], axis=2)
     size = pair.z.shape[0]
     centres = {}
     for y in range(size):
@@ -210,11 +198,9 @@ def test_mirrored_patches() -> None:
     flipped[..., 0] = np.where(pair.pos[..., 3] > 0, 255 - pair.pos[..., 0], 0)
     mirror = replace(pair, z=pair.z[:, ::-1], pos=flipped[:, ::-1], gt=pair.gt[:, ::-1])
 
-    def uncoloured(coloured: Pair) -> set[bytes]:
+    def uncoloured(other: Pair) -> set[bytes]:
         shape = (SIZE, SIZE, 11)
-        return {
-            np.frombuffer(crop, np.float32).reshape(shape)[..., 3:7].tobytes() for crop in _crops(coloured)
-        }
+        return {np.frombuffer(crop, np.float32).reshape(shape)[..., 3:7].tobytes() for crop in _crops(other)}
 
     straight, turned = uncoloured(pair), uncoloured(mirror)
     drawn_from = sampler([frames_of([pair])], 400, seed=2, augment="colours", size=SIZE)
@@ -242,9 +228,8 @@ def test_hues_turn_as_in_hsv() -> None:
         for turn in (0.7, 3.2):
             out = colour.astype(np.float32)
             _recoloured(out, np.float32(turn), one, one, none)
-            assert out / 255 == pytest.approx(
-                colorsys.hsv_to_rgb((hue + turn / 6) % 1, saturation, value), abs=1e-3
-            )
+            wanted = colorsys.hsv_to_rgb((hue + turn / 6) % 1, saturation, value)
+            assert out / 255 == pytest.approx(wanted, abs=1e-3)
 
 
 def test_grey_contour_stays_grey() -> None:
@@ -253,17 +238,14 @@ def test_grey_contour_stays_grey() -> None:
     grey = replace(pair, gt=np.concatenate([np.repeat(pair.gt[..., :1] // 2, 3, axis=2), alpha], axis=2))
     _, targets = sampler([frames_of([grey])], 64, seed=9).batch(0)
     assert np.ptp(targets[..., :3], axis=3).max() < 1e-6
-    red = replace(
-        pair,
-        gt=np.concatenate([np.broadcast_to(np.array([200, 50, 50], np.uint8), (40, 40, 3)), alpha], axis=2),
-    )
+    even = np.full((40, 40, 3), (200, 50, 50), np.uint8)
+    red = replace(pair, gt=np.concatenate([even, alpha], axis=2))
     _, targets = sampler([frames_of([red])], 64, seed=9).batch(0)
     opaque = [patch[patch[..., 3] == 1][0, :3] for patch in targets if (patch[..., 3] == 1).any()]
     levels = (np.array(opaque) + 1) * 127.5
     assert levels.max() <= 255.01
     assert len(np.unique(np.argmax(levels, axis=1))) == 3
-    # Patches of full contrast keep the saturation, the others have differences that are up to four times
-    # smaller.
+    # Patches of full contrast keep the saturation; in the others differences are up to four times smaller.
     full = np.isclose(levels.min(axis=1) / levels.max(axis=1), 0.25, atol=0.01)
     assert 0.5 < full.mean() < 0.9
     assert np.ptp(levels, axis=1).min() >= 0.25 * 0.7 * 150 - 1
@@ -304,13 +286,8 @@ def test_turned_hint_keeps_height_and_radius() -> None:
     assert np.mean(kept) == pytest.approx(0.2, abs=0.12)
 
 
-GUIDED: dict[str, Any] = {
-    "reference": "drawing",
-    "augment": "none",
-    "no_drawing": 0.0,
-    "no_contour": 0.0,
-    "redrawn": 0.0,
-}
+CHANCES = ("no_drawing", "no_contour", "redrawn")
+GUIDED: dict[str, Any] = {"reference": "drawing", "augment": "none", **dict.fromkeys(CHANCES, 0.0)}
 
 
 def guided_frames(shift: float = 0.0) -> tuple[Pair, Drawing, FrameArrays]:
@@ -319,15 +296,16 @@ def guided_frames(shift: float = 0.0) -> tuple[Pair, Drawing, FrameArrays]:
     return pair, drawing, frames_of([pair], drawing=drawing)
 
 
+def crops_of(whole: NDArray[np.float32]) -> set[bytes]:
+    corners = product(range(96 - SIZE + 1), repeat=2)
+    return {whole[y : y + SIZE, x : x + SIZE].tobytes() for y, x in corners}
+
+
 def test_drawing_patches_are_crops() -> None:
     pair, drawing, frames = guided_frames()
     inputs, _ = sampler([frames], 32, size=SIZE, **GUIDED).batch(0)
     whole = encode_input(pair.z, pair.pos, ModelConfig(reference="drawing"), drawing)
-    crops = {
-        whole[y : y + SIZE, x : x + SIZE].tobytes()
-        for y in range(96 - SIZE + 1)
-        for x in range(96 - SIZE + 1)
-    }
+    crops = crops_of(whole)
     assert all(patch.tobytes() in crops for patch in inputs)
     assert (inputs[..., 7:15] > -1).any()
     assert np.allclose(inputs[..., 19:], np.array([120, 20, 20, 20]) / 127.5 - 1)
@@ -337,30 +315,23 @@ def test_contour_of_several_colours() -> None:
     """Patches show it where whole frames do; it is recoloured like Y*, and not removed."""
     pair = drawn_pair(colour=(200, 190, 170))
     assert pair.gt_mask is not None
+    inks = np.array([[150, 40, 20], [20, 40, 150]], np.uint8)
     shade = np.zeros((96, 96, 3), np.uint8)
-    shade[:, :48], shade[:, 48:] = (150, 40, 20), (20, 40, 150)
+    shade[:, :48], shade[:, 48:] = inks
     bare = np.dstack([pair.gt[..., :3], pair.gt_mask])
     pair = replace(pair, gt=draw_contour(bare, pair.gt_mask, 2, shade), outline_rgb=(85, 40, 85))
     z = pair.z.copy()
     z[:, 48:, :3] = np.where(z[:, 48:, 3:] > 0, 255 - z[:, 48:, :3], 0)
     pair = replace(pair, z=z)
-    drawing = Drawing(
-        *NOWHERE, Ink(2, z[[48, 48], [40, 56], :3], np.array([[150, 40, 20], [20, 40, 150]], np.uint8))
-    )
+    drawing = Drawing(*NOWHERE, Ink(2, z[[48, 48], [40, 56], :3], inks))
     frames = frames_of([pair], drawing=drawing)
     assert Extent(*frames.extents[0]).ink == -1
     inputs, _ = sampler([frames], 32, size=SIZE, **GUIDED | {"no_contour": 1.0}).batch(0)
     whole = encode_input(pair.z, pair.pos, ModelConfig(reference="drawing"), drawing)
-    crops = {
-        whole[y : y + SIZE, x : x + SIZE, 19:].tobytes()
-        for y in range(96 - SIZE + 1)
-        for x in range(97 - SIZE)
-    }
+    crops = crops_of(whole[..., 19:])
     assert all(patch[..., 19:].tobytes() in crops for patch in inputs)
-    assert {tuple(ink) for ink in np.rint((whole[..., 20:] + 1) * 127.5).reshape(-1, 3)} == {
-        (150, 40, 20),
-        (20, 40, 150),
-    }
+    shown = np.rint((whole[..., 20:] + 1) * 127.5).reshape(-1, 3)
+    assert set(map(tuple, shown)) == set(map(tuple, inks))
     inputs, targets = sampler([frames], 64, **GUIDED | {"augment": "colours"}).batch(0)
     line = (inputs[..., 3] == -1) & (targets[..., 3] == 1)
     assert line.any() and np.abs(inputs[line][:, 20:] - targets[line][:, :3]).mean() < 0.05

@@ -1,7 +1,5 @@
 """`specsia evaluate` with small models on a small dataset."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil
@@ -48,12 +46,8 @@ def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
 def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Two seeds, a run that sees no drawing and one on the other backend."""
     top = tmp_path_factory.mktemp("evaluated")
-    runs = [
-        write_run(top / "one"),
-        write_run(top / "two", seed=1),
-        write_run(top / "blind", reference="none"),
-        write_run(top / "other", configs=("thin",)),
-    ]
+    runs = [write_run(top / "one"), write_run(top / "two", seed=1)]
+    runs += [write_run(top / "blind", reference="none"), write_run(top / "other", configs=("thin",))]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "SINGLE_STEPS", 1)
         rows = ("--baselines", ",".join(BASELINES), "--without", "drawing")
@@ -63,14 +57,11 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 OURS = "DraViE [fat]"
 BLIND = f"{OURS} trained without drawing"
+ENDINGS = ("", " without adaptation", " without adaptation without drawing")
 LABELS = {
     *BASELINES,
-    *(f"{OURS}{ending}" for ending in ("", " without adaptation", " without adaptation without drawing")),
-    *(f"{BLIND}{ending}" for ending in ("", " without adaptation")),
-    *(
-        f"DraViE [thin]{ending}"
-        for ending in ("", " without adaptation", " without adaptation without drawing")
-    ),
+    *(f"{name}{ending}" for name in (OURS, "DraViE [thin]") for ending in ENDINGS),
+    *(f"{BLIND}{ending}" for ending in ENDINGS[:2]),
 }
 
 
@@ -119,19 +110,8 @@ def test_view_positions_are_not_looked_up(dataset: Path, tmp_path: Path) -> None
 def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run", reference="none"), tmp_path / "out"
     specsia("adapt", run, "--dataset", dataset, "--character", "a", "--out", tmp_path / "a", "--steps", 1)
-    evaluate(
-        run,
-        tmp_path / "a",
-        dataset,
-        "--out",
-        out,
-        "--baselines",
-        "none",
-        "--repeats",
-        "2",
-        "--backend",
-        "fat",
-    )
+    more = ("--baselines", "none", "--repeats", "2", "--backend", "fat")
+    evaluate(run, tmp_path / "a", dataset, "--out", out, *more)
     assert means(out)["fat", f"{OURS} trained without drawing", "novel", "l1"]["deviation"] > 0
     assert ("fat", "DraViE a", "novel", "l1") in means(out)
 
@@ -199,9 +179,8 @@ def test_clip_flicker_is_scored(turning: Path, tmp_path: Path) -> None:
     raw = clip_flicker([pair.z for pair in pairs], [pair.gt for pair in pairs], steps_between(pairs))
     assert found["raw"] == pytest.approx(raw) and len(found) == 3 and min(found.values()) > 0
     (item,) = gallery_of_evaluation(str(out)).items
-    assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(
-        12
-    )
+    assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn")
+    assert item.fps == pytest.approx(12)
 
 
 def test_other_clip_when_first_is_not_frontal(turning: Path, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Scores of drawn figures with known errors, flicker, intervals over characters, paired differences."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,19 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from specsia_build.dravie import metrics
 from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Method, Score
 from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
-from specsia_build.dravie.metrics import (
-    PixelMatch,
-    clip_flicker,
-    contour_f1,
-    contour_lines,
-    find_perceptual,
-    follow,
-    on_white,
-    perceptual_scores,
-    region,
-    steps_between,
-    view_scores,
-)
+from specsia_build.dravie.metrics import contour_f1, on_white, perceptual_scores, region, view_scores
 from specsia_build.dravie.runs import SeenCharacters
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
@@ -79,7 +65,7 @@ def test_contour_needs_a_line() -> None:
 
 def test_thin_line_against_dark_clothes() -> None:
     thin = drawn_pair(thickness=1)
-    lines = contour_lines(thin)
+    lines = metrics.contour_lines(thin)
     assert lines is not None and lines.sum() > 100
     dark = drawn_pair(colour=(30, 20, 60))
     assert contour_f1(dark.gt, dark) == 1
@@ -107,28 +93,24 @@ def board(left: int, top: int, levels: float = 3.0, depth: int = 40) -> NDArray[
     """Zpos of a square of 24 pixels whose colours run along it."""
     pos = np.zeros((SIDE, SIDE, 4), np.uint8)
     along = np.floor(np.arange(24) * levels).astype(np.uint8)
-    square = np.stack(
-        np.broadcast_arrays(along[None, :], along[:, None], np.uint8(depth), np.uint8(255)), axis=-1
-    )
+    square = np.stack(np.broadcast_arrays(along[None], along[:, None], np.uint8(depth), np.uint8(255)), -1)
     pos[top : top + 24, left : left + 24] = square
     return pos
 
 
 @pytest.mark.parametrize(("levels", "off"), [(3.0, 0), (0.5, 1)])
 def test_points_are_tracked(levels: float, off: int) -> None:
-    step = follow(board(4, 10, levels), board(15, 7, levels))
+    step = metrics.follow(board(4, 10, levels), board(15, 7, levels))
     assert len(step.here) == 24 * 24
-    rows, columns = (
-        there - here
-        for here, there in zip(*(np.divmod(p, SIDE) for p in (step.here, step.there)), strict=True)
-    )
+    here, there = np.divmod(step.here, SIDE), np.divmod(step.there, SIDE)
+    rows, columns = np.subtract(there, here)
     assert np.abs(columns - 11).max() <= off and np.abs(rows + 3).max() <= off
 
 
 def test_covered_points_are_not_tracked() -> None:
     here, there = board(4, 10), board(4, 10)
     there[10:34, 20:40] = board(20, 10, depth=200)[10:34, 20:40]
-    step = follow(here, there)
+    step = metrics.follow(here, there)
     columns = step.here % SIDE
     # What is covered next to what is not is taken for that, a pixel away.
     assert set(range(4, 20)) <= set(columns.tolist()) <= set(range(4, 21))
@@ -138,16 +120,16 @@ def test_covered_points_are_not_tracked() -> None:
 def test_partial_pixels_have_no_points() -> None:
     here = board(4, 10)
     here[10, :, 3] //= 2
-    assert len(follow(here, board(4, 10)).here) == 23 * 24
+    assert len(metrics.follow(here, board(4, 10)).here) == 23 * 24
     for before, after in ((here, np.zeros_like(here)), (np.zeros_like(here), here)):
-        assert len(follow(before, after).here) == 0
+        assert len(metrics.follow(before, after).here) == 0
 
 
 def test_steps_within_a_clip() -> None:
     pair = replace(make_pair(0, SIDE), pos=board(4, 10))
     frames = [replace(pair, clip="walk", frame=number) for number in (0, 1, 3)]
-    assert [len(step.here) for step in steps_between(frames)] == [24 * 24, 0]
-    assert steps_between([pair, pair]) == []
+    assert [len(step.here) for step in metrics.steps_between(frames)] == [24 * 24, 0]
+    assert metrics.steps_between([pair, pair]) == []
 
 
 def test_flicker_beyond_the_truth() -> None:
@@ -156,17 +138,17 @@ def test_flicker_beyond_the_truth() -> None:
     first[..., :3] = rng.integers(0, 200, (8, 8, 3))
     moved = np.roll(first, 2, axis=1)
     here = np.arange(64, dtype=np.int32).reshape(8, 8)
-    step = PixelMatch(here[:, :6].ravel(), here[:, 2:].ravel())
+    step = metrics.PixelMatch(here[:, :6].ravel(), here[:, 2:].ravel())
     truths = [first, moved]
-    assert clip_flicker(truths, truths, [step]) == 0
-    assert clip_flicker([np.full_like(first, 9)] * 2, truths, [step]) == pytest.approx(0, abs=1e-7)
-    assert clip_flicker(
+    assert metrics.clip_flicker(truths, truths, [step]) == 0
+    assert metrics.clip_flicker([np.full_like(first, 9)] * 2, truths, [step]) == pytest.approx(0, abs=1e-7)
+    assert metrics.clip_flicker(
         [first, moved + np.uint8(51) * np.array([1, 1, 1, 0], np.uint8)], truths, [step]
     ) == pytest.approx(0.2)
-    still = clip_flicker([first, first], truths, [step])
+    still = metrics.clip_flicker([first, first], truths, [step])
     assert still is not None and still > 0.1
     nothing = np.zeros(0, np.int32)
-    assert clip_flicker(truths, truths, [PixelMatch(nothing, nothing)]) is None
+    assert metrics.clip_flicker(truths, truths, [metrics.PixelMatch(nothing, nothing)]) is None
 
 
 @pytest.mark.parametrize("error", [ImportError("no such package"), OSError("no route to host")])
@@ -176,7 +158,7 @@ def test_missing_networks_are_noted(monkeypatch: pytest.MonkeyPatch, error: Exce
 
     for name in ("_lpips", "_clip"):
         monkeypatch.setattr(metrics, name, fail)
-    networks, notes = find_perceptual(torch.device("cpu"))
+    networks, notes = metrics.find_perceptual(torch.device("cpu"))
     pair = drawn_pair()
     assert networks == {} and len(notes) == 2 and all(str(error) in note for note in notes)
     assert perceptual_scores(networks, pair.gt, pair.gt) == {}
@@ -191,11 +173,10 @@ def test_clip_score_is_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
             return images.mean((2, 3))
 
     parts = (Model(), None, lambda image: torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1))
-    monkeypatch.setitem(
-        sys.modules, "open_clip", SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts)
-    )
+    fake = SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts)
+    monkeypatch.setitem(sys.modules, "open_clip", fake)
     monkeypatch.setattr(metrics, "_lpips", lambda _: lambda one, two: 0.0)
-    networks, notes = find_perceptual(torch.device("cpu"))
+    networks, notes = metrics.find_perceptual(torch.device("cpu"))
     red, yellow = (np.full((4, 4, 3), rgb, np.float32) / 255 for rgb in ((200, 0, 0), (90, 90, 0)))
     assert notes == ()
     assert networks["clip"](red, red) == pytest.approx(1)
@@ -217,11 +198,8 @@ def method(label: str, repeat: int = 0) -> Method:
 
 def evaluation(*values: Scored, score: str = "l1") -> Evaluation:
     """One novel view of each character."""
-    scores = [
-        Score("fat", m.label, m.repeat, f"c{number}", 1, number, {score: float(value)})
-        for m, of in values
-        for number, value in enumerate(of)
-    ]
+    each = [(m, number, float(value)) for m, of in values for number, value in enumerate(of)]
+    scores = [Score("fat", m.label, m.repeat, f"c{k}", 1, k, {score: value}) for m, k, value in each]
     return Evaluation("somewhere", "test", ("fat",), tuple(m for m, _ in values), tuple(scores))
 
 
@@ -253,20 +231,13 @@ def found(*values: Scored, score: str = "l1") -> list[Difference]:
     return list(differences(measured, summarise(measured)))
 
 
-@pytest.mark.parametrize(
-    ("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")]
-)
+@pytest.mark.parametrize(("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0, "not significant")])
 def test_verdict_on_paired_difference(gain: float, verdict: str) -> None:
-    (difference,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + NOISE - NOISE.mean()))
-    assert (difference.verdict, difference.baseline, len(difference.value.characters)) == (
-        verdict,
-        "line",
-        12,
-    )
-    assert difference.value.mean == pytest.approx(gain, abs=1e-9)
-    (up,) = found(
-        (method("line"), LEVELS), (method("DraViE"), LEVELS - gain + NOISE - NOISE.mean()), score="ssim"
-    )
+    noise = NOISE - NOISE.mean()
+    (down,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + noise))
+    assert (down.verdict, down.baseline, len(down.value.characters)) == (verdict, "line", 12)
+    assert down.value.mean == pytest.approx(gain, abs=1e-9)
+    (up,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS - gain + noise), score="ssim")
     assert up.verdict == verdict
 
 
@@ -278,13 +249,7 @@ def test_too_few_characters_decide_nothing(count: int, verdict: str) -> None:
 
 
 def test_compared_with_best_baseline() -> None:
-    values = [
-        (method("raw"), LEVELS + 0.02),
-        (method("line"), LEVELS),
-        (method("look-up"), LEVELS - 0.01),
-        (method("DraViE without adaptation"), LEVELS - 0.005),
-        (method("DraViE"), LEVELS - 0.015),
-    ]
-    whole, adapted = found(*values)
+    off = {"raw": 0.02, "line": 0, "look-up": -0.01, "DraViE without adaptation": -0.005, "DraViE": -0.015}
+    whole, adapted = found(*((method(label), LEVELS + by) for label, by in off.items()))
     assert (whole.method, whole.baseline, whole.verdict) == ("DraViE without adaptation", "look-up", "worse")
     assert (adapted.method, adapted.baseline, adapted.verdict) == ("DraViE", "look-up", "better")

@@ -1,7 +1,5 @@
 """`tiny` without torch gives what torch gives in float32."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import get_args
 

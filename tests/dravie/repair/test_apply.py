@@ -1,7 +1,5 @@
 """Repair whole frames: no seams, any size, nothing painted far from Z."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import get_args
 
@@ -75,10 +73,8 @@ def test_distant_pixels_do_not_matter() -> None:
     result = repair(model, large, pos)
     assert np.abs(result[208, 280:296].astype(int) - near[48, 40:56]).max() <= 1
     rows, columns = np.flatnonzero(large.any(axis=(1, 2))), np.flatnonzero(large.any(axis=(0, 2)))
-    assert (
-        not result[: rows[0] - FARTHEST_PAINT].any()
-        and not result[:, columns[-1] + FARTHEST_PAINT + 1 :].any()
-    )
+    assert not result[: rows[0] - FARTHEST_PAINT].any()
+    assert not result[:, columns[-1] + FARTHEST_PAINT + 1 :].any()
 
 
 def test_painting_stays_near_the_figure() -> None:
@@ -126,8 +122,7 @@ def test_missing_line_in_drawings_style() -> None:
 
 
 def test_wide_line_of_several_colours() -> None:
-    """At its full width, though the network is told of 4 pixels, and in the colour of the figure beside
-    it."""
+    """At its full width, though the network is told of 4 pixels, in the colour that belongs beside it."""
     told: list[Floats] = []
 
     def nothing(x: Floats) -> Floats:

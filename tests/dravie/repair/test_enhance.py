@@ -1,7 +1,5 @@
 """`specsia enhance`: repair the frames of a folder or a dataset."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable
@@ -34,10 +32,8 @@ FRAMES = 3
 
 def on_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A straight RGBA picture laid on grey, (H, W, 3)."""
-    picture = Image.fromarray(image)
-    return np.asarray(
-        Image.alpha_composite(Image.new("RGBA", picture.size, "#f0f0f0"), picture).convert("RGB")
-    )
+    rgba = Image.fromarray(image)
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", rgba.size, "#f0f0f0"), rgba).convert("RGB"))
 
 
 def save(path: Path, pixels: NDArray[np.uint8], **options: object) -> None:
@@ -225,15 +221,7 @@ def test_red_contour_is_painted(tmp_path: Path) -> None:
     save(tmp_path / "front.png", draw_contour(figure, pair.gt_mask, 3, red))
     for name, layer in {"color": pair.z, "pos": pair.pos[..., :3], "mask": pair.z[..., 3]}.items():
         save(tmp_path / "shot" / name / "8.png", layer)
-    specsia(
-        "enhance",
-        "pretrained",
-        tmp_path / "shot",
-        "--drawing",
-        tmp_path / "front.png",
-        "--out",
-        tmp_path / "out",
-    )
+    enhance(Path("pretrained"), tmp_path / "shot", tmp_path / "out", "--drawing", tmp_path / "front.png")
     result = png.decode((tmp_path / "out" / "8.png").read_bytes(), 4)
     depth = distance_transform_edt(pair.gt_mask < 128)
     line = result[(depth > 1) & (depth < 3)]
@@ -254,8 +242,7 @@ def test_unusable_drawing_is_refused(run: Path, tmp_path: Path, dataset: Path) -
 
 
 def test_own_frontal_view_per_character(tmp_path: Path, dataset: Path) -> None:
-    """Y* of other views changes no picture, and Y* of the frontal one changes those of its character
-    alone."""
+    """Y* of other views changes no picture, and that of the frontal one only its character's."""
     run = write_run(tmp_path / "seeing", reference="drawing")
 
     def results(name: str, chosen: Callable[[StoredRow], bool] | None) -> dict[str, bytes]:

@@ -1,7 +1,5 @@
 """`specsia train`: Adam, the run's files, stopping and resuming, bad input."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import json
@@ -114,10 +112,8 @@ def test_stopped_run_resumes_to_same_weights(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, stops: Sequence[int]
 ) -> None:
     """Stopped before its first checkpoint, and where a step after the last one is lost."""
-    config, whole = (
-        replace(PRESETS[architecture], steps=6, batch=2, patch=16, perceptual="none"),
-        tmp_path / "whole",
-    )
+    config = replace(PRESETS[architecture], steps=6, batch=2, patch=16, perceptual="none")
+    whole = tmp_path / "whole"
     _train(dataset, whole, config)
     for at in stops:
         with monkeypatch.context() as patched:
@@ -141,11 +137,8 @@ def test_log_continues(tmp_path: Path) -> None:
 def test_nan_loss_stops(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
         values = STEP(trainer, number, *patches)
-        return (
-            values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan"))
-            if number == 6
-            else values
-        )
+        at = torch.tensor(TERMS.index("adversarial"))
+        return values.index_fill(0, at, float("nan")) if number == 6 else values
 
     monkeypatch.setattr(Trainer, "step", step)
     with pytest.raises(SpecsiaError, match="adversarial of step 7"):
@@ -190,17 +183,13 @@ def _put(path: Path, name: str, value: Tensor, old: str | None = None) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda checkpoint: os.truncate(checkpoint / MODEL_FILE, 5000),
-        lambda checkpoint: _put(checkpoint / MODEL_FILE, "head.bias", torch.full((10,), float("nan"))),
-        lambda checkpoint: (checkpoint / MODEL_FILE).unlink(),
-        lambda checkpoint: (checkpoint / STATE_FILE).write_text(
-            '{"step": 10, "model": {"architecture": "paper"}}'
-        ),
-        lambda checkpoint: (checkpoint / STATE_FILE).write_text(
-            '{"step": 10, "model": {"architecture": ["tiny"]}}'
-        ),
-        lambda checkpoint: (checkpoint / STATE_FILE).write_text("[" * 100_000),
-        lambda checkpoint: (checkpoint / STATE_FILE).write_text('{"step": -1, "model": {}}'),
+        lambda at: os.truncate(at / MODEL_FILE, 5000),
+        lambda at: _put(at / MODEL_FILE, "head.bias", torch.full((10,), float("nan"))),
+        lambda at: (at / MODEL_FILE).unlink(),
+        lambda at: (at / STATE_FILE).write_text('{"step": 10, "model": {"architecture": "paper"}}'),
+        lambda at: (at / STATE_FILE).write_text('{"step": 10, "model": {"architecture": ["tiny"]}}'),
+        lambda at: (at / STATE_FILE).write_text("[" * 100_000),
+        lambda at: (at / STATE_FILE).write_text('{"step": -1, "model": {}}'),
     ],
 )
 def test_damaged_checkpoint_is_named(trained: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
@@ -277,9 +266,7 @@ def test_useless_model_warns(
 ) -> None:
     monkeypatch.setattr("specsia_build.dravie.train.train.validate", lambda *_: (ours, 0.2, b""))
     result = _train(dataset, tmp_path / "run", replace(SMALL, steps=1))
-    assert [("--seed" in warning, "float32" in warning) for warning in result.warnings] == [
-        (True, True)
-    ] * warned
+    assert [("--seed" in w, "float32" in w) for w in result.warnings] == [(True, True)] * warned
 
 
 @pytest.mark.parametrize(

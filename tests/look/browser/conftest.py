@@ -1,7 +1,5 @@
 """One browser for all tests of pages, and galleries with known content."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -75,12 +73,10 @@ def shown(*items: Item, **more: Any) -> Gallery:
 
 def galleries() -> dict[str, tuple[Gallery, Sections]]:
     """What is looked at, by name, and the tables of its overview."""
-    sections = {
-        "counts": ("Counts", tag("table", tag("tbody", tag("tr", tag("td", "written by the program")))))
-    }
-    broken = FailedItem(
-        "broken", "broken", "render", None, "no mesh in it", "logs/one.log", "specsia build --out my-run"
-    )
+    row = tag("tr", tag("td", "written by the program"))
+    sections = {"counts": ("Counts", tag("table", tag("tbody", row)))}
+    again = "specsia build --out my-run"
+    broken = FailedItem("broken", "broken", "render", None, "no mesh in it", "logs/one.log", again)
     side, fix = Side("relief", (COLOR,)), "specsia build --out my-run --min-iou 0.1"
     failed = [broken]
     for k in range(1, 15):
@@ -97,9 +93,8 @@ def galleries() -> dict[str, tuple[Gallery, Sections]]:
     harmed = [replace(broken, key=text, id=text, reason=text, command=text) for text in HOSTILE]
     names = {"title": HOSTILE[1], "lead": HOSTILE[0], "missing": (HOSTILE[0],), "failed": tuple(harmed)}
     moving = {"yaws": None, "fps": 12.0, "action": "Walk"}
-    clips = [
-        figure(name, k, **moving) for k, name in enumerate(("figure 0/walk", "figure 0/run", "figure 1/walk"))
-    ]
+    names_of_clips = ("figure 0/walk", "figure 0/run", "figure 1/walk")
+    clips = [figure(name, k, **moving) for k, name in enumerate(names_of_clips)]
     return {
         "figures": (shown(*figures, failed=tuple(failed)), sections),
         "clips": (shown(*clips), {}),
@@ -187,6 +182,5 @@ def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
 def serious(page: Page) -> list[str]:
     """What keeps people out of a page as it is: each a rule and the first element that breaks it."""
     found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")
-    ]
+    worst = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in worst]

@@ -1,7 +1,5 @@
 """The report page in a browser: filters, comparison, accessibility, and no scripts from data."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

@@ -1,7 +1,5 @@
 """Layers of a clip's frames agree with each other, and only requested ones are written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

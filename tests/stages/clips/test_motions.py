@@ -1,7 +1,5 @@
 """Moving reconstructions, and motions that are far away, still, long or broken."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
