@@ -161,7 +161,7 @@ def sheet(folder: Path) -> Image.Image:
     pictures = sorted(p for p in folder.rglob("*") if p.suffix in (".png", ".webp") and p.stem != "teaser")
     out = Image.new("RGB", (8 * 160, 6 * 160), (200, 200, 200))
     for k, path in enumerate(pictures[:48]):
-        picture = Image.open(path)
+        picture: Image.Image = Image.open(path)
         if picture.mode == "I;16":
             picture = Image.fromarray((np.asarray(picture) / 16).clip(0, 255).astype(np.uint8))
         picture = picture.convert("RGBA")

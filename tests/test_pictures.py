@@ -233,7 +233,7 @@ def test_distances_and_nearest_pixels(share: float, steps: tuple[float, float]) 
         known[generator.integers(height), generator.integers(width)] = True
         distance = ndimage.distance_transform_edt(~known, steps)
         assert_array_equal(distance_to(known), ndimage.distance_transform_edt(~known))
-        places = np.stack(np.indices(known.shape), axis=-1)
+        places = np.moveaxis(np.indices(known.shape), 0, -1)
         nearest = continued(places, known, steps)
         assert known[tuple(np.moveaxis(nearest, -1, 0))].all()
         assert_allclose(np.linalg.norm((nearest - places) * steps, axis=-1), distance, rtol=1e-12)

@@ -178,18 +178,22 @@ def test_light_import(name: str) -> None:
 
 
 def test_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawing = write_drawing(tmp_path)
     runs = (
         ("render_turntable", (), "24 views of 0 are in turntable"),
         ("own_reconstructor", (), "mean IoU over 8 views: own 0."),
         ("make_pairs", (), "10 pairs by relief"),
-        ("train_on_pairs", (str(run / "dataset"), "2"), "a repaired view of"),
-        ("repair_frames", ("trained", "pairs"), "10 frames are repaired in repaired"),
+        ("repair_frames", ("pretrained", "pairs"), "10 frames are repaired in repaired"),
+        ("repair_drawing", (str(drawing), "film"), "12 frames of "),
+        ("own_characters", ("sample:2", "mine", "--size", "64", "--views", "2"), "dataset of 2 characters"),
+        ("train_on_pairs", (str(run / "dataset"), "2"), "after 2 steps: L1 of Z 0."),
+        ("read_from_hub", (str(run / "dataset"), "3"), "96 x 96 pixels, mean error 0."),
     )
     before = Path.cwd()
     os.chdir(tmp_path)
     try:
         for name, arguments, printed in runs:
-            assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 40
+            assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 60
             runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](*arguments)
             assert printed in capsys.readouterr().out
     finally:

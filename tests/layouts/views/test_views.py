@@ -71,7 +71,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=HOMES)
 def exported(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("out") / request.param
+    out = tmp_path_factory.mktemp("out") / str(request.param)
     more = ("--layers", "depth,normal,part,lit") if request.param == "webdataset" else ()
     export(source, request.param, out, "--size", 96, *more)
     return out
@@ -103,9 +103,10 @@ def test_cameras_have_known_numbers(source: Path, tmp_path: Path) -> None:
         for place in json.loads(meta.read_text())["locations"]
     }
     assert np.allclose(
-        places["0000"], [[1, 0, 0, 0], [0, 0, -1, -1.8], [0, 1, 0, 0], [0, 0, 0, 1]], atol=1e-9
+        places["0000"], np.array([[1, 0, 0, 0], [0, 0, -1, -1.8], [0, 1, 0, 0], [0, 0, 0, 1]]), atol=1e-9
     )
-    assert np.allclose(places["0001"], [[0, 0, 1, 1.8], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]], atol=1e-9)
+    right = np.array([[0, 0, 1, 1.8], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    assert np.allclose(places["0001"], right, atol=1e-9)
     export(source, "nerfstudio", tmp_path / "scene", *small, "--cameras", "ring:4@fov=90,radius=2,rows=32")
     (transforms,) = (tmp_path / "scene").glob("*/0/transforms.json")
     frames = json.loads(transforms.read_text())["frames"]
