@@ -25,7 +25,7 @@ def encode_exr(image: Floats) -> bytes:
     import OpenEXR
 
     channels = {"Y" if image.ndim == 2 else "RGB": np.ascontiguousarray(image, np.float32)}
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header = {"compression": OpenEXR.RLE_COMPRESSION, "type": OpenEXR.scanlineimage}
     stream = io.BytesIO()
     OpenEXR.File(header, channels, num_threads=0).write(stream)
     return stream.getvalue()
