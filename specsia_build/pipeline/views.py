@@ -47,7 +47,7 @@ class ViewOptions(NamedTuple):
 
     cameras: str | None = None  # A rig, see `cameras.rigs`
     size: int | None = None  # Width of pictures in pixels
-    layers: tuple[str, ...] = ()  # Names of `VIEW_LAYERS`
+    layers: tuple[str, ...] = ()  # Names of `LAYER_SUFFIXES`
     motion: str | None = None  # Name of a motion, or a file with some
     seed: int | None = None  # Of random cameras and light; None for that of the run, or of builds
     limit: int | None = None  # Number of characters
