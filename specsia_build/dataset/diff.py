@@ -152,9 +152,8 @@ def _stored(
             try:
                 images = published.decode({k: v for k, v in row.items() if k != "uid" and v}, channels)
             except ValueError as error:
-                raise SpecsiaError(
-                    f"the row {row['uid']} of {dataset.where} cannot be read: {error}"
-                ) from error
+                problem = f"the row {row['uid']} of {dataset.where} cannot be read: {error}"
+                raise SpecsiaError(problem) from error
             yield {"uid": row["uid"], **{name: _pixels(images, name) for name in columns if name != "uid"}}
 
 

@@ -162,9 +162,8 @@ def listed_sums(folder: Path) -> dict[str, str]:
         hint = (
             f"did you mean {inner[0]}?" if inner else "run `specsia build --stage pack`, which writes it last"
         )
-        raise UsageError(
-            f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}"
-        ) from error
+        problem = f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}"
+        raise UsageError(problem) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / SUMS_FILE} cannot be read: {error}") from error
     if unusable:
@@ -214,9 +213,8 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
         raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token() or ""
     if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
-        raise UsageError(
-            "there is no usable token: run `hf auth login`, or set HF_WRITER to one that may write"
-        )
+        problem = "there is no usable token: run `hf auth login`, or set HF_WRITER to one that may write"
+        raise UsageError(problem)
     # Log lines of huggingface_hub show signed addresses.
     hub_logging.set_verbosity_error()
     if not sys.stderr.isatty():
@@ -233,9 +231,8 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
         else:
             text, status = " ".join((cause.server_message or "").split()), cause.response.status_code
             answer, advice = f"answered {status} ({brief(text, 120)})", _advice(status, repo)
-        raise SpecsiaError(
-            f"{constants.ENDPOINT} {answer}: {advice}; the same command continues from here"
-        ) from error
+        problem = f"{constants.ENDPOINT} {answer}: {advice}; the same command continues from here"
+        raise SpecsiaError(problem) from error
 
 
 _WRITER = "the token (`hf auth login` or HF_WRITER)"
@@ -276,9 +273,8 @@ def plan_push(
             repo, not public, (*first, Operation("tag", local.tag)), 0, local.tag, (note,) if hidden else ()
         )
     if not info.private and not public:
-        raise SpecsiaError(
-            f"{repo} is public: give --public to push to it, or make it private in its settings"
-        )
+        problem = f"{repo} is public: give --public to push to it, or make it private in its settings"
+        raise SpecsiaError(problem)
     head = str(info.sha)
     remote = _tree(api, repo, head)
     ours = remote.keys() if prune else _pushed_names(api, repo, remote, head)

@@ -196,9 +196,8 @@ class OpenedDataset:
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
         if config not in self.configs:
-            raise UsageError(
-                f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}"
-            )
+            problem = f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}"
+            raise UsageError(problem)
         shards = [s for s in self.shards if s.config == config]
         names = dict.fromkeys(s.split for s in shards)
         if split is not None and split not in names:
@@ -219,9 +218,8 @@ class OpenedDataset:
         footer = self._footer(shard)
         names = footer.schema.to_arrow_schema().names
         if wrong := [name for name in columns if names.count(name) != 1]:
-            raise SpecsiaError(
-                f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}"
-            )
+            problem = f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}"
+            raise SpecsiaError(problem)
         with open_shard(self.place, shard.name, footer, buffer) as parquet:
             yield parquet
 
@@ -236,9 +234,8 @@ def open_shard(
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise SpecsiaError(
-            f"{place.where}/{name} is damaged ({reason}): download it or pack it again"
-        ) from error
+        problem = f"{place.where}/{name} is damaged ({reason}): download it or pack it again"
+        raise SpecsiaError(problem) from error
 
 
 def read_footer(place: Place, name: str) -> pq.FileMetaData:

@@ -140,9 +140,8 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunPaths]:
     """Settings and paths of a run; raises UsageError if the folder holds none."""
     paths = paths_of(folder)
     if not paths.config.is_file():
-        raise UsageError(
-            f"{spelled(paths.root)} holds no build: give the folder that `specsia build --out` wrote"
-        )
+        problem = f"{spelled(paths.root)} holds no build: give the folder that `specsia build --out` wrote"
+        raise UsageError(problem)
     return with_settings(BuildConfig(), read_settings(paths.config), str(paths.config)), paths
 
 

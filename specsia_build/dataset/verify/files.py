@@ -58,9 +58,8 @@ def list_files(place: Place, findings: Findings) -> list[str]:
         with findings.catching("files", name):
             relative_name(name, "name")
             if place.folder is not None and leads_out(place.folder, name):
-                raise SpecsiaError(
-                    "is a link that leads out of the dataset, so it is not read: copy the file"
-                )
+                problem = "is a link that leads out of the dataset, so it is not read: copy the file"
+                raise SpecsiaError(problem)
             usable.append(name)
     return usable
 

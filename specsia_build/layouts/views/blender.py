@@ -52,9 +52,8 @@ as `r_N_normal.png`.
     def with_rig(self, rig: CameraRig) -> ViewLayout:
         if len(rig.names) < _LEAST:
             views = plural(len(rig.names), "view")
-            raise UsageError(
-                f"{self.name} needs {_LEAST} views, of which one is a test: {rig.name} has {views}"
-            )
+            problem = f"{self.name} needs {_LEAST} views, of which one is a test: {rig.name} has {views}"
+            raise UsageError(problem)
         if len({camera.fov_deg for camera in rig.cameras(self.defaults["size"])}) > 1:
             raise UsageError(f"{self.name} has one fov for all views, unlike {rig.name}")
         return super().with_rig(rig)

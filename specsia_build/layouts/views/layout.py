@@ -146,9 +146,8 @@ class ViewLayout(Layout):
         return bound
 
     def check(self, config: BuildConfig) -> None:
-        raise UsageError(
-            f"{self.name} is drawn anew from characters: `specsia export SOURCE --layout {self.name}`"
-        )
+        problem = f"{self.name} is drawn anew from characters: `specsia export SOURCE --layout {self.name}`"
+        raise UsageError(problem)
 
     def longest(self, mesh: Mesh) -> float:
         """The longest side in units of the frame that the character should have where no view cuts it."""
