@@ -97,9 +97,8 @@ def _distance(fov: float | None) -> float:
 def _random(lens: Lens, key: str) -> Camera:
     """A camera evenly drawn from the sphere, as far as elevations allow, and from the other ranges."""
     digest = hashlib.sha256(f"{key}:camera".encode()).digest()
-    yaw, height, roll, fov, radius = (
-        int.from_bytes(digest[k : k + 6], "big") / 2**48 for k in range(0, 30, 6)
-    )
+    shares = [int.from_bytes(digest[k : k + 6], "big") / 2**48 for k in range(0, 30, 6)]
+    yaw, height, roll, fov, radius = shares
     return lens.camera(round(360 * yaw, 10), _at_height(lens, height), (roll, fov, radius))
 
 

@@ -156,12 +156,10 @@ def listed_sums(folder: Path) -> dict[str, str]:
     try:
         sums, unusable = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        inner = sorted(
-            (path.parent for path in folder.glob(f"*/{SUMS_FILE}")), key=lambda p: p.name != "dataset"
-        )
-        hint = (
-            f"did you mean {inner[0]}?" if inner else "run `specsia build --stage pack`, which writes it last"
-        )
+        inner = [path.parent for path in folder.glob(f"*/{SUMS_FILE}")]
+        inner.sort(key=lambda path: path.name != "dataset")
+        pack = "run `specsia build --stage pack`, which writes it last"
+        hint = f"did you mean {inner[0]}?" if inner else pack
         problem = f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}"
         raise UsageError(problem) from error
     except (OSError, UnicodeDecodeError) as error:
@@ -269,9 +267,8 @@ def plan_push(
             raise
         first = [Operation("create", repo), *(local.step("add", name) for name in local.digests)]
         note = f"without a valid token these are the steps if {repo} does not exist"
-        return Plan(
-            repo, not public, (*first, Operation("tag", local.tag)), 0, local.tag, (note,) if hidden else ()
-        )
+        steps = [*first, Operation("tag", local.tag)]
+        return Plan(repo, not public, tuple(steps), 0, local.tag, (note,) if hidden else ())
     if not info.private and not public:
         problem = f"{repo} is public: give --public to push to it, or make it private in its settings"
         raise SpecsiaError(problem)

@@ -362,16 +362,13 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     if len({folded_name(config) for config in configs}) < len(configs):
         raise SpecsiaError(f"configurations of {place.where} differ in case only: {', '.join(configs)}")
     for name, problem in schema.wrong_shards(shard.name for shard in shards):
-        raise SpecsiaError(
-            f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again"
-        )
+        fault = f"{place.where} is not whole: {name} {problem}"
+        raise SpecsiaError(f"{fault}; download all of it, or pack it again")
     footer = read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     kind = kind_of(columns)
     if kind is None:
         absent = ", ".join(repr(name) for name in schema.PUBLISHED_COLUMNS if name not in columns)
-        present = brief(", ".join(columns), 200)
-        raise UsageError(
-            f"{place.where} is not a dataset of pairs: {shards[0].name} has {present}, but no {absent}"
-        )
+        lacking = f"{shards[0].name} has {brief(', '.join(columns), 200)}, but no {absent}"
+        raise UsageError(f"{place.where} is not a dataset of pairs: {lacking}")
     return OpenedDataset(place.where, kind, configs, columns, place, files, shards, {shards[0].name: footer})

@@ -139,12 +139,9 @@ def _members(dataset: OpenedDataset, config: str, split: str) -> list[tuple[Memb
             backend=first.get("backend") or config,
             rows=len(rows),
             digest=sha256(canonical_json([digest, config, key]).encode()),
-            image_bytes=0,
             mean_iou=sum(values) / len(values) if values else None,
-            frontal_before=None,
             action=first.get("action"),
             license=first.get("license"),
-            credit=None,
         )
         found.append((member, [number for number, _ in rows]))
     return found

@@ -137,9 +137,9 @@ def forget_failure(paths: RunPaths, stage: str, backend: str | None, key: str) -
 
 def forget(paths: RunPaths) -> list[str]:
     """Remove earlier builds' files except settings, report and samples; returns names of foreign files."""
-    foreign = [
-        name for folder, names in _BUILT.items() for name in _remove(paths, paths.root / folder, names)[0]
-    ]
+    foreign = []
+    for folder, names in _BUILT.items():
+        foreign += _remove(paths, paths.root / folder, names)[0]
     foreign += [f"{paths.dataset.name}/{name}" for name in places.remove(paths.dataset)]
     for path in (paths.failures, paths.splits):
         path.unlink(missing_ok=True)
