@@ -85,10 +85,8 @@ def open_parts(
     if dataset.kind == "published" and not layout.name.startswith("specsia-15k"):
         raise UsageError(f"{dataset.where} is in the published schema, which lacks columns of {layout.name}")
     if layout.shows != "pairs":
-        raise UsageError(
-            f"{layout.name} shows characters without reconstructions, which {dataset.where} "
-            "lacks: export a run"
-        )
+        problem = f"{layout.name} shows characters without reconstructions, which {dataset.where} lacks"
+        raise UsageError(f"{problem}: export a run")
     places: dict[tuple[str, str | None], OpenedMember] = {}
     members = []
     for config in configs:
