@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 
+FACINGS = click.Choice(("front", "left", "right", "back"))
+OLD_PLACE = click.Path(exists=True, path_type=Path)
+
 RESUMED = "the same command with --resume continues from the last checkpoint"
 
 
@@ -170,15 +173,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
     "--video", is_flag=True, help="Also write a film of Z beside the result; for clips one each, with Y*."
 )
 @device
-def enhance(
-    run: Path,
-    source: str,
-    out: Path,
-    drawing: Path | None,
-    frame: str | None,
-    split: str | None,
-    **options: Any,
-) -> None:
+def enhance(run: Path, source: str, out: Path, drawing: Path | None, **options: Any) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
     RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
@@ -197,6 +192,7 @@ def enhance(
     predictor = load_predictor(run, options["device"])
     config = predictor.config
     reference = load_drawing(run)
+    frame, split = options["frame"], options["split"]
     warnings: tuple[str, ...] = ()
     of_folder = (Path(source) / COLOR_FOLDER).is_dir()
     if drawing is not None and not config.sees_drawing:
@@ -324,11 +320,7 @@ def evaluate(
     "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
 )
 @option("--figure", type=click.IntRange(1, 999), help="Take only this of several figures, from the left.")
-@option(
-    "--facing",
-    type=click.Choice(("front", "left", "right", "back")),
-    help="Side that the drawing shows.  [default: found]",
-)
+@option("--facing", type=FACINGS, help="Side that the drawing shows.  [default: found]")
 @option("--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure.")
 @option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model.")
 @option(
@@ -338,9 +330,7 @@ def evaluate(
 @option("--fps", type=click.FloatRange(0.1, 60), help="Frames a second.  [default: 12]")
 @option("--views", type=click.IntRange(1, 360), help="Frames of one turn, instead.  [default: 36]")
 @option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
-@option(
-    "--mesh", type=click.Path(exists=True, path_type=Path), help="Reconstruction of the drawing by any tool."
-)
+@option("--mesh", type=OLD_PLACE, help="Reconstruction of the drawing by any tool.")
 @option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
 @option("--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]")
 @option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")

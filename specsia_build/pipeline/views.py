@@ -113,7 +113,10 @@ def plan(
     del own["source"]
     if options.motion is not None and is_file_name(options.motion):
         own["motion"] = source_digest(Path(options.motion), Path(options.motion).parent)
-    before = _written_before(work / PARTS_STATE)
+    try:
+        before = {part.key: part for part, _ in records(work / PARTS_STATE)}
+    except SpecsiaError:
+        before = {}
     parts: Planned = []
     for entry in characters.entries:
         member = _member(entry, own, len(rig.names))
@@ -137,14 +140,6 @@ def plan(
     members = [part.members[0] for part, _ in parts]
     facts = Facts(build, characters.source, len(parts), {}, characters.splits, members)
     return layout, sorted(parts, key=lambda part: part[0].key), facts
-
-
-def _written_before(state: Path) -> dict[str, Written]:
-    """Parts of the folder as an earlier export wrote it, by key."""
-    try:
-        return {part.key: part for part, _ in records(state)}
-    except SpecsiaError:
-        return {}
 
 
 def _characters(where: str, options: ViewOptions, work: Path, from_run: bool) -> tuple[Characters, int]:
@@ -179,12 +174,11 @@ def _changed(entry: Entry, before: Written | None) -> dict[str, Any]:
     """An option that tells a part from an earlier one if a file beside the character's is another one now."""
     if before is None:
         return {}
-    known = before.facts.get("sources", {})
+    known, changed = before.facts.get("sources", {}), before.facts.get("changed", {})
     now = sources_of(entry).digests(known, source_digest)
-    changed = dict(before.facts.get("changed", {}))
     if entry.sample is None and now != known:
-        changed = dict(now)
-    return {"changed": changed} if changed else {}
+        changed = now
+    return {"changed": dict(changed)} if changed else {}
 
 
 def short_list(layout: Any, splits: Sequence[str]) -> str | None:

@@ -68,16 +68,12 @@ class DrawnCharacter:
         count = len(self.cameras)
         return [{} if self.poses is None else {"time": k / count} for k in range(count)]
 
-    def _drawn(self) -> Iterator[SurfaceView]:
-        if self.poses is None:
-            yield from surface_views(self.mesh, self.cameras)
-            return
-        for mesh, camera in zip(self.poses(), self.cameras, strict=True):
-            yield from surface_views(mesh, (camera,))
-
     def views(self) -> Iterator[SurfaceView]:
         """Draw the views in order; raises CharacterError if one shows nothing."""
-        for number, view in enumerate(self._drawn()):
+        scenes: Iterable[tuple[Mesh, Sequence[Camera]]] = [(self.mesh, self.cameras)]
+        if self.poses is not None:
+            scenes = zip(self.poses(), ((camera,) for camera in self.cameras), strict=True)
+        for number, view in enumerate(view for scene in scenes for view in surface_views(*scene)):
             if not view.layers.mask.any():
                 raise CharacterError(f"view {number} of {self.id} shows nothing: it is flat, or transparent")
             yield view
@@ -233,10 +229,12 @@ class ViewLayout(Layout):
             yield f"{part.key} has more than {MOST_PICTURES} views"
             return
         files = self.files(part)
-        problems = list(check_names(part, files))
-        yield from problems
+        yield from (problems := [*check_names(part, files)])
         if not problems:
-            cameras = [scaled(camera, self.scale) for camera in self.cameras(folder, part)]
+            own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
+            name = own if own in files else CAMERAS_FILE
+            stored = cameras_of(read_json(folder / name, name), name)
+            cameras = [scaled(camera, self.scale) for camera in stored.values()]
             if len(cameras) != frames:
                 yield f"{part.key} has {frames} views of {plural(len(cameras), 'camera')}"
                 return
@@ -250,12 +248,6 @@ class ViewLayout(Layout):
         expected = {*(self.expected(part) or ())}
         own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
         return expected | {own} if own in part.files else expected
-
-    def cameras(self, folder: Path, part: Written) -> list[Camera]:
-        """A part's cameras in a folder, in order, in units of the frame; SpecsiaError if unusable."""
-        own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
-        name = own if own in part.files else CAMERAS_FILE
-        return [*cameras_of(read_json(folder / name, name), name).values()]
 
     def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
         """Check a part that has all its files; the cameras are in units of the files."""
