@@ -82,6 +82,10 @@ def test_files_and_faults(exported: Path, tmp_path: Path) -> None:
         shutil.copytree(exported, tmp_path / name)
         spoil(tmp_path / name)
         assert [*layout.check_part(tmp_path / name, part)], name
+    if exported.name == "zero123":
+        Image.new("RGBA", (48, 96), "red").save(folder / "000.png")
+        (problem,) = layout.check_part(exported, part)
+        assert problem == "0/000 has 48 x 96 pixels, not 96 x 96"
 
 
 def test_cameras_have_known_numbers(source: Path, tmp_path: Path) -> None:
