@@ -15,7 +15,6 @@ UPSTREAM = ("backends/upstream/worker.py", "backends/upstream/bridges/")
 """They run without this package, in the environments of other projects, so each repeats what it needs."""
 
 NOT_YET: dict[str, frozenset[str]] = {
-    "multiplied_lists": frozenset({"cli/models.py"}),
     "parameters": frozenset(
         {
             "rendering/fast/blend.py",

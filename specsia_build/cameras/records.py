@@ -121,20 +121,19 @@ def _camera(view: _View) -> Camera:
     if (view.width is None) == (view.fov_deg is None):
         raise ValueError("it must have either a width or a fov_deg")
     columns, rows = view.size
-    lens: dict[str, Any] = {"fov_deg": view.fov_deg}
-    if view.width is not None:
-        lens["width"] = view.width
-    if rows != columns:
-        lens["rows"] = rows
-    if view.centre is not None and view.centre != (columns / 2, rows / 2):
-        lens["centre"] = view.centre
     matrix = np.array(view.c2w)
-    last = matrix[3:] if len(matrix) == 4 else np.eye(4)[3:]
-    if not np.array_equal(last, np.eye(4)[3:]):
+    if len(matrix) == 4 and not np.array_equal(matrix[3], (0, 0, 0, 1)):
         raise ValueError("the last row of c2w must be 0, 0, 0, 1")
     if np.abs(matrix[:3, 3]).max() > 1000 * CAMERA_DISTANCE:
         raise ValueError("it stands absurdly far away")
-    camera = Camera.at(matrix, columns, **lens)
+    camera = Camera.at(
+        matrix,
+        columns,
+        fov_deg=view.fov_deg,
+        width=view.width or ORTHO_WIDTH,
+        rows=None if rows == columns else rows,
+        centre=None if view.centre == (columns / 2, rows / 2) else view.centre,
+    )
     if inside_figure(camera):
         raise ValueError("it stands inside the figure, whose box reaches from -0.5 to 0.5")
     return camera

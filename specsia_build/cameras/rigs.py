@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +16,7 @@ from specsia_build.frame import CAMERA_DISTANCE, EXTENT, ORTHO_WIDTH, Camera, vi
 
 GOLDEN_ANGLE = 180 * (3 - 5**0.5)  # Degrees between neighbours on an evenly covered sphere
 FOV = 40.0  # Field of view in degrees of rigs that are perspective unless they say otherwise
-_OUTSIDE = (
-    EXTENT * 3**0.5 / 2
-)  # Distance from which on a camera is outside the figure's box wherever it stands
+_OUTSIDE = EXTENT * 3**0.5 / 2  # Distance from which on a camera is outside the figure's box anywhere
 
 Interval = tuple[float, float]
 
@@ -71,8 +69,8 @@ class CameraRig:
         if self.fixed:
             return tuple(replace(camera, size=size) for camera in self.fixed)
         seed = seed if self.lens.seed is None else self.lens.seed
-        made = (_random(self.lens, f"{seed}:{character_id}:{k}") for k in range(len(self.names)))
-        return tuple(replace(camera, size=size) for camera in made)
+        cameras = (_random(self.lens, f"{seed}:{character_id}:{k}") for k in range(len(self.names)))
+        return tuple(replace(camera, size=size) for camera in cameras)
 
     @property
     def front(self) -> int | None:
@@ -99,9 +97,8 @@ def _distance(fov: float | None) -> float:
 def _random(lens: Lens, key: str) -> Camera:
     """A camera evenly drawn from the sphere, as far as elevations allow, and from the other ranges."""
     digest = hashlib.sha256(f"{key}:camera".encode()).digest()
-    yaw, height, roll, fov, radius = (
-        int.from_bytes(digest[k : k + 6], "big") / 2**48 for k in range(0, 30, 6)
-    )
+    shares = [int.from_bytes(digest[k : k + 6], "big") / 2**48 for k in range(0, 30, 6)]
+    yaw, height, roll, fov, radius = shares
     return lens.camera(round(360 * yaw, 10), _at_height(lens, height), (roll, fov, radius))
 
 
@@ -113,10 +110,7 @@ def _at_height(lens: Lens, share: float) -> float:
 
 _WONDER3D = {"front": 0, "front_right": 45, "right": 90, "back": 180, "left": 270, "front_left": 315}
 _ZERO123PLUS = ((0, 0), (30, 20), (90, -10), (150, 20), (210, -10), (270, 20), (330, -10))
-_MV_ADAPTER = (
-    *((0, 0), (90, 0), (180, 0), (270, 0), (45, 0), (315, 0), (135, 0), (225, 0)),
-    *((180, 90), (180, -90)),
-)
+_MV_ADAPTER = (*((yaw, 0) for yaw in (0, 90, 180, 270, 45, 315, 135, 225)), (180, 90), (180, -90))
 
 
 def _ring(lens: Lens, count: int) -> tuple[Camera, ...]:
@@ -129,18 +123,6 @@ def _sphere(lens: Lens, count: int) -> tuple[Camera, ...]:
     return tuple(lens.camera(round(k * GOLDEN_ANGLE % 360, 10), height) for k, height in enumerate(heights))
 
 
-def _wonder3d(lens: Lens, _: int) -> tuple[Camera, ...]:
-    return tuple(lens.camera(float(yaw), 0.0) for yaw in _WONDER3D.values())
-
-
-def _zero123plus(lens: Lens, _: int) -> tuple[Camera, ...]:
-    return tuple(lens.camera(float(yaw), float(elevation)) for yaw, elevation in _ZERO123PLUS)
-
-
-def _mv_adapter(lens: Lens, _: int) -> tuple[Camera, ...]:
-    return tuple(lens.camera(float(yaw), float(elevation)) for yaw, elevation in _MV_ADAPTER)
-
-
 class _Kind(NamedTuple):
     """A rig by name."""
 
@@ -148,6 +130,15 @@ class _Kind(NamedTuple):
     lens: Lens = Lens()
     options: frozenset[str] = frozenset()  # Besides `_COMMON`
     names: tuple[str, ...] = ()  # Of its views where their number is not asked for
+
+
+def _listed(directions: Sequence[tuple[int, int]], lens: Lens, names: tuple[str, ...]) -> _Kind:
+    """A rig of these yaws and elevations in degrees."""
+    return _Kind(
+        lambda lens, _: tuple(lens.camera(float(yaw), float(elevation)) for yaw, elevation in directions),
+        lens,
+        names=names,
+    )
 
 
 def _numbered(count: int, digits: int = 3) -> tuple[str, ...]:
@@ -163,9 +154,9 @@ _KINDS = {
     "orbit": _Kind(_ring, _ALL, _TURNED),
     "sphere": _Kind(_sphere, _ALL, frozenset({"elevation"})),
     "random": _Kind(lambda _lens, _count: (), _ALL, _TURNED | {"seed"}),
-    "wonder3d": _Kind(_wonder3d, names=tuple(_WONDER3D)),
-    "zero123plus": _Kind(_zero123plus, Lens(fov=(30.0, 30.0)), names=_numbered(7)),
-    "mv-adapter": _Kind(_mv_adapter, Lens(width=1.1, radius=(1.8, 1.8)), names=_numbered(10, 4)),
+    "wonder3d": _listed([(yaw, 0) for yaw in _WONDER3D.values()], Lens(), tuple(_WONDER3D)),
+    "zero123plus": _listed(_ZERO123PLUS, Lens(fov=(30.0, 30.0)), _numbered(7)),
+    "mv-adapter": _listed(_MV_ADAPTER, Lens(width=1.1, radius=(1.8, 1.8)), _numbered(10, 4)),
 }
 
 RIGS = ("ring:N", "orbit:N", "sphere:N", "random:N", "wonder3d", "zero123plus", "mv-adapter", "FILE.json")
@@ -195,10 +186,8 @@ def parse_rig(text: str) -> CameraRig:
     spec, _, options = text.partition("@")
     name, colon, number = spec.partition(":")
     if (kind := _KINDS.get(name)) is None:
-        known = ", ".join(RIGS)
-        raise UsageError(
-            f"there is no rig '{brief(name, 80)}'; --cameras takes {known}.{meant(name, _KINDS)}"
-        )
+        known = f"--cameras takes {', '.join(RIGS)}.{meant(name, _KINDS)}"
+        raise UsageError(f"there is no rig '{brief(name, 80)}'; {known}")
     if kind.names and colon:
         raise UsageError(f"{name} has {len(kind.names)} views: write it without '{brief(':' + number, 80)}'")
     count = len(kind.names) or _count(name, number)
@@ -251,20 +240,15 @@ def _value(key: str, text: str, ranged: bool) -> Interval | float | int:
     whole = key in ("rows", "seed")
     fits = all(low <= number <= high and (not whole or number == int(number)) for number in numbers)
     if not fits or not 1 <= len(numbers) <= 2 or (key == "centre" and len(numbers) != 2):
-        kinds = {
-            "centre": "two numbers, COLUMN:ROW, each",
-            "rows": "a whole number",
-            "seed": "a whole number",
-        }
-        wanted = kinds.get(key, "a number or LOW..HIGH" if ranged else "a number")
+        wanted = "a number or LOW..HIGH" if ranged else "a number"
+        if key == "centre":
+            wanted = "two numbers, COLUMN:ROW, each"
+        elif whole:
+            wanted = "a whole number"
         raise UsageError(f"{key}={brief(text, 80)}: {key} is {wanted} from {low:g} to {high:g}")
-    if key == "centre":
-        return numbers[0], numbers[1]
-    if whole:
-        return int(numbers[0])
-    if key == "width":
-        return numbers[0]
-    return min(numbers), max(numbers)
+    if key in ("rows", "seed", "width"):
+        return int(numbers[0]) if whole else numbers[0]
+    return (numbers[0], numbers[1]) if key == "centre" else (min(numbers), max(numbers))
 
 
 def _check_outside(rig: CameraRig) -> None:

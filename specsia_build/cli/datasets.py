@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click import option
 
 from specsia_build import terminal
 from specsia_build.cli.closing import most
@@ -84,12 +85,10 @@ def diff(a: str, b: str) -> None:
     goes_on=True,
 )
 @click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option(
-    "--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there."
-)
-@click.option("--private/--public", default=True, help="Visibility of a new repository.  [default: private]")
-@click.option("--prune", is_flag=True, help="Also replace and remove files that no push made.")
-@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
+@option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
+@option("--private/--public", default=True, help="Visibility of a new repository.  [default: private]")
+@option("--prune", is_flag=True, help="Also replace and remove files that no push made.")
+@option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
 @json_option
 def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> None:
     """Push the packed dataset in DATASET, such as DIR/dataset or DIR/LAYOUT, to the Hugging Face Hub, and
@@ -158,7 +157,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
 
 @command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")
 @click.argument("where", metavar="DIR|DATASET")
-@click.option(
+@option(
     "--out",
     type=FILE,
     help="File of the page.  [default: in DIR, or beside the folder of a dataset or repair]",
@@ -201,26 +200,24 @@ def report(where: str, out: Path | None) -> None:
 _DRAWING = options(
     click.argument("where", metavar="WHERE"),
     click.argument("ids", metavar="[ID]...", nargs=-1),
-    click.option("--split", help="Characters or clips of this split."),
-    click.option(
+    option("--split", help="Characters or clips of this split."),
+    option(
         "--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"
     ),
-    click.option(
+    option(
         "--show",
         multiple=True,
         metavar="SIDE[:LAYER]",
         help="Y*, a backend or its layer.  [default: Y*, each Z]",
     ),
-    click.option(
+    option(
         "--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True
     ),
-    click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
-    click.option("--background", default="white", metavar="NAME", help="white, transparent or #f0f0f0."),
-    click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
-    click.option(
-        "--values", is_flag=True, help="Write the IoU, or another main measure, below each picture."
-    ),
-    click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write."),
+    option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
+    option("--background", default="white", metavar="NAME", help="white, transparent or #f0f0f0."),
+    option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
+    option("--values", is_flag=True, help="Write the IoU, or another main measure, below each picture."),
+    option("--out", required=True, type=click.Path(path_type=Path), help="File to write."),
 )
 """Arguments and options of both commands that draw."""
 
@@ -257,12 +254,10 @@ def _conclude(where: str, drawing: WrittenPicture, noun: str, frames: str, follo
     "test.webp",
 )
 @_DRAWING
-@click.option(
+@option(
     "--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Seconds of a turn.", show_default=True
 )
-@click.option(
-    "--fps", type=click.FloatRange(0.1, 60), help="Views or frames a second instead.  [clips: their own]"
-)
+@option("--fps", type=click.FloatRange(0.1, 60), help="Views or frames a second instead.  [clips: their own]")
 def turntable(where: str, out: Path, seconds: float, fps: float | None, **options: Any) -> None:
     """Write a film of characters that turn, or of clips that play: MP4, animated WebP or PNG, by the file's
     name.
@@ -294,7 +289,7 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
     "specsia sheet my-run/dataset --split test --show 'Y*' --show relief --show relief:pos --out test.pdf",
 )
 @_DRAWING
-@click.option(
+@option(
     "--views", callback=_numbers, metavar="K,K,...", help="Numbers of views, or of frames.  [five of them]"
 )
 def sheet(where: str, out: Path, views: tuple[int, ...], **options: Any) -> None:

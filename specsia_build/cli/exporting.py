@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click import option
 
 from specsia_build import terminal
 from specsia_build.cameras.rigs import RIGS
@@ -22,10 +23,8 @@ PUBLISHED = "specsia-15k-rows"  # Layout of the published rows
 MORE_LAYERS = ("depth", "normal", "position", "part", "material", "lit")
 
 _SHARED = options(
-    click.option(
-        "--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new."
-    ),
-    click.option("--backend", metavar="NAME", help="Backend whose pairs to take.  [default: the only one]"),
+    option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new."),
+    option("--backend", metavar="NAME", help="Backend whose pairs to take.  [default: the only one]"),
     processes,
     json_option,
 )
@@ -38,16 +37,16 @@ _SHARED = options(
     source=True,
 )
 @click.argument("where", metavar="SOURCE|RUN|DATASET")
-@click.option("--layout", required=True, metavar="NAME", help=f"Files to write: {', '.join(LAYOUTS)}.")
+@option("--layout", required=True, metavar="NAME", help=f"Files to write: {', '.join(LAYOUTS)}.")
 @_SHARED
-@click.option("--cameras", metavar="RIG", help=f"Views to draw: {', '.join(RIGS)}.  [default: the layout's]")
-@click.option("--size", type=click.IntRange(32, 2048), help="Width of views in pixels.")
-@click.option("--layers", default="", metavar="A,B", help=f"More layers of views: {', '.join(MORE_LAYERS)}.")
-@click.option("--motion", metavar="NAME|FILE", help="Draw figures in motion, a pose in each view.")
-@click.option("--seed", type=click.IntRange(0, 2**53), help="Of random cameras and of light.")
-@click.option("--limit", type=click.IntRange(1), help="Take the first so many characters.")
-@click.option("--strict", is_flag=True, help="Refuse lists that leave the trainer nothing.")
-@click.option("--dry-run", is_flag=True, help="Say how many files, bytes and minutes it would be.")
+@option("--cameras", metavar="RIG", help=f"Views to draw: {', '.join(RIGS)}.  [default: the layout's]")
+@option("--size", type=click.IntRange(32, 2048), help="Width of views in pixels.")
+@option("--layers", default="", metavar="A,B", help=f"More layers of views: {', '.join(MORE_LAYERS)}.")
+@option("--motion", metavar="NAME|FILE", help="Draw figures in motion, a pose in each view.")
+@option("--seed", type=click.IntRange(0, 2**53), help="Of random cameras and of light.")
+@option("--limit", type=click.IntRange(1), help="Take the first so many characters.")
+@option("--strict", is_flag=True, help="Refuse lists that leave the trainer nothing.")
+@option("--dry-run", is_flag=True, help="Say how many files, bytes and minutes it would be.")
 def export(where: str, layout: str, out: Path, backend: str | None, workers: int, **more: Any) -> None:
     """Write characters, a run, or a packed dataset (a folder, a URL or OWNER/NAME on the Hub), in a layout.
 
@@ -72,7 +71,7 @@ def export(where: str, layout: str, out: Path, backend: str | None, workers: int
     goes_on=True,
 )
 @click.argument("where", metavar="DATASET")
-@click.option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
+@option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
 @_SHARED
 def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -> None:
     """Convert DATASET to the published schema, as `specsia export --layout specsia-15k-rows` does."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click import option
 
 from specsia_build.cli.closing import folded
 from specsia_build.cli.command import FILE, CommandGroup, command, json_option, tell
@@ -31,18 +32,16 @@ if TYPE_CHECKING:
     source=True,
 )
 @click.argument("source")
-@click.option(
+@option(
     "--memory", metavar="SIZE", default=MEMORY, show_default=True, help="Memory that one character may take."
 )
-@click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")
-@click.option("--limit", type=int, help="Only the first N characters of the source.")
-@click.option(
-    "--parts", metavar="ID", help="List the parts of one character, by the names that `drop` takes."
-)
-@click.option(
+@option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")
+@option("--limit", type=int, help="Only the first N characters of the source.")
+@option("--parts", metavar="ID", help="List the parts of one character, by the names that `drop` takes.")
+@option(
     "--suggest", metavar="FILE.jsonl", type=FILE, help="Write a manifest to edit, with suggested settings."
 )
-@click.option(
+@option(
     "--pictures", metavar="FILE.html", type=FILE, help="Write an HTML page with view 0 of each character."
 )
 @json_option
@@ -148,8 +147,8 @@ def list_backends() -> None:
     "doctor", examples=("specsia backends doctor wonder3d", "specsia backends doctor crm --json")
 )
 @click.argument("name")
-@click.option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
-@click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
+@option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
+@option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
 @json_option
 def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     """Show what the upstream project NAME lacks, and how to fix it.

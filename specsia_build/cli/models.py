@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click import option
 
 from specsia_build.cli.closing import folded_warnings
 from specsia_build.cli.command import (
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 
+FACINGS = click.Choice(("front", "left", "right", "back"))
+OLD_PLACE = click.Path(exists=True, path_type=Path)
+
 RESUMED = "the same command with --resume continues from the last checkpoint"
 
 
@@ -46,19 +50,19 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
     "specsia train my-run/dataset --out drawn", "specsia train my-run/dataset --out drawn-quick --steps 100"
 )
 @click.argument("dataset", metavar="DATASET")
-@click.option("--out", "run", type=FOLDER, required=True, help="Folder of the run.")
-@click.option(
+@option("--out", "run", type=FOLDER, required=True, help="Folder of the run.")
+@option(
     "--preset", type=click.Choice(tuple(PRESETS)), help=f"Model and settings.  [default: {DEFAULT_PRESET}]"
 )
-@click.option("--steps", type=int, help="Updates to make.  [default: the preset's]")
+@option("--steps", type=int, help="Updates to make.  [default: the preset's]")
 @configs("Configuration of the dataset (a backend's name); may be repeated.  [default: its first]")
 @device
-@click.option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
-@click.option("--reference", type=choice(Reference), help="Whether it sees the drawing.  [default: drawing]")
-@click.option("--perceptual", type=choice(Perceptual), help="Perceptual loss.  [default: the preset's]")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
-@click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
-@click.option("--resume", is_flag=True, help="Continue the training that --out holds.")
+@option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
+@option("--reference", type=choice(Reference), help="Whether it sees the drawing.  [default: drawing]")
+@option("--perceptual", type=choice(Perceptual), help="Perceptual loss.  [default: the preset's]")
+@option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
+@option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
+@option("--resume", is_flag=True, help="Continue the training that --out holds.")
 @json_option
 def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool, **options: Any) -> None:
     """Train DraViE on the train split of DATASET: a folder, a URL or a Hub id.
@@ -66,9 +70,8 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     --out receives checkpoints, log.csv, and validation/ with pictures of Z, the result and Y* side by side.
     """
     names = ("steps", "seed", "reference", "perceptual", "configs")
-    changes = dict(map(_setting, options["settings"])) | {
-        n: options[n] for n in names if options[n] not in (None, ())
-    }
+    changes = dict(map(_setting, options["settings"]))
+    changes |= {name: options[name] for name in names if options[name] not in (None, ())}
     try:
         need_torch()
         from specsia_build.dravie.runs import read_run_config
@@ -85,15 +88,13 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
         raise WriteError(f"{error}; {RESUMED}") from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"stopped; {RESUMED}") from error
-    steps = plural(result.steps, "step")
-    rows = plural(result.rows, "row")
+    steps, rows = plural(result.steps, "step"), plural(result.rows, "row")
     folder = argument(result.run)
     speed = f"{result.patches_per_second:.0f} patches a second, perceptual loss: {result.perceptual}"
     lines = [f"{steps} on {rows}: {result.run} ({speed})"]
     if result.l1 is not None and result.raw_l1 is not None:
-        lines.append(
-            f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}"
-        )
+        errors = f"{result.l1:.4f}, before repair {result.raw_l1:.4f}"
+        lines.append(f"validation frames: mean absolute error {errors}")
     evaluation = f"specsia evaluate {folder} {argument(dataset)} --out scores"
     follows = [f"specsia enhance {folder} my-frames --out repaired", evaluation]
     facts = {"warnings": result.warnings, "model": [str(result.run)], "next": follows}
@@ -114,18 +115,16 @@ def _setting(text: str) -> tuple[str, Any]:
     "specsia adapt drawn --dataset my-run/dataset --character 0 --out drawn-0",
 )
 @click.argument("run", type=find_run)
-@click.option("--out", type=FOLDER, required=True, help="Folder of the adapted run.")
-@click.option("--dataset", metavar="DATASET", help="Dataset that holds the character.")
-@click.option("--character", metavar="ID", help="Id of the character in --dataset.")
-@click.option(
+@option("--out", type=FOLDER, required=True, help="Folder of the adapted run.")
+@option("--dataset", metavar="DATASET", help="Dataset that holds the character.")
+@option("--character", metavar="ID", help="Id of the character in --dataset.")
+@option(
     "--config-name", "--backend", metavar="NAME", help="Configuration of the dataset.  [default: its first]"
 )
-@click.option(
-    "--frames", type=FOLDER, help="Folder of frames: color/, pos/ and, where color has no alpha, mask/."
-)
-@click.option("--frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
-@click.option("--drawing", type=OLD_FILE, help="Drawing of the frontal view, any size, instead of Y*.")
-@click.option("--steps", type=int, help=f"Updates to make.  [default: {ADAPTATION.steps}]")
+@option("--frames", type=FOLDER, help="Folder of frames: color/, pos/ and, where color has no alpha, mask/.")
+@option("--frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
+@option("--drawing", type=OLD_FILE, help="Drawing of the frontal view, any size, instead of Y*.")
+@option("--steps", type=int, help=f"Updates to make.  [default: {ADAPTATION.steps}]")
 @device
 @json_option
 def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: Any) -> None:
@@ -166,27 +165,15 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 )
 @click.argument("run", type=find_run)
 @click.argument("source", metavar="INPUT")
-@click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
-@click.option(
-    "--drawing", type=OLD_FILE, help="The character from the front, any size, for frames of a folder."
-)
-@click.option(
-    "--reference-frame", "frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]"
-)
-@click.option("--split", help="Split of a dataset: train, validation or test.  [default: all]")
-@click.option(
+@option("--out", required=True, type=FOLDER, help="Folder of the results.")
+@option("--drawing", type=OLD_FILE, help="The character from the front, any size, for frames of a folder.")
+@option("--reference-frame", "frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
+@option("--split", help="Split of a dataset: train, validation or test.  [default: all]")
+@option(
     "--video", is_flag=True, help="Also write a film of Z beside the result; for clips one each, with Y*."
 )
 @device
-def enhance(
-    run: Path,
-    source: str,
-    out: Path,
-    drawing: Path | None,
-    frame: str | None,
-    split: str | None,
-    **options: Any,
-) -> None:
+def enhance(run: Path, source: str, out: Path, drawing: Path | None, **options: Any) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
     RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
@@ -205,14 +192,14 @@ def enhance(
     predictor = load_predictor(run, options["device"])
     config = predictor.config
     reference = load_drawing(run)
+    frame, split = options["frame"], options["split"]
     warnings: tuple[str, ...] = ()
     of_folder = (Path(source) / COLOR_FOLDER).is_dir()
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
     if (frame and not drawing) or (drawing and not of_folder) or (split and of_folder):
-        raise UsageError(
-            "--split is for a dataset, --drawing PNG [--reference-frame NAME] for a folder of frames"
-        )
+        of_frames = "--drawing PNG [--reference-frame NAME] for a folder of frames"
+        raise UsageError(f"--split is for a dataset, {of_frames}")
     if not of_folder:
         frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
     else:
@@ -229,9 +216,8 @@ def enhance(
     name, folder = argument(source), argument(run_name(run))
     follows = [f"specsia evaluate {folder} {name} --out scores"]
     if of_folder:
-        follows = [f"specsia adapt {folder} --frames {name} --drawing front.png --out mine"] * (
-            reference is None
-        )
+        adapting = f"specsia adapt {folder} --frames {name} --drawing front.png --out mine"
+        follows = [adapting] if reference is None else []
     facts = {
         "repaired": [f"{result.repaired:,}" if result.repaired else "nothing: all is up to date"],
         "warnings": [*warnings, *result.warnings],
@@ -247,23 +233,17 @@ def enhance(
 )
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=find_run)
 @click.argument("dataset")
-@click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
-@click.option(
+@option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
+@option(
     "--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none."
 )
-@click.option(
-    "--without", type=click.Choice(("drawing",)), help="Also compare each model without the drawing."
-)
-@click.option(
+@option("--without", type=click.Choice(("drawing",)), help="Also compare each model without the drawing.")
+@option(
     "--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]"
 )
 @configs("Configuration of DATASET to score; may be repeated.  [default: all]")
-@click.option(
-    "--split", default="test", show_default=True, help="Split to score, which training did not see."
-)
-@click.option(
-    "--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation."
-)
+@option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
+@option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
 @device
 @json_option
 def evaluate(
@@ -299,9 +279,8 @@ def evaluate(
     chosen = work.choose_methods(trained, baselines, bool(options["without"]), options["repeats"], adaptation)
     scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
-    notes = [
-        f"Which characters {path} was trained on is not known: it has no {SEEN_FILE}." for path in unknown
-    ]
+    why = f"was trained on is not known: it has no {SEEN_FILE}."
+    notes = [f"Which characters {path} {why}" for path in unknown]
     characters = len({score.character for score in scores.scores})
     too_few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
     scores = replace(scores, notes=(*notes, *absent, *([too_few] if characters < FEWEST else ())))
@@ -310,15 +289,13 @@ def evaluate(
     gallery, sections = open_gallery(str(out))
     write_page(gallery, sections(), out / REPORT)
     folder = argument(out)
+    follows = [f"turntable {folder} --out turntable.webp", f"sheet {folder} --out sheet.png"]
     facts = {
         "compared": [", ".join(scores.labels())],
         "note": list(scores.notes),
         "tables": [str(out / SCORE_TABLES)],
         "report": [str(out / REPORT)],
-        "next": [
-            f"specsia turntable {folder} --out turntable.webp",
-            f"specsia sheet {folder} --out sheet.png",
-        ],
+        "next": [f"specsia {name}" for name in follows],
     }
     title = f"{plural(len(scores.labels()), 'method')} on {plural(characters, 'character')} of {dataset}"
     conclude(document, sentences, title, {"results": sentences, **facts})
@@ -326,65 +303,46 @@ def evaluate(
 
 @command("specsia repair drawing.png --out hero", "specsia repair drawings --out heroes", goes_on=True)
 @click.argument("subject", metavar="DRAWING|CHARACTER|FOLDER", required=False)
-@click.option(
+@option(
     "--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair."
 )
-@click.option("--back", type=OLD_FILE, help="The character drawn from behind, for relief and the model.")
-@click.option(
+@option("--back", type=OLD_FILE, help="The character drawn from behind, for relief and the model.")
+@option(
     "--side",
     metavar="left:FILE|right:FILE",
     help="The character drawn from its left (looks to the left) or right, for relief.",
 )
-@click.option(
+@option(
     "--sheet", type=OLD_FILE, help="Model sheet in place of DRAWING: front, side and back beside each other."
 )
-@click.option(
-    "--order", metavar="ROLES", help="What a sheet's figures show, as front,side,back.  [default: found]"
-)
-@click.option(
+@option("--order", metavar="ROLES", help="What a sheet's figures show, as front,side,back.  [default: found]")
+@option(
     "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
 )
-@click.option(
-    "--figure", type=click.IntRange(1, 999), help="Take only this of several figures, from the left."
-)
-@click.option(
-    "--facing",
-    type=click.Choice(("front", "left", "right", "back")),
-    help="Side that the drawing shows.  [default: found]",
-)
-@click.option(
-    "--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure."
-)
-@click.option(
-    "--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model."
-)
-@click.option(
+@option("--figure", type=click.IntRange(1, 999), help="Take only this of several figures, from the left.")
+@option("--facing", type=FACINGS, help="Side that the drawing shows.  [default: found]")
+@option("--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure.")
+@option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model.")
+@option(
     "--ground", metavar="COLOUR", help="Behind the figure in the films.  [default: transparent; MP4: white]"
 )
-@click.option("--seconds", type=click.FloatRange(0.1, 3600), help="Seconds of one turn.  [default: 3]")
-@click.option("--fps", type=click.FloatRange(0.1, 60), help="Frames a second.  [default: 12]")
-@click.option("--views", type=click.IntRange(1, 360), help="Frames of one turn, instead.  [default: 36]")
-@click.option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
-@click.option(
-    "--mesh", type=click.Path(exists=True, path_type=Path), help="Reconstruction of the drawing by any tool."
-)
-@click.option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
-@click.option(
-    "--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]"
-)
-@click.option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
-@click.option(
-    "--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer."
-)
+@option("--seconds", type=click.FloatRange(0.1, 3600), help="Seconds of one turn.  [default: 3]")
+@option("--fps", type=click.FloatRange(0.1, 60), help="Frames a second.  [default: 12]")
+@option("--views", type=click.IntRange(1, 360), help="Frames of one turn, instead.  [default: 36]")
+@option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
+@option("--mesh", type=OLD_PLACE, help="Reconstruction of the drawing by any tool.")
+@option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
+@option("--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]")
+@option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
+@option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer.")
 @device
 @json_option
 def repair(subject: str | None, out: Path, device: str, **options: Any) -> None:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing.
 
     DRAWING is a character, best from the front, on transparency or on white paper; --sheet takes its place.
-    CHARACTER is a mesh file,
-    a 3DBiCar folder or sample:N; its frontal render is the drawing. Of a FOLDER of drawings each is repaired,
-    into a folder of its own; what is finished stays as it is.
+    CHARACTER is a mesh file, a 3DBiCar folder or sample:N; its frontal render is the drawing. Of a FOLDER of
+    drawings each is repaired, into a folder of its own; what is finished stays as it is.
 
     Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, and the
     frames (color/, mask/, pos/, repaired/) to --out.
@@ -421,13 +379,13 @@ def _conclude_repair(result: WrittenRepair, out: Path) -> None:
     if result.roles:
         document["roles"] = list(result.roles)
     lines = [f"frames: {', '.join(REPAIR_LAYERS)} in {out}", f"films: {', '.join(films)}"]
-    lines += [
-        f"{name}: {document[name]}" for name in ("compare", "sheet", "model") if document[name] is not None
-    ]
+    others = {name: document[name] for name in ("compare", "sheet", "model")}
+    lines += [f"{name}: {path}" for name, path in others.items() if path is not None]
     if result.roles:
         lines.append(f"figures of the sheet: {', '.join(result.roles)} (--order ROLES says otherwise)")
     lines += [f"warning: {warning}" for warning in result.warnings]
-    lines += [BACK_GUESSED] * result.back_guessed
+    if result.back_guessed:
+        lines.append(BACK_GUESSED)
     facts = {"mesh": [result.note], "next": [f"specsia report {argument(out)}"]}
     conclude(document, lines, f"{plural(result.frames, 'frame')} of {result.name} repaired", facts)
 
@@ -447,6 +405,7 @@ def _conclude_repairs(result: WrittenRepairs, out: Path) -> None:
     lines = [f"{plural(repaired, 'drawing')} repaired{kept}: {out}"]
     lines += [f"warning: {line}" for line in folded_warnings(result.warnings)]
     lines += [f"failed: {name}: {sentence}" for name, sentence in result.failed.items()]
-    lines += [BACK_GUESSED] * result.back_guessed
+    if result.back_guessed:
+        lines.append(BACK_GUESSED)
     title = f"{plural(repaired + len(result.kept) + failed, 'drawing')}, {failed} failed"
     conclude(document, lines, title, {"next": [f"specsia report {argument(out)}"]}, ok=not failed)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from click import option
 
 from specsia_build.cli.closing import end, failure_sentences, folded_warnings
 from specsia_build.cli.command import LAYOUTS, choice, command, json_option, options, tell
@@ -42,11 +43,11 @@ MOTION_HELP = (
 
 source = click.argument("source", required=False)
 
-max_failures = click.option(
+max_failures = option(
     "--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]"
 )
 
-layouts = click.option(
+layouts = option(
     "--layout",
     "--recipe",
     "layouts",
@@ -58,42 +59,40 @@ layouts = click.option(
 
 def backends(description: str) -> Callable[[Any], Any]:
     """Return the option that names backends."""
-    return click.option("--backend", "backends", multiple=True, metavar="NAME[:ARG]", help=description)
+    return option("--backend", "backends", multiple=True, metavar="NAME[:ARG]", help=description)
 
 
 _SHARED = options(
-    click.option(
+    option(
         "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or one in the package."
     ),
-    click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
-    click.option("--look", type=choice(Look), help="Plain or shaded colours.  [default: unlit]"),
-    click.option(
+    option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
+    option("--look", type=choice(Look), help="Plain or shaded colours.  [default: unlit]"),
+    option(
         "--outline",
         metavar="random|dark|GREY|#RRGGBB|coloured",
         help="Colour of the contour of Y*; coloured follows the figure's colours.  [default: random]",
     ),
-    click.option(
+    option(
         "--frontal",
         type=choice(FrontalPicture),
         help="What backends see: the frontal view without its contour or with it, or the character's own "
         "drawing.  [default: render]",
     ),
-    click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
-    click.option(
-        "--executor", type=choice(ExecutorName), help="This machine, or a Ray cluster.  [default: local]"
-    ),
-    click.option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),
-    click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
-    click.option("--limit", type=int, help="Only the first N characters of the source."),
-    click.option(
+    option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
+    option("--executor", type=choice(ExecutorName), help="This machine, or a Ray cluster.  [default: local]"),
+    option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),
+    option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
+    option("--limit", type=int, help="Only the first N characters of the source."),
+    option(
         "--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."
     ),
-    click.option(
+    option(
         "--seed", type=int, help="Seed of contours and backends; splits do not depend on it.  [default: 42]"
     ),
     max_failures,
-    click.option("--keep", type=choice(Keep), help="Artefacts to keep once all is packed.  [default: all]"),
-    click.option("--fresh", is_flag=True, help="Start over in a folder that holds a run."),
+    option("--keep", type=choice(Keep), help="Artefacts to keep once all is packed.  [default: all]"),
+    option("--fresh", is_flag=True, help="Start over in a folder that holds a run."),
     json_option,
 )
 
@@ -105,34 +104,32 @@ _SHARED = options(
     source=True,
 )
 @source
-@click.option(
+@option(
     "--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]"
 )
-@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGE_NAMES), help="Run only this stage.")
+@option("--stage", "stages", multiple=True, type=click.Choice(STAGE_NAMES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
-@click.option(
-    "--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits."
-)
-@click.option(
+@option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
+@option(
     "--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]"
 )
-@click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
-@click.option(
+@option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
+@option(
     "--cameras",
     metavar="RIG|FILE",
     help="Other cameras, such as sphere:32 or ring:10@elevation=20,fov=40.  [default: ring:10]",
 )
-@click.option(
+@option(
     "--layers",
     metavar="NAMES",
     callback=lambda context, option, names: None if names is None else tuple(names.split(",")),
     help=f"More columns, of Y*'s surface: {', '.join(get_args(LayerName))}; joined by commas.",
 )
 @layouts
-@click.option(
+@option(
     "--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]"
 )
-@click.option("--low-iou", type=choice(LowIou), help="What to do with these.  [default: quarantine]")
+@option("--low-iou", type=choice(LowIou), help="What to do with these.  [default: quarantine]")
 @_SHARED
 def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Build and pack a dataset from the characters of SOURCE.
@@ -155,27 +152,23 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     source=True,
 )
 @source
-@click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
+@option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
 @layouts
-@click.option("--motion", "motions", multiple=True, metavar="own|NAME|FILE", help=MOTION_HELP)
-@click.option(
+@option("--motion", "motions", multiple=True, metavar="own|NAME|FILE", help=MOTION_HELP)
+@option(
     "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions with such names, as 'Walk*'."
 )
-@click.option("--fps", type=float, help="Frames a second.  [default: 12]")
-@click.option("--frames", type=int, help="Most frames of a clip.  [default: all]")
-@click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
-@click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
-@click.option(
-    "--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel."
-)
-@click.option("--turntable/--no-turntable", default=None, help="Also draw the still figure from all around.")
-@click.option("--preview/--no-preview", default=None, help="Write a film of each clip beside its frames.")
+@option("--fps", type=float, help="Frames a second.  [default: 12]")
+@option("--frames", type=int, help="Most frames of a clip.  [default: all]")
+@option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
+@option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
+@option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
+@option("--turntable/--no-turntable", default=None, help="Also draw the still figure from all around.")
+@option("--preview/--no-preview", default=None, help="Write a film of each clip beside its frames.")
 @backends(
     "Move reconstructions by it too; may be repeated.  [default: build's with --layout pairs, else none]"
 )
-@click.option(
-    "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGE_NAMES), help="Run only this stage."
-)
+@option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGE_NAMES), help="Run only this stage.")
 @_SHARED
 def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
@@ -214,7 +207,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 
 @command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--out", required=True, help="Folder of the merged run, or a URL to send its dataset to.")
+@option("--out", required=True, help="Folder of the merged run, or a URL to send its dataset to.")
 @max_failures
 @json_option
 def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:

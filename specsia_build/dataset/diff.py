@@ -85,10 +85,8 @@ def diff(
     compared with its rows. `progress` is called with the number of rows read and of all rows of both.
     """
     if "published" in (a.kind, b.kind) and a.kind != b.kind:
-        raise UsageError(
-            f"{a.where} and {b.where} are not both in the published schema: convert the other with "
-            "`specsia convert` first"
-        )
+        problem = f"{a.where} and {b.where} are not both in the published schema"
+        raise UsageError(f"{problem}: convert the other with `specsia convert` first")
     names = [name for name in a.configs if name in b.configs]
     columns = [name for name in a.columns if name in b.columns]
     total, done = sum(sum(dataset.splits(name).values()) for dataset in (a, b) for name in names), count(1)
@@ -152,9 +150,8 @@ def _stored(
             try:
                 images = published.decode({k: v for k, v in row.items() if k != "uid" and v}, channels)
             except ValueError as error:
-                raise SpecsiaError(
-                    f"the row {row['uid']} of {dataset.where} cannot be read: {error}"
-                ) from error
+                problem = f"the row {row['uid']} of {dataset.where} cannot be read: {error}"
+                raise SpecsiaError(problem) from error
             yield {"uid": row["uid"], **{name: _pixels(images, name) for name in columns if name != "uid"}}
 
 

@@ -128,9 +128,8 @@ def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> p
                 raise ValueError("it occurs twice")
             views[view] = read_view(view, pos, color[..., 3] > 0)
         except AxesError as error:
-            raise SpecsiaError(
-                f"pos of the row {row['uid']} of {where} is not as published: {error}"
-            ) from error
+            problem = f"pos of the row {row['uid']} of {where} is not as published: {error}"
+            raise SpecsiaError(problem) from error
         except ValueError as error:
             raise SpecsiaError(f"the row {row['uid']} of {where} cannot be read: {error}") from error
     if len(views) < places.FEWEST_VIEWS:

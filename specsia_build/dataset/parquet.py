@@ -46,9 +46,8 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     nulls = len(values) - int(present.sum())
     valid = pa.py_buffer(np.packbits(present, bitorder="little")) if nulls else None
     if not (pa.types.is_string(kind) or pa.types.is_binary(kind)):
-        numbers = np.array(
-            [0.0 if value is None else float(value) for value in values], kind.to_pandas_dtype()
-        )
+        floats = [0.0 if value is None else float(value) for value in values]
+        numbers = np.array(floats, kind.to_pandas_dtype())
         return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
     encoded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
@@ -64,9 +63,8 @@ def table_of(rows: Sequence[Row], schema: pa.Schema, *, named: bool = True) -> p
     for field in schema:
         if field.name in ALL_IMAGES:
             data = array_of([row.images[field.name] for row in rows], pa.binary())
-            names = array_of(
-                [f"{row.scalars['uid']}_{field.name}.png" if named else None for row in rows], pa.string()
-            )
+            files = [f"{row.scalars['uid']}_{field.name}.png" if named else None for row in rows]
+            names = array_of(files, pa.string())
             columns.append(pa.StructArray.from_arrays([data, names], fields=list(field.type)))
         else:
             columns.append(array_of([row.scalars[field.name] for row in rows], field.type))

@@ -89,9 +89,8 @@ class Place:
         with self.reading(name), self.open(name) as stream:
             data = bytes(stream.read(MOST_READ + 1))
         if len(data) > MOST_READ:
-            raise SpecsiaError(
-                f"{self.where}/{name} cannot be read: it has more than {MOST_READ / 2**20:,.0f} MB"
-            )
+            problem = f"{self.where}/{name} cannot be read: it has more than {MOST_READ / 2**20:,.0f} MB"
+            raise SpecsiaError(problem)
         return data
 
     @contextmanager
@@ -186,9 +185,8 @@ def _on_hub(repo: str, where: str) -> Place:
         if all((folder / file).is_file() for file in files):
             return Place(where, folder)
     if constants.HF_HUB_OFFLINE:
-        raise SpecsiaError(
-            f"{absent}, it is not in the Hub's cache, and HF_HUB_OFFLINE is set: download it first"
-        )
+        problem = f"{absent}, it is not in the Hub's cache, and HF_HUB_OFFLINE is set: download it first"
+        raise SpecsiaError(problem)
     return Place(where, None, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{revision}")
 
 

@@ -156,15 +156,12 @@ def listed_sums(folder: Path) -> dict[str, str]:
     try:
         sums, unusable = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        inner = sorted(
-            (path.parent for path in folder.glob(f"*/{SUMS_FILE}")), key=lambda p: p.name != "dataset"
-        )
-        hint = (
-            f"did you mean {inner[0]}?" if inner else "run `specsia build --stage pack`, which writes it last"
-        )
-        raise UsageError(
-            f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}"
-        ) from error
+        inner = [path.parent for path in folder.glob(f"*/{SUMS_FILE}")]
+        inner.sort(key=lambda path: path.name != "dataset")
+        pack = "run `specsia build --stage pack`, which writes it last"
+        hint = f"did you mean {inner[0]}?" if inner else pack
+        problem = f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}"
+        raise UsageError(problem) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / SUMS_FILE} cannot be read: {error}") from error
     if unusable:
@@ -214,9 +211,8 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
         raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token() or ""
     if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
-        raise UsageError(
-            "there is no usable token: run `hf auth login`, or set HF_WRITER to one that may write"
-        )
+        problem = "there is no usable token: run `hf auth login`, or set HF_WRITER to one that may write"
+        raise UsageError(problem)
     # Log lines of huggingface_hub show signed addresses.
     hub_logging.set_verbosity_error()
     if not sys.stderr.isatty():
@@ -233,9 +229,8 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
         else:
             text, status = " ".join((cause.server_message or "").split()), cause.response.status_code
             answer, advice = f"answered {status} ({brief(text, 120)})", _advice(status, repo)
-        raise SpecsiaError(
-            f"{constants.ENDPOINT} {answer}: {advice}; the same command continues from here"
-        ) from error
+        problem = f"{constants.ENDPOINT} {answer}: {advice}; the same command continues from here"
+        raise SpecsiaError(problem) from error
 
 
 _WRITER = "the token (`hf auth login` or HF_WRITER)"
@@ -272,13 +267,11 @@ def plan_push(
             raise
         first = [Operation("create", repo), *(local.step("add", name) for name in local.digests)]
         note = f"without a valid token these are the steps if {repo} does not exist"
-        return Plan(
-            repo, not public, (*first, Operation("tag", local.tag)), 0, local.tag, (note,) if hidden else ()
-        )
+        steps = [*first, Operation("tag", local.tag)]
+        return Plan(repo, not public, tuple(steps), 0, local.tag, (note,) if hidden else ())
     if not info.private and not public:
-        raise SpecsiaError(
-            f"{repo} is public: give --public to push to it, or make it private in its settings"
-        )
+        problem = f"{repo} is public: give --public to push to it, or make it private in its settings"
+        raise SpecsiaError(problem)
     head = str(info.sha)
     remote = _tree(api, repo, head)
     ours = remote.keys() if prune else _pushed_names(api, repo, remote, head)

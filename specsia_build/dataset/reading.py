@@ -196,9 +196,8 @@ class OpenedDataset:
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
         if config not in self.configs:
-            raise UsageError(
-                f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}"
-            )
+            problem = f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}"
+            raise UsageError(problem)
         shards = [s for s in self.shards if s.config == config]
         names = dict.fromkeys(s.split for s in shards)
         if split is not None and split not in names:
@@ -219,9 +218,8 @@ class OpenedDataset:
         footer = self._footer(shard)
         names = footer.schema.to_arrow_schema().names
         if wrong := [name for name in columns if names.count(name) != 1]:
-            raise SpecsiaError(
-                f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}"
-            )
+            problem = f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}"
+            raise SpecsiaError(problem)
         with open_shard(self.place, shard.name, footer, buffer) as parquet:
             yield parquet
 
@@ -236,9 +234,8 @@ def open_shard(
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise SpecsiaError(
-            f"{place.where}/{name} is damaged ({reason}): download it or pack it again"
-        ) from error
+        problem = f"{place.where}/{name} is damaged ({reason}): download it or pack it again"
+        raise SpecsiaError(problem) from error
 
 
 def read_footer(place: Place, name: str) -> pq.FileMetaData:
@@ -365,16 +362,13 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     if len({folded_name(config) for config in configs}) < len(configs):
         raise SpecsiaError(f"configurations of {place.where} differ in case only: {', '.join(configs)}")
     for name, problem in schema.wrong_shards(shard.name for shard in shards):
-        raise SpecsiaError(
-            f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again"
-        )
+        fault = f"{place.where} is not whole: {name} {problem}"
+        raise SpecsiaError(f"{fault}; download all of it, or pack it again")
     footer = read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     kind = kind_of(columns)
     if kind is None:
         absent = ", ".join(repr(name) for name in schema.PUBLISHED_COLUMNS if name not in columns)
-        present = brief(", ".join(columns), 200)
-        raise UsageError(
-            f"{place.where} is not a dataset of pairs: {shards[0].name} has {present}, but no {absent}"
-        )
+        lacking = f"{shards[0].name} has {brief(', '.join(columns), 200)}, but no {absent}"
+        raise UsageError(f"{place.where} is not a dataset of pairs: {lacking}")
     return OpenedDataset(place.where, kind, configs, columns, place, files, shards, {shards[0].name: footer})

@@ -52,9 +52,8 @@ def checked_rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[
                 name_of_row = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
                 raise SpecsiaError(f"{name_of_row} has {value} for {name}: it must be {least:g} to {most:g}")
         if (colour := row.get("outline_rgb")) is not None and not _is_colour(colour):
-            raise SpecsiaError(
-                f"a row of {where} has {brief(str(colour), 80)} for outline_rgb: it must be R, G, B"
-            )
+            problem = f"a row of {where} has {brief(str(colour), 80)} for outline_rgb: it must be R, G, B"
+            raise SpecsiaError(problem)
         yield row
 
 

@@ -49,9 +49,8 @@ main.py --config configs/vtx_corr.yaml --train`.
 
     def check(self, config: BuildConfig) -> None:
         if config.size > _SIDE:
-            raise UsageError(
-                f"AnimeInbet reads frames of at most {_SIDE} pixels, not {config.size}: --size {_SIDE}"
-            )
+            problem = f"AnimeInbet reads frames of at most {_SIDE} pixels, not {config.size}: --size {_SIDE}"
+            raise UsageError(problem)
         frames = config.clips.frames if config.clips is not None else None
         if frames is not None and frames < _GAP + 2:
             raise UsageError(

@@ -1,6 +1,5 @@
 """The layout `animerun`: frames with exact flow, occlusion, and segments that are matched."""
 
-import io
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,7 +14,7 @@ from specsia_build.annotation.lines import LINES, matching
 from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, COLOR, FLOW, LABEL, LINE, SEG, UNMATCHED
 from specsia_build.errors import CharacterError, plural
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.media import rgb
+from specsia_build.layouts.media import npy, rgb
 from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.pictures.films import on_white
 
@@ -139,11 +138,6 @@ def _matches(here: _View, there: _View, flow: NDArray[np.float32], unmatched: ND
     place = np.searchsorted(there.numbers, match).clip(max=len(there.numbers) - 1)
     place[there.numbers[place] != match] = -1
     return json.dumps({str(number): [int(index)] for number, index in enumerate(place)}).encode()
-
-
-def npy(array: NDArray[Any]) -> bytes:
-    np.save(stream := io.BytesIO(), array, allow_pickle=False)
-    return stream.getvalue()
 
 
 def flo(flow: NDArray[np.float32]) -> bytes:

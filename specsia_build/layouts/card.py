@@ -46,9 +46,8 @@ def asked_for(characters: int) -> str:
 def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
     """A table of characters' licences and credit, and a warning if they forbid passing the dataset on."""
     counted = Counter(licenses)
-    rows = [
-        (name or "not stated", credit or "not stated", count) for (name, credit), count in commonest(counted)
-    ]
+    no = "not stated"
+    rows = [(name or no, credit or no, count) for (name, credit), count in commonest(counted)]
     names = [name for name, _ in counted.elements()]
     warnings = [f"This dataset {reason}." for reason in withheld(names)]
     return "\n\n".join([table(["licence", "credit", "characters"], rows), *warnings])

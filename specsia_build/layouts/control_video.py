@@ -61,9 +61,8 @@ python scripts/preprocess_dataset.py FOLDER/{_TABLES["train"]} --resolution-buck
     def check(self, config: BuildConfig) -> None:
         if config.size % _SIDE:
             near = max(_SIDE, round(config.size / _SIDE) * _SIDE)
-            raise UsageError(
-                f"{self.name}'s sides are multiples of {_SIDE}, not {config.size}: --size {near}"
-            )
+            problem = f"{self.name}'s sides are multiples of {_SIDE}, not {config.size}: --size {near}"
+            raise UsageError(problem)
         frames = None if config.clips is None else config.clips.frames
         if frames is None or frames < 1 + _STEP or (frames - 1) % _STEP:
             raise UsageError(

@@ -48,18 +48,16 @@ this folder, so start the trainer here. In the published code item 0 cannot be r
         for pictures in part:
             key = pictures.meta["id"]
             for k in range(pictures.frames):
-                files = {kind: f"{part.split}/{kind}/{key}_{k:02d}.png" for kind in ("images", "targets")}
-                for kind, layer in (("images", schema.COLOR), ("targets", schema.GT)):
+                folders = {"image": "images", "target_image": "targets"}
+                row = {kind: f"{part.split}/{name}/{key}_{k:02d}.png" for kind, name in folders.items()}
+                for file, layer in zip([*row.values()], (schema.COLOR, schema.GT), strict=True):
                     if frame_file(layer, k) not in pictures.files:
                         raise CharacterError(f"{key} has no {layer}: export a dataset of pairs")
                     picture = on_white(png.decode(pictures.raw(layer, k), 4))
                     shape = (len(picture), -(-len(picture) * 16 // 9))
-                    write_bytes(out / files[kind], png.encode(on_canvas(picture, shape, 255)))
-                rows[f"{key}_{k:02d}"] = {"image": files["images"], "target_image": files["targets"]}
-                rows[f"{key}_{k:02d}"] |= {
-                    "ref_image": f"{part.split}/targets/{key}_00.png",
-                    "prompt": _PROMPT,
-                }
+                    write_bytes(out / file, png.encode(on_canvas(picture, shape, 255)))
+                row |= {"ref_image": f"{part.split}/targets/{key}_00.png", "prompt": _PROMPT}
+                rows[f"{key}_{k:02d}"] = row
         cameras = [Camera(yaw, len(picture)) for yaw in pictures.meta["yaws"]]
         record = cameras_json(cameras, [f"{k:02d}" for k in range(len(cameras))])
         write_bytes(out / part.split / "cameras" / part.key / CAMERAS_FILE, record)
@@ -72,6 +70,5 @@ this folder, so start the trainer here. In the published code item 0 cannot be r
         yield _LIST, json_text(lists)
 
     def expected(self, part: Written) -> Mapping[str, int]:
-        rows = part.facts["rows"].values()
-        names = [row[kind] for row in rows for kind in ("image", "target_image")]
+        names = [row[kind] for row in part.facts["rows"].values() for kind in ("image", "target_image")]
         return dict.fromkeys([*names, f"{part.split}/cameras/{part.key}/{CAMERAS_FILE}"], 0)

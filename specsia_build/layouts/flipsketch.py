@@ -42,9 +42,8 @@ FOLDER is the folder of this card. To train, run `python train.py \
 
     def check(self, config: BuildConfig) -> None:
         if config.size % 2:
-            raise UsageError(
-                f"{self.name}'s films have even sides, not {config.size}: --size {config.size + 1}"
-            )
+            problem = f"{self.name}'s films have even sides, not {config.size}: --size {config.size + 1}"
+            raise UsageError(problem)
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part

@@ -64,8 +64,7 @@ specsia enhance RUN CLIP --out repaired
         return dict.fromkeys([*names, *previews, f"{part.key}/{_RECORD}"], 0)
 
     def check_part(self, folder: Path, part: Written) -> Iterator[str]:
-        problems = list(super().check_part(folder, part))
-        yield from problems
+        yield from (problems := [*super().check_part(folder, part)])
         for frame in range(0 if problems else part.facts["frames"]):
             files = [folder / part.key / layer / f"{frame:04d}.png" for layer in self.layers]
             layers = [png.decode(file.read_bytes(), 1 if file.parent.name == MASK else 4) for file in files]

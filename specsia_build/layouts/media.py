@@ -1,5 +1,6 @@
 """Media of a clip beside its frames: films, captions and generated backgrounds."""
 
+import io
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles, Pixels
 from specsia_build.errors import CharacterError
@@ -68,6 +70,12 @@ def on_canvas(picture: Pixels, shape: tuple[int, int], fill: int) -> Pixels:
     canvas = np.full((*shape, *picture.shape[2:]), fill, np.uint8)
     canvas[row : row + len(picture), column : column + len(picture)] = picture
     return canvas
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    """Encode an array as NumPy's `.npy`."""
+    np.save(stream := io.BytesIO(), array, allow_pickle=False)
+    return stream.getvalue()
 
 
 def rgb(picture: Pixels) -> Pixels:

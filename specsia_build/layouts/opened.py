@@ -85,10 +85,8 @@ def open_parts(
     if dataset.kind == "published" and not layout.name.startswith("specsia-15k"):
         raise UsageError(f"{dataset.where} is in the published schema, which lacks columns of {layout.name}")
     if layout.shows != "pairs":
-        raise UsageError(
-            f"{layout.name} shows characters without reconstructions, which {dataset.where} "
-            "lacks: export a run"
-        )
+        problem = f"{layout.name} shows characters without reconstructions, which {dataset.where} lacks"
+        raise UsageError(f"{problem}: export a run")
     places: dict[tuple[str, str | None], OpenedMember] = {}
     members = []
     for config in configs:
@@ -139,12 +137,9 @@ def _members(dataset: OpenedDataset, config: str, split: str) -> list[tuple[Memb
             backend=first.get("backend") or config,
             rows=len(rows),
             digest=sha256(canonical_json([digest, config, key]).encode()),
-            image_bytes=0,
             mean_iou=sum(values) / len(values) if values else None,
-            frontal_before=None,
             action=first.get("action"),
             license=first.get("license"),
-            credit=None,
         )
         found.append((member, [number for number, _ in rows]))
     return found

@@ -55,14 +55,14 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     backend: str | None  # Name of the backend whose reconstruction it shows; None for the character itself
     rows: int  # Number of its frames or views
     digest: str  # SHA-256 of all that decides its pictures and values
-    image_bytes: int  # Size of its encoded pictures
+    image_bytes: int = 0  # Size of its encoded pictures
     # mean_iou, frontal_before: mean IoU of a pair, and frontal IoU before registration, which a clip lacks
-    mean_iou: float | None
-    frontal_before: float | None
-    action: str | None  # Name of a clip's motion; None for a character
+    mean_iou: float | None = None
+    frontal_before: float | None = None
+    action: str | None = None  # Name of a clip's motion; None for a character
     # license, credit: of the character, None if its source states none
-    license: str | None
-    credit: str | None
+    license: str | None = None
+    credit: str | None = None
 
     @property
     def values(self) -> list[Any]:

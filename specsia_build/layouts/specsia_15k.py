@@ -60,13 +60,10 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
         return {"frames": pictures.frames, "number": number}
 
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
-        splits: dict[str, str] = {}
-        views: dict[str, int] = {}
-        numbers: dict[str, str] = {}
-        for part in parts:
-            splits[part.character] = part.split
-            views[part.character] = part.facts["frames"]
-            numbers[part.character] = part.facts["number"]
+        listed = [(part.character, part.split, part.facts) for part in parts]
+        splits = {character: split for character, split, _ in listed}
+        views = {character: facts["frames"] for character, _, facts in listed}
+        numbers = {character: facts["number"] for character, _, facts in listed}
         yield IDS_FILE, ids_text(numbers).encode()
         for name, text in split_lists(splits, views, numbers):
             yield name, text.encode()
@@ -80,8 +77,7 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
         if not isinstance(number, str) or not is_number(number) or views > MOST_PICTURES:
             yield f"{part.key} has no number, or too many views"
             return
-        problems = list(check_names(part, self.expected(part)))
-        yield from problems
+        yield from (problems := [*check_names(part, self.expected(part))])
         for view in range(0 if problems else views):
             uid = view_uid(number, view)
             yield from (f"{uid}/{problem}" for problem in _problems(folder / uid))

@@ -48,8 +48,7 @@ class Specsia15KRows(Layout):
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         columns = schema.arrow_schema(schema.PUBLISHED_COLUMNS)
-        rows = write_shard(out / f"{part.key}.parquet", _rows(part), columns, named=False)
-        return {"frames": rows}
+        return {"frames": write_shard(out / f"{part.key}.parquet", _rows(part), columns, named=False)}
 
     def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
         rows = Counter[str]()

@@ -68,10 +68,8 @@ def build(config: BuildConfig, paths: RunPaths, stages: Sequence[str], fresh: bo
         folder.refuse_other_source({} if fresh else before, run, characters.entries)
         if changed := folder.changes(before, config):
             also = ", and its dataset is replaced" if listed_names(paths.dataset) else ""
-            named_changes = "; ".join(changed)
-            terminal.say(
-                f"{paths.root} holds a build with other settings, which changes: {named_changes}{also}"
-            )
+            problem = f"{paths.root} holds a build with other settings, which changes"
+            terminal.say(f"{problem}: {'; '.join(changed)}{also}")
         if fresh:
             run.index.forget()
             if foreign := folder.forget(paths):

@@ -25,6 +25,7 @@ from specsia_build.pipeline.run import existing_run, open_run, paths_of
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.sets import facts_of, missing_reason, parts_of, plan_sets
 from specsia_build.pipeline.views import (
+    PARTS_STATE,
     Estimate,
     ViewOptions,
     drawn_in_processes,
@@ -131,9 +132,8 @@ def _draws(layout: ViewLayout, request: Request, is_run: bool, is_source: bool) 
         settings = open_dataset(request.where).build().get("config")
         source = settings.get("source") if isinstance(settings, dict) else None
         place = f"the run that it was packed from, or its source{f', {source}' if source else ''}"
-    raise UsageError(
-        f"{request.where} holds pictures, and views of {layout.name} are drawn from characters: give {place}"
-    )
+    problem = f"{request.where} holds pictures, and views of {layout.name} are drawn from characters"
+    raise UsageError(f"{problem}: give {place}")
 
 
 def _draw(
@@ -151,10 +151,10 @@ def _draw(
     if request.dry_run:
         guess = estimate(layout, parts, workers)
         return Export(layout, len(parts), sum(part.members[0].rows for part, _ in parts), {}, estimate=guess)
-    target = PackTarget(layout, out, work.state)
+    target = PackTarget(layout, out, work / PARTS_STATE)
     if is_current(target, plan_digest(layout, parts, facts)) == {}:
         return _result(request, layout, parts, Packed(0, len(parts), {}))
-    work.folder.mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     packed = pack(target, parts, drawn_in_processes(workers, BuildConfig(), advance), facts)
     return _result(request, layout, parts, packed)
 

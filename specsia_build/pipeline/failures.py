@@ -135,9 +135,8 @@ class BuildSummary:
     characters: int
     stages: list[StageSummary] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)  # On record, of its characters and backends
-    warnings: dict[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # Of what was built, now or before, by id
+    # Of what was built, now or before, by id
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     doubles: tuple[str, ...] = ()  # Sentences about equal characters in different splits
     empty_splits: tuple[str, ...] = ()  # Sentences about splits without rows
     allowed_failures: int = 0

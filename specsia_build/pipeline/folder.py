@@ -49,9 +49,8 @@ def check_folder(paths: RunPaths) -> None:
     if paths.mark.is_file():
         mark = remembered_json(paths.mark)
         if isinstance(mark, dict) and mark.get("kind") == _KIND and mark.get("format", FORMAT) != FORMAT:
-            raise UsageError(
-                f"{paths.root} holds a run of a newer version of specsia: use that, or another --out"
-            )
+            problem = f"{paths.root} holds a run of a newer version of specsia: use that, or another --out"
+            raise UsageError(problem)
     # A build that was killed before it wrote the mark leaves its lock.
     elif any(path != paths.lock.parent and not is_temporary(path.name) for path in paths.root.iterdir()):
         refuse_foreign_folder(paths.root, "build of specsia")
@@ -138,9 +137,9 @@ def forget_failure(paths: RunPaths, stage: str, backend: str | None, key: str) -
 
 def forget(paths: RunPaths) -> list[str]:
     """Remove earlier builds' files except settings, report and samples; returns names of foreign files."""
-    foreign = [
-        name for folder, names in _BUILT.items() for name in _remove(paths, paths.root / folder, names)[0]
-    ]
+    foreign = []
+    for folder, names in _BUILT.items():
+        foreign += _remove(paths, paths.root / folder, names)[0]
     foreign += [f"{paths.dataset.name}/{name}" for name in places.remove(paths.dataset)]
     for path in (paths.failures, paths.splits):
         path.unlink(missing_ok=True)

@@ -189,9 +189,8 @@ class Build:
 
 def _characters(damaged: Keys) -> set[str]:
     """Ids of the characters of damaged artefacts."""
-    return {
-        character_of(key) if step.stage.per_clip else key for step, keys in damaged.items() for key in keys
-    }
+    listed = ((step.stage, key) for step, keys in damaged.items() for key in keys)
+    return {character_of(key) if stage.per_clip else key for stage, key in listed}
 
 
 class _Attempt:

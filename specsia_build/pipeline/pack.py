@@ -183,7 +183,5 @@ def _check_packed(build: Build) -> None:
                 digests = hash_files(folder, [*sums], advance)
                 damaged += [str(folder / name) for name, digest in digests.items() if digest != sums[name]]
     if damaged:
-        raise SpecsiaError(
-            f"{some(damaged)} differs from what was written, so no artefact is removed: delete it, check "
-            "the disk, and run the same command again"
-        )
+        problem = f"{some(damaged)} differs from what was written, so no artefact is removed"
+        raise SpecsiaError(f"{problem}: delete it, check the disk, and run the same command again")

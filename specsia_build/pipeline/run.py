@@ -140,9 +140,8 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunPaths]:
     """Settings and paths of a run; raises UsageError if the folder holds none."""
     paths = paths_of(folder)
     if not paths.config.is_file():
-        raise UsageError(
-            f"{spelled(paths.root)} holds no build: give the folder that `specsia build --out` wrote"
-        )
+        problem = f"{spelled(paths.root)} holds no build: give the folder that `specsia build --out` wrote"
+        raise UsageError(problem)
     return with_settings(BuildConfig(), read_settings(paths.config), str(paths.config)), paths
 
 
@@ -246,9 +245,7 @@ class Step(NamedTuple):
 
 def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step]:
     """Stages, each with its backends or with None, in the order in which they are done."""
-    return [
-        Step(stage, spec) for stage in stages for spec in (config.backends if stage.per_backend else (None,))
-    ]
+    return [Step(stage, s) for stage in stages for s in (config.backends if stage.per_backend else (None,))]
 
 
 def sources_of(layout: Layout, config: BuildConfig) -> list[tuple[str | None, ...]]:
@@ -262,9 +259,8 @@ def sources_of(layout: Layout, config: BuildConfig) -> list[tuple[str | None, ..
 
 @lru_cache(maxsize=8)
 def _sources(config: BuildConfig) -> tuple[str | None, ...]:
-    sets = [
-        sources for layout in load_layouts(config.packed_layouts) for sources in sources_of(layout, config)
-    ]
+    layouts = load_layouts(config.packed_layouts)
+    sets = (sources for layout in layouts for sources in sources_of(layout, config))
     return tuple(dict.fromkeys(name for sources in sets for name in sources))
 
 

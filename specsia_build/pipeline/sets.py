@@ -101,9 +101,8 @@ def missing_reason(
             return f"{problem}: see {run.paths.failures}"
         has_some = any(member.backend == name for member in planned.members)
         if not has_some and (planned.layout.shows == "pairs" or not any(planned.waiting.values())):
-            raise UsageError(
-                f"pack has nothing of {name} to pack: run `{run.config.command}` with all its stages"
-            )
+            problem = f"pack has nothing of {name} to pack"
+            raise UsageError(f"{problem}: run `{run.config.command}` with all its stages")
     for source, keys in planned.waiting.items():
         failed = {failure.key for failure in failures if failure.backend in (None, source)}
         if missed := [key for key in keys if key not in failed]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from specsia_build import terminal
 from specsia_build.characters.character import Entry
@@ -83,9 +84,8 @@ def run_status(config: BuildConfig, paths: RunPaths) -> RunStatus:
         character_states = {entry.id: character_state(run, entry) for entry in entries}
         stages = []
         for stage, name in (step.name for step in run.steps):
-            count = Counter(
-                state for c in character_states.values() for state in c.states[stage, name].values()
-            )
+            states = (state.states[stage, name].values() for state in character_states.values())
+            count = Counter(chain.from_iterable(states))
             failed = {f.key for f in failures if f.stage == stage and f.backend == name}
             missing = count[MISSING] + count[DAMAGED]
             counts = (count[DONE], count[STALE], missing, count[BLOCKED], len(failed))

@@ -47,24 +47,19 @@ class ViewOptions(NamedTuple):
 
     cameras: str | None = None  # A rig, see `cameras.rigs`
     size: int | None = None  # Width of pictures in pixels
-    layers: tuple[str, ...] = ()  # Names of `VIEW_LAYERS`
+    layers: tuple[str, ...] = ()  # Names of `LAYER_SUFFIXES`
     motion: str | None = None  # Name of a motion, or a file with some
     seed: int | None = None  # Of random cameras and light; None for that of the run, or of builds
     limit: int | None = None  # Number of characters
     strict: bool = False  # Refuse a list that leaves the trainer nothing
 
 
-class ExportWork(NamedTuple):
-    """What the state beside an exported folder holds."""
-
-    folder: Path  # Procedural characters
-    state: Path  # Records of the parts
+PARTS_STATE = "parts.jsonl"  # Records of the parts, in the folder that `work_beside` names
 
 
-def work_beside(out: Path) -> ExportWork:
-    """Places for what a second run of an export needs, hidden beside its folder."""
-    folder = out.absolute().with_name(f".{out.absolute().name}.export")
-    return ExportWork(folder, folder / "parts.jsonl")
+def work_beside(out: Path) -> Path:
+    """Folder for what a second run of an export needs, hidden beside the exported one."""
+    return out.absolute().with_name(f".{out.absolute().name}.export")
 
 
 @dataclass(frozen=True)
@@ -87,18 +82,13 @@ class Draw:
             mesh, moved, files = in_motion(entry, self.motion)
         sources = sources_of(entry)
         digests = sources.digests(map(sources.name, files), source_digest)
-        meta: dict[str, Any] = {
-            "id": entry.id,
-            "character": entry.id,
-            "license": entry.license,
-            "source": entry.source,
-        }
-        meta |= {"size": self.size, "seed": self.seed, "sources": dict(digests)}
+        meta: dict[str, Any] = {"id": entry.id, "character": entry.id, "sources": dict(digests)}
+        meta |= {"license": entry.license, "source": entry.source, "size": self.size, "seed": self.seed}
         return Drawable(meta, {}, mesh=mesh, rig=self.rig, moved=moved)
 
 
 def plan(
-    where: str, layout: ViewLayout, options: ViewOptions, work: ExportWork, from_run: bool
+    where: str, layout: ViewLayout, options: ViewOptions, work: Path, from_run: bool
 ) -> tuple[ViewLayout, Planned, Facts]:
     """The layout with its rig, its parts with fingerprints, and the facts about all; raises UsageError."""
     if options.layers and not layout.more_layers:
@@ -123,7 +113,10 @@ def plan(
     del own["source"]
     if options.motion is not None and is_file_name(options.motion):
         own["motion"] = source_digest(Path(options.motion), Path(options.motion).parent)
-    before = _written_before(work.state)
+    try:
+        before = {part.key: part for part, _ in records(work / PARTS_STATE)}
+    except SpecsiaError:
+        before = {}
     parts: Planned = []
     for entry in characters.entries:
         member = _member(entry, own, len(rig.names))
@@ -134,7 +127,8 @@ def plan(
         split = characters.splits[entry.id]
         part = Part(entry.id, split, (member,), part_options, Draw(entry, rig, size, seed, options.motion))
         parts.append((part, layout.fingerprint(part)))
-    _warn_of_list(layout, parts, options.strict)
+    if options.strict and (sentence := short_list(layout, [part.split for part, _ in parts])) is not None:
+        raise UsageError(f"{sentence}; leave out --strict to write it all the same")
     build = {
         "specsia": __version__,
         "config": config,
@@ -148,15 +142,7 @@ def plan(
     return layout, sorted(parts, key=lambda part: part[0].key), facts
 
 
-def _written_before(state: Path) -> dict[str, Written]:
-    """Parts of the folder as an earlier export wrote it, by key."""
-    try:
-        return {part.key: part for part, _ in records(state)}
-    except SpecsiaError:
-        return {}
-
-
-def _characters(where: str, options: ViewOptions, work: ExportWork, from_run: bool) -> tuple[Characters, int]:
+def _characters(where: str, options: ViewOptions, work: Path, from_run: bool) -> tuple[Characters, int]:
     """The characters of a source or of a run, and the seed."""
     if from_run:
         config, paths = existing_run(where)
@@ -165,7 +151,7 @@ def _characters(where: str, options: ViewOptions, work: ExportWork, from_run: bo
     else:
         source = where if where.startswith("sample:") else str(expanded(where).absolute())
         config = BuildConfig(source=source, limit=options.limit)
-        paths, before = RunPaths(work.folder), None
+        paths, before = RunPaths(work), None
     seed = config.seed if options.seed is None else options.seed
     return find_characters(config, paths, before), seed
 
@@ -179,10 +165,6 @@ def _member(entry: Entry, settings: Mapping[str, Any], views: int) -> Member:
         backend=None,
         rows=views,
         digest=sha256(canonical_json(decides).encode()),
-        image_bytes=0,
-        mean_iou=None,
-        frontal_before=None,
-        action=None,
         license=entry.license,
         credit=entry.source,
     )
@@ -192,17 +174,11 @@ def _changed(entry: Entry, before: Written | None) -> dict[str, Any]:
     """An option that tells a part from an earlier one if a file beside the character's is another one now."""
     if before is None:
         return {}
-    known = before.facts.get("sources", {})
+    known, changed = before.facts.get("sources", {}), before.facts.get("changed", {})
     now = sources_of(entry).digests(known, source_digest)
-    changed = dict(before.facts.get("changed", {}))
     if entry.sample is None and now != known:
-        changed = dict(now)
-    return {"changed": changed} if changed else {}
-
-
-def _warn_of_list(layout: ViewLayout, parts: Planned, strict: bool) -> None:
-    if strict and (sentence := short_list(layout, [part.split for part, _ in parts])) is not None:
-        raise UsageError(f"{sentence}; leave out --strict to write it all the same")
+        changed = now
+    return {"changed": dict(changed)} if changed else {}
 
 
 def short_list(layout: Any, splits: Sequence[str]) -> str | None:

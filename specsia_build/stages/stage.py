@@ -170,12 +170,8 @@ class CharacterStage(Stage):
     settings: Callable[[Job], Mapping[str, Any]]
     # Digests of earlier artefacts and files that are known before it is made
     inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _nothing
-    sources: Callable[[Job], Sources | None] = (
-        _no_sources  # Of the files that `make` lists, if they are inputs
-    )
-    serves: Callable[[Meta, BuildConfig], bool] = (
-        _always  # Whether an artefact has what later stages need now
-    )
+    sources: Callable[[Job], Sources | None] = _no_sources  # Of the files of `make`, if they are inputs
+    serves: Callable[[Meta, BuildConfig], bool] = _always  # Whether it has what later stages need now
     per_backend: bool = False  # Whether each backend has an artefact of its own
     per_clip: bool = False  # Whether each clip has one
     calls_backend: bool = False  # Whether it runs the backend, whose slots and time limit then apply

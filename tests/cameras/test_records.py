@@ -19,9 +19,7 @@ from specsia_build.frame import Camera
 
 CAMERAS = (
     Camera(0.0, 64),
-    Camera(
-        36.0, 96, elevation_deg=-20, roll_deg=10, fov_deg=40, radius=2.5, target=(0.1, 0.2, -0.1), rows=64
-    ),
+    Camera(36.0, 96, 1.35, -20, 10, fov_deg=40, radius=2.5, target=(0.1, 0.2, -0.1), rows=64),
     Camera(200.0, 64, fov_deg=70, radius=1.4, centre=(20.0, 40.5)),
 )
 NAMES = ("front", "000", "view-1.b")
@@ -47,9 +45,7 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_cameras_see_the_same_after_a_round_trip(
     yaw: float, elevation: float, roll: float, radius: float, target: tuple[float, float, float]
 ) -> None:
-    camera = Camera(
-        yaw, 64, elevation_deg=elevation, roll_deg=roll, fov_deg=50, radius=radius, target=target, rows=80
-    )
+    camera = Camera(yaw, 64, 1.35, elevation, roll, fov_deg=50, radius=radius, target=target, rows=80)
     document = json.loads(json.dumps(cameras_record([camera], ["0"])))
     (again,) = cameras_of(document, "it").values()
     points = np.random.default_rng(0).uniform(-0.4, 0.4, (20, 3))
@@ -64,13 +60,11 @@ def changed(**fields: Any) -> dict[str, Any]:
     return document
 
 
-def put(row: int, column: int, value: float) -> dict[str, Any]:
-    matrix = CAMERAS[-1].c2w()
-    matrix[row, column] = value
-    return changed(c2w=matrix.tolist())
+def moved(*place: float) -> dict[str, Any]:
+    return changed(c2w=np.column_stack([C2W[:3, :3], place]).tolist())
 
 
-INSIDE = Camera(200.0, 64, fov_deg=70, radius=0.4).c2w().tolist()
+C2W = CAMERAS[-1].c2w()
 FLAT = {"kind": "specsia-cameras", "version": 1}
 
 REFUSED: dict[str, Any] = {
@@ -80,15 +74,15 @@ REFUSED: dict[str, Any] = {
     "no views": {**FLAT, "views": []},
     "views no list": {**FLAT, "views": {"0": 1}},
     "too many views": {**FLAT, "views": [cameras_record(CAMERAS[:1], ["0"])["views"][0]] * 1001},
-    "not a number": put(0, 3, np.nan),
-    "infinite": put(1, 3, np.inf),
-    "mirrored": changed(c2w=(CAMERAS[-1].c2w() @ np.diag([1, 1, -1, 1])).tolist()),
-    "scaled": changed(c2w=(CAMERAS[-1].c2w() @ np.diag([2, 2, 2, 1])).tolist()),
-    "transposed": changed(c2w=CAMERAS[-1].c2w().T.tolist()),
-    "far away": put(2, 3, 1e9),
-    "inside the figure": changed(c2w=INSIDE),
+    "not a number": moved(np.nan, 0, 0),
+    "infinite": moved(0, np.inf, 0),
+    "mirrored": changed(c2w=(C2W @ np.diag([1, 1, -1, 1])).tolist()),
+    "scaled": changed(c2w=(C2W @ np.diag([2, 2, 2, 1])).tolist()),
+    "transposed": changed(c2w=C2W.T.tolist()),
+    "far away": moved(0, 0, 1e9),
+    "inside the figure": moved(0.1, 0.4, 0),
     "ragged": changed(c2w=[[1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]),
-    "two rows": changed(c2w=CAMERAS[-1].c2w()[:2].tolist()),
+    "two rows": changed(c2w=C2W[:2].tolist()),
     "fov of 180": changed(fov_deg=180),
     "fov a text": changed(fov_deg="70"),
     "two lenses": changed(width=1.35),

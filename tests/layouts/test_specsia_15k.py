@@ -28,15 +28,7 @@ from tests.rendering.scenes import sphere
 
 
 def member(character: str, views: int) -> Member:
-    values: dict[str, Any] = dict.fromkeys(Member.__struct_fields__)
-    values |= {
-        "id": character,
-        "character": character,
-        "backend": "relief",
-        "rows": views,
-        "digest": character,
-    }
-    return Member(**values)
+    return Member(character, character, "relief", views, character)
 
 
 def stub(member: Member) -> Pictures:

@@ -65,9 +65,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
         for shard, sizes in sorted(counts.items(), key=lambda item: order.get(item[0].config, 0))
         for number in range(len(sizes or ()))
     ]
-    parts: list[_Part] = [
-        (group.shard.config, group.shard.split, partial(check_group, group)) for group in groups
-    ]
+    parts: list[_Part] = [(g.shard.config, g.shard.split, partial(check_group, g)) for g in groups]
     if kind == "published":
         settings = msgspec.structs.replace(settings, views=PUBLISHED_VIEWS)
         parts = _published_parts(where, findings)

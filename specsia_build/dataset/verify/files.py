@@ -28,11 +28,8 @@ _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
 _OWN = _NEEDED | {schema.TEASER, schema.SUMS_FILE, IDS_FILE, "checksums.parquet"}  # 0.1.0 wrote the last one
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
-_ROOTS = (
-    "home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs|Volumes|run"
-)
-
-_MACHINE_PATH = re.compile(rf"(?<![\w./-])/(?:{_ROOTS})/[\w.-]|\b[A-Za-z]:\\|file://")
+_ROOTS = "home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs"
+_MACHINE_PATH = re.compile(rf"(?<![\w./-])/(?:{_ROOTS}|Volumes|run)/[\w.-]|\b[A-Za-z]:\\|file://")
 
 
 @cache
@@ -58,9 +55,8 @@ def list_files(place: Place, findings: Findings) -> list[str]:
         with findings.catching("files", name):
             relative_name(name, "name")
             if place.folder is not None and leads_out(place.folder, name):
-                raise SpecsiaError(
-                    "is a link that leads out of the dataset, so it is not read: copy the file"
-                )
+                problem = "is a link that leads out of the dataset, so it is not read: copy the file"
+                raise SpecsiaError(problem)
             usable.append(name)
     return usable
 
@@ -73,11 +69,10 @@ def check_files(place: Place, names: Sequence[str], kind: reading.Kind, findings
             findings.add("files", name, "is missing")
     for name in names:
         suffix = Path(name).suffix.lower()
+        is_text = "/" not in name and suffix in _TEXTS
         if suffix in FORMATS:
             findings.add("files", name, "is a 3D asset, which a dataset must not hold")
-        elif not (
-            name in _OWN or schema.parse_shard_name(name, own=True) or ("/" not in name and suffix in _TEXTS)
-        ):
+        elif not (name in _OWN or schema.parse_shard_name(name, own=True) or is_text):
             findings.add("files", name, "is not part of a dataset, or not the name of a shard")
         elif name in _NEEDED or suffix in _TEXTS:
             with findings.catching("files", name):

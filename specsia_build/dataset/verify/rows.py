@@ -271,10 +271,8 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
         return
     stated = {name: row[name] for name in schema.CAMERA_COLUMNS if name in row}
     numbers = [row["yaw_deg"], *(value for value in stated.values() if value is not None)]
-    sound = (
-        all(map(math.isfinite, numbers)) and row.get("radius", 1) > 0 and 0 < (row.get("fov_deg") or 1) < 180
-    )
-    if not sound:
+    fov, radius = row.get("fov_deg") or 1, row.get("radius", 1)
+    if not (all(map(math.isfinite, numbers)) and radius > 0 and 0 < fov < 180):
         yield f"its camera is none: yaw_deg {row['yaw_deg']}, {stated}"
     elif not moving and pos.shape[0] == pos.shape[1]:
         camera = Camera(row["yaw_deg"], len(pos), **stated)

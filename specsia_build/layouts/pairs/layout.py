@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,11 @@ class PairsLayout(Layout):
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         columns = schema.MOVING_COLUMNS if part.options["moving"] else schema.COLUMNS
         arrow = schema.arrow_schema((*columns, *part.options["layers"]))
-        rows = write_shard(out / f"{part.key}.parquet", _rows(part), arrow)
-        return {"frames": rows}
+        return {"frames": write_shard(out / f"{part.key}.parquet", _rows(part), arrow)}
 
     def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
         groups = by_backend(facts.members)
-        members = {}
-        for backend, group in groups.items():
-            members[backend] = [member.values for member in group]
+        members = {backend: [*map(attrgetter("values"), group)] for backend, group in groups.items()}
         record = {**facts.build, "schema_version": schema.SCHEMA_VERSION}
         record |= {"planned": facts.planned, "quarantined": dict(facts.quarantined)}
         content = {"members": members, "record": record, "splits": splits.to_json(facts.splits)}
@@ -90,5 +88,4 @@ def _rows(part: Part) -> Iterator[schema.Row]:
     columns = (*schema.IMAGE_COLUMNS, *part.options["layers"])
     for pictures in part:
         for k, scalars in enumerate(pictures.meta["rows"]):
-            images = {column: pictures.raw(column, k) for column in columns}
-            yield schema.Row(scalars, images)
+            yield schema.Row(scalars, {column: pictures.raw(column, k) for column in columns})

@@ -52,9 +52,8 @@ as `r_N_normal.png`.
     def with_rig(self, rig: CameraRig) -> ViewLayout:
         if len(rig.names) < _LEAST:
             views = plural(len(rig.names), "view")
-            raise UsageError(
-                f"{self.name} needs {_LEAST} views, of which one is a test: {rig.name} has {views}"
-            )
+            problem = f"{self.name} needs {_LEAST} views, of which one is a test: {rig.name} has {views}"
+            raise UsageError(problem)
         if len({camera.fov_deg for camera in rig.cameras(self.defaults["size"])}) > 1:
             raise UsageError(f"{self.name} has one fov for all views, unlike {rig.name}")
         return super().with_rig(rig)
@@ -68,7 +67,8 @@ as `r_N_normal.png`.
             frame = {"file_path": f"./{stem}", **drawn.times()[k], "transform_matrix": matrix}
             frames[_split(k)].append(frame)
             write_bytes(out / home / f"{stem}.png", png.encode(view.layers.color))
-            self.write_layers(drawn, view, f"{home}/{stem}", out)
+            for name, data in drawn.layer_files(view, self.scale).items():
+                write_bytes(out / home / f"{stem}_{name}", data)
         angle = float(np.deg2rad(drawn.cameras[0].fov_deg or 0))
         for split, listed in frames.items():
             record = {"camera_angle_x": angle, "frames": listed}
@@ -83,8 +83,7 @@ as `r_N_normal.png`.
         return files | {name for name in part.files if name.rpartition("_")[0] in pictures}
 
     def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
-        for split in _SPLITS:
-            name = f"transforms_{split}.json"
+        for split, name in zip(_SPLITS, self.per_character, strict=True):
             given = [frame["transform_matrix"] for frame in read_json(home / name, name)["frames"]]
             yield name, given, [camera.c2w() for k, camera in enumerate(cameras) if _split(k) == split]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.frame import Camera
@@ -15,9 +16,7 @@ from specsia_build.frame import Camera
 _CELLS = 56  # Cells on a side of the block that silhouettes carve
 _MOST_VIEWS = 16  # Views that carve it
 _LEAST_FILLED = 0.95  # Share of each silhouette that the carved block must fill
-_MOST_OFF = (
-    0.15  # Share of a view's points that may contradict the next one, as thin sides seen from behind do
-)
+_MOST_OFF = 0.15  # Share of a view's points that may contradict the next one, as thin sides do from behind
 _MOST_POINTS = 20_000  # Points of a view that are projected
 _TOLERANCE = 0.02  # Distance that counts as none, as a share of the figure's longest side
 _MOST_DEGREES = 45.0  # Median angle between normals and those of the depth
@@ -33,6 +32,14 @@ class CheckedView(NamedTuple):
     camera: Camera
     mask: Mask  # (H, W), where it shows the character
     depth: Floats | Doubles | None = None  # (H, W) along the camera's axis
+
+    @classmethod
+    def of(
+        cls, name: str, camera: Camera, alpha: NDArray[np.integer], depth: Floats | Doubles | None
+    ) -> CheckedView:
+        """A view of a picture with this alpha (H, W), and of its depth, which is 0 where nothing is."""
+        mask = alpha > 127
+        return cls(name, camera, mask if depth is None else mask & (depth > 0), depth)
 
 
 def scaled(camera: Camera, factor: float) -> Camera:
@@ -56,21 +63,25 @@ def lift(camera: Camera, depth: Floats | Doubles) -> Doubles:
     return np.asarray(camera.position() + seen)
 
 
-def check_sizes(views: Sequence[CheckedView]) -> Iterator[str]:
-    """Yield views whose pictures have another shape than their cameras, or show nothing."""
+def check_geometry(views: Sequence[CheckedView], longest: float, moving: bool) -> Iterator[str]:
+    """Yield views that show nothing or have another shape than their cameras.
+
+    Else, of a figure at rest, yield those whose silhouettes or, where all have it, depth contradict others.
+    """
+    sound = True
     for view in views:
-        height, width = view.mask.shape
-        if (height, width) != (view.camera.height, view.camera.size):
-            yield f"{view.name} has {width} x {height} pixels, not {view.camera.size} x {view.camera.height}"
+        (height, width), camera = view.mask.shape, view.camera
+        if (height, width) != (camera.height, camera.size):
+            yield f"{view.name} has {width} x {height} pixels, not {camera.size} x {camera.height}"
         elif not view.mask.any():
             yield f"{view.name} shows nothing"
-
-
-def check_geometry(views: Sequence[CheckedView], longest: float) -> Iterator[str]:
-    """Yield views that contradict others by their silhouettes or, where all have it, by their depth."""
-    yield from check_silhouettes(views, longest)
-    if all(view.depth is not None for view in views):
-        yield from check_depth(views, longest)
+        else:
+            continue
+        sound = False
+    if sound and not moving:
+        yield from check_silhouettes(views, longest)
+        if all(view.depth is not None for view in views):
+            yield from check_depth(views, longest)
 
 
 def check_depth(views: Sequence[CheckedView], longest: float) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """Files of one layer of a view: OpenEXR, normals and depth as pictures, and the layers of `--layers`."""
 
 import io
-from collections.abc import Callable, Mapping
+import tarfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,18 @@ def decode_exr(data: bytes) -> Floats:
     except (RuntimeError, TypeError, KeyError) as error:
         raise ValueError(f"it is no EXR of one layer: {error}") from error
     return np.asarray(image, np.float32)
+
+
+def encode_tar(samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> bytes:
+    """Encode samples by WebDataset's convention: the key of each, and its files by suffix."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for key, files in samples:
+            for suffix, data in sorted(files.items()):
+                member = tarfile.TarInfo(f"{key}.{suffix}")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
 
 
 def grey16(image: NDArray[np.floating]) -> bytes:
@@ -91,44 +103,24 @@ def problem_of(name: str, data: bytes) -> str | None:
     return None
 
 
-class ViewLayer(NamedTuple):
-    """A layer of `--layers`: the suffix of its file, and its bytes of a view, a scale and a seed."""
-
-    suffix: str
-    encode: Callable[[SurfaceView, float, int], bytes]
-
-
-def _depth(view: SurfaceView, scale: float, _: int) -> bytes:
-    return encode_exr(view.depth * scale)
-
-
-def _normal(view: SurfaceView, _scale: float, _seed: int) -> bytes:
-    return png.encode(view.normal_picture())
-
-
-def _position(view: SurfaceView, scale: float, _: int) -> bytes:
-    return encode_exr(view.layers.position * scale)
-
-
-def _part(view: SurfaceView, _scale: float, _seed: int) -> bytes:
-    return LAYERS[LABEL].encode(view.part)
-
-
-def _material(view: SurfaceView, _scale: float, _seed: int) -> bytes:
-    return LAYERS[LABEL].encode(view.material)
-
-
-def _lit(view: SurfaceView, _scale: float, seed: int) -> bytes:
-    return png.encode(view.lit(seed))
-
-
-VIEW_LAYERS: Mapping[str, ViewLayer] = {
-    "depth": ViewLayer(".exr", _depth),
-    "normal": ViewLayer(".png", _normal),
-    "position": ViewLayer(".exr", _position),
-    "part": ViewLayer(".png", _part),
-    "material": ViewLayer(".png", _material),
-    "lit": ViewLayer(".png", _lit),
+LAYER_SUFFIXES: Mapping[str, str] = {
+    "depth": ".exr",
+    "normal": ".png",
+    "position": ".exr",
+    "part": ".png",
+    "material": ".png",
+    "lit": ".png",
 }
 """Depth (H, W) along the camera's axis and positions (H, W, 3), both 0 where nothing is seen, in units of the
 layout; normals of the frame as RGBA; numbers of parts and materials plus one, in 24 bits; light by a seed."""
+
+
+def encode_layer(name: str, view: SurfaceView, scale: float, seed: int) -> bytes:
+    """Encode a layer of `LAYER_SUFFIXES`; `scale` is the number of the layout's units in one of the frame."""
+    if name == "normal":
+        return png.encode(view.normal_picture())
+    if name == "lit":
+        return png.encode(view.lit(seed))
+    if name in ("part", "material"):
+        return LAYERS[LABEL].encode(view.part if name == "part" else view.material)
+    return encode_exr((view.depth if name == "depth" else view.layers.position) * scale)

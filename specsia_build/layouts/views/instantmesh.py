@@ -13,6 +13,7 @@ from specsia_build.frame import Camera
 from specsia_build.layouts.views.checks import scaled
 from specsia_build.layouts.views.encoding import decode_normals, picture
 from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
+from specsia_build.rendering.surface import SurfaceView
 
 _FOLDER = "rendering_random_32views"
 _LIST = "filtered_obj_name.json"
@@ -35,7 +36,9 @@ class InstantMesh(ViewLayout):
     perspective = True
     per_view: ClassVar[Sequence[str]] = ("{}.png", "{}_normal.png", "{}_depth.png")
     per_character: ClassVar[Sequence[str]] = (_CAMERAS,)
+    place = f"{{split}}/{_FOLDER}/{{id}}"
     list_file = _LIST
+    list_key = "good_objs"
     coarse = True
     scale = 2.0
     steps = _STEPS
@@ -50,21 +53,15 @@ class InstantMesh(ViewLayout):
 ```
 """
 
-    def home(self, split: str, character: str) -> str:
-        return f"{split}/{_FOLDER}/{character}"
-
     def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
-        folder = out / self.home(drawn.split, drawn.id)
-        for name, view in zip(self.view_names(_VIEWS), drawn.views(), strict=True):
-            levels = np.clip(np.rint(view.depth * (self.scale * 255 / _DEEPEST)), 0, 255).astype(np.uint8)
-            write_bytes(folder / f"{name}.png", png.encode(view.layers.color))
-            write_bytes(folder / f"{name}_normal.png", png.encode(view.normal_picture()))
-            write_bytes(folder / f"{name}_depth.png", png.encode(levels))
+        super().write_views(drawn, out)
         poses = np.stack([scaled(camera, self.scale).w2c()[:3] for camera in drawn.cameras])
-        write_bytes(folder / _CAMERAS, npz.encode_named({"cam_poses": poses}))
+        data = npz.encode_named({"cam_poses": poses})
+        write_bytes(out / self.home(drawn.split, drawn.id) / _CAMERAS, data)
 
-    def listed(self, characters: list[str]) -> Any:
-        return {"good_objs": characters}
+    def encode(self, view: SurfaceView) -> Sequence[bytes]:
+        levels = np.clip(np.rint(view.depth * (self.scale * 255 / _DEEPEST)), 0, 255).astype(np.uint8)
+        return [png.encode(image) for image in (view.layers.color, view.normal_picture(), levels)]
 
     def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
         with np.load(home / _CAMERAS, allow_pickle=False) as arrays:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from specsia_build import png
 from specsia_build.arrays import Doubles, Floats
 from specsia_build.cameras.records import CAMERAS_FILE, cameras_json, cameras_of
 from specsia_build.cameras.rigs import CameraRig, parse_rig
@@ -23,21 +23,20 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera, normalise, room_for
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Layout, Shows, json_text
+from specsia_build.layouts.media import npy
 from specsia_build.layouts.part import Facts, Part, Parts, Pictures, Written
 from specsia_build.layouts.views.checks import (
     CheckedView,
     check_facing,
     check_geometry,
     check_normals,
-    check_sizes,
     scaled,
 )
-from specsia_build.layouts.views.encoding import VIEW_LAYERS, picture, problem_of
+from specsia_build.layouts.views.encoding import LAYER_SUFFIXES, encode_layer, picture, problem_of
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.surface import SurfaceView, surface_views
 
 _MARGIN_PX = 1  # Pixels that stay free at the border of every picture
-
 
 Moved = Callable[[int], Iterator[Mesh]]
 """A character's mesh in so many poses, from the first of a motion on, evenly until it begins again."""
@@ -61,7 +60,7 @@ class DrawnCharacter:
     mesh: Mesh
     cameras: Sequence[Camera]
     meta: Mapping[str, Any]  # Of the character, see `Pictures`
-    layers: Sequence[str]  # Names of `VIEW_LAYERS` that were asked for
+    layers: Sequence[str]  # Names of `LAYER_SUFFIXES` that were asked for
     poses: Callable[[], Iterator[Mesh]] | None = None  # The mesh in each view, if it moves
 
     def times(self) -> Sequence[dict[str, float]]:
@@ -69,19 +68,20 @@ class DrawnCharacter:
         count = len(self.cameras)
         return [{} if self.poses is None else {"time": k / count} for k in range(count)]
 
-    def _drawn(self) -> Iterator[SurfaceView]:
-        if self.poses is None:
-            yield from surface_views(self.mesh, self.cameras)
-            return
-        for mesh, camera in zip(self.poses(), self.cameras, strict=True):
-            yield from surface_views(mesh, (camera,))
-
     def views(self) -> Iterator[SurfaceView]:
         """Draw the views in order; raises CharacterError if one shows nothing."""
-        for number, view in enumerate(self._drawn()):
+        scenes: Iterable[tuple[Mesh, Sequence[Camera]]] = [(self.mesh, self.cameras)]
+        if self.poses is not None:
+            scenes = zip(self.poses(), ((camera,) for camera in self.cameras), strict=True)
+        for number, view in enumerate(view for scene in scenes for view in surface_views(*scene)):
             if not view.layers.mask.any():
                 raise CharacterError(f"view {number} of {self.id} shows nothing: it is flat, or transparent")
             yield view
+
+    def layer_files(self, view: SurfaceView, scale: float) -> dict[str, bytes]:
+        """The layers of a view that were asked for, by name and suffix, in a layout's `scale`."""
+        seed = self.meta["seed"]
+        return {name + LAYER_SUFFIXES[name]: encode_layer(name, view, scale, seed) for name in self.layers}
 
     def by(self, rig: str) -> DrawnCharacter:
         """The same character before another rig's cameras."""
@@ -112,7 +112,9 @@ class ViewLayout(Layout):
     # See `view_files`; `{}` is the view's name
     per_view: ClassVar[Sequence[str]] = ("{}.png",)
     per_character: ClassVar[Sequence[str]] = ()  # Names of its other files there
+    place: ClassVar[str] = "{split}/{id}"  # Folder of a character's own files
     list_file: ClassVar[str | None] = None  # Name of a split's list of characters
+    list_key: ClassVar[str | None] = None  # Key of the ids there, if it is no plain list
     coarse: ClassVar[bool] = False  # Whether depth has too few levels for normals to be compared with it
     least: ClassVar[int] = 1  # Names that the list of `train` needs for the trainer to train on one
     held_out: ClassVar[str] = ""  # What the trainer holds out of that list
@@ -140,17 +142,11 @@ class ViewLayout(Layout):
         return bound
 
     def check(self, config: BuildConfig) -> None:
-        raise UsageError(
-            f"{self.name} is drawn anew from characters: `specsia export SOURCE --layout {self.name}`"
-        )
-
-    def placed(self, mesh: Mesh, cameras: Sequence[Camera]) -> tuple[Mesh, float]:
-        """A character's mesh, whose longest side is 1, smaller where a view would cut it; and its scale."""
-        fit = min(normalise(mesh.vertices, cameras, _MARGIN_PX).fit, self.longest(mesh))
-        return mesh.with_vertices((mesh.vertices * fit).astype(np.float32)), fit
+        problem = f"{self.name} is drawn anew from characters: `specsia export SOURCE --layout {self.name}`"
+        raise UsageError(problem)
 
     def longest(self, mesh: Mesh) -> float:
-        """The longest side that the character should have, in units of the frame."""
+        """The longest side in units of the frame that the character should have where no view cuts it."""
         return 1.0
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
@@ -158,7 +154,8 @@ class ViewLayout(Layout):
         assert isinstance(character, Drawable)
         meta, rig = character.meta, character.rig
         cameras = rig.cameras(meta["size"], part.key, meta["seed"])
-        mesh, fit = self.placed(character.mesh, cameras)
+        fit = min(normalise(character.mesh.vertices, cameras, _MARGIN_PX).fit, self.longest(character.mesh))
+        mesh = _scaled(character.mesh, fit)
         poses = None
         if (moved := character.moved) is not None:
             each = zip(moved(len(cameras)), cameras, strict=True)
@@ -174,22 +171,33 @@ class ViewLayout(Layout):
             write_bytes(out / self.home(part.split, part.key) / CAMERAS_FILE, self._record(cameras))
         return {"frames": len(cameras), "fit": fit, "sources": meta["sources"], **facts}
 
-    @abstractmethod
     def write_views(self, drawn: DrawnCharacter, out: Path) -> Mapping[str, Any] | None:
         """Write the files of a character's views into an empty folder; may return more facts."""
+        home = out / self.home(drawn.split, drawn.id)
+        for name, view in zip(self.view_names(len(drawn.cameras)), drawn.views(), strict=True):
+            for file, data in zip(self.view_files(name), self.encode(view), strict=False):
+                write_bytes(home / file, data)
+        for file, array in self.arrays([scaled(camera, self.scale) for camera in drawn.cameras]).items():
+            write_bytes(home / file, npy(array))
+        return None
+
+    def encode(self, view: SurfaceView) -> Sequence[bytes]:
+        """The pictures of a view, in the order of `view_files`."""
+        return [png.encode(view.layers.color)]
+
+    def arrays(self, cameras: Sequence[Camera]) -> Mapping[str, Doubles]:
+        """Arrays about a character's cameras in units of the files, by the names of their files."""
+        return {}
 
     def home(self, split: str, character: str) -> str:
         """Folder of a character's own files."""
-        return f"{split}/{character}"
+        return self.place.format(split=split, id=character)
 
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
         if self.list_file is not None:
             for split, keys in by_split(parts).items():
-                yield f"{split}/{self.list_file}", json_text(self.listed(keys))
-
-    def listed(self, characters: list[str]) -> Any:
-        """What the list of a split holds."""
-        return characters
+                listed = keys if self.list_key is None else {self.list_key: keys}
+                yield f"{split}/{self.list_file}", json_text(listed)
 
     def expected(self, part: Written) -> Mapping[str, int]:
         names = [*self.per_character]
@@ -202,16 +210,8 @@ class ViewLayout(Layout):
         """Names of a view's files below its character's folder, the RGBA picture first."""
         return [name.format(view) for name in self.per_view]
 
-    def write_layers(self, drawn: DrawnCharacter, view: SurfaceView, stem: str, out: Path) -> dict[str, str]:
-        """Write what `--layers` names as `stem` with the layer's name and suffix; returns names by layer."""
-        names = {name: f"{stem}_{name}{VIEW_LAYERS[name].suffix}" for name in drawn.layers}
-        for layer, name in names.items():
-            write_bytes(out / name, VIEW_LAYERS[layer].encode(view, self.scale, drawn.meta["seed"]))
-        return names
-
     def _record(self, cameras: Sequence[Camera]) -> bytes:
-        names = self.view_names(len(cameras))
-        return cameras_json(cameras, names, scale=self.scale)
+        return cameras_json(cameras, self.view_names(len(cameras)), scale=self.scale)
 
     def view_names(self, count: int) -> Sequence[str]:
         """Names of the views, which those of their files have in them."""
@@ -229,10 +229,12 @@ class ViewLayout(Layout):
             yield f"{part.key} has more than {MOST_PICTURES} views"
             return
         files = self.files(part)
-        problems = list(check_names(part, files))
-        yield from problems
+        yield from (problems := [*check_names(part, files)])
         if not problems:
-            cameras = [scaled(camera, self.scale) for camera in self.cameras(folder, part)]
+            own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
+            name = own if own in files else CAMERAS_FILE
+            stored = cameras_of(read_json(folder / name, name), name)
+            cameras = [scaled(camera, self.scale) for camera in stored.values()]
             if len(cameras) != frames:
                 yield f"{part.key} has {frames} views of {plural(len(cameras), 'camera')}"
                 return
@@ -247,12 +249,6 @@ class ViewLayout(Layout):
         own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
         return expected | {own} if own in part.files else expected
 
-    def cameras(self, folder: Path, part: Written) -> list[Camera]:
-        """A part's cameras in a folder, in order, in units of the frame; SpecsiaError if unusable."""
-        own = f"{self.home(part.split, part.key)}/{CAMERAS_FILE}"
-        name = own if own in part.files else CAMERAS_FILE
-        return [*cameras_of(read_json(folder / name, name), name).values()]
-
     def check_views(self, folder: Path, part: Written, cameras: Sequence[Camera]) -> Iterator[str]:
         """Check a part that has all its files; the cameras are in units of the files."""
         home, names = folder / self.home(part.split, part.key), self.view_names(len(cameras))
@@ -261,23 +257,20 @@ class ViewLayout(Layout):
                 yield f"{part.key}/{name} has other cameras than it should"
         views = []
         for name, camera in zip(names, cameras, strict=True):
-            mask = picture(home / self.view_files(name)[0], "RGBA")[..., 3] > 127
-            depth = self.depth(home, name)
-            mask = mask if depth is None else mask & (depth > 0)
-            views.append(CheckedView(f"{part.key}/{name}", camera, mask, depth))
-        problems = [*check_sizes(views)]
-        if not problems and not part.facts.get("moving"):
-            yield from check_geometry(views, self.scale)
+            alpha = picture(home / self.view_files(name)[0], "RGBA")[..., 3]
+            views.append(CheckedView.of(f"{part.key}/{name}", camera, alpha, self.depth(home, name)))
+        yield from check_geometry(views, self.scale, bool(part.facts.get("moving")))
         for name, view in zip(names, views, strict=True):
             normals = self.normals(home, name, view.camera)
             if normals is not None:
                 yield from check_facing(view, normals)
-            if normals is not None and view.depth is not None and not self.coarse:
-                yield from check_normals(view, normals)
+                if view.depth is not None and not self.coarse:
+                    yield from check_normals(view, normals)
 
     def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
         """Yield the files of a character that hold numbers of cameras, these, and what they should be."""
-        return iter(())
+        for name, wanted in self.arrays(cameras).items():
+            yield name, np.load(home / name, allow_pickle=False), wanted
 
     def depth(self, home: Path, view: str) -> Floats | Doubles | None:
         """Depth of a view in units of the files, 0 where nothing is; None if the layout has none."""
@@ -289,8 +282,11 @@ class ViewLayout(Layout):
 
 
 def _scaled_poses(moved: Moved, count: int, fit: float) -> Iterator[Mesh]:
-    for pose in moved(count):
-        yield pose.with_vertices((pose.vertices * fit).astype(np.float32))
+    return (_scaled(pose, fit) for pose in moved(count))
+
+
+def _scaled(mesh: Mesh, fit: float) -> Mesh:
+    return mesh.with_vertices((mesh.vertices * fit).astype(np.float32))
 
 
 def by_split(parts: Any) -> dict[str, list[str]]:

@@ -14,8 +14,9 @@ from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.media import caption
 from specsia_build.layouts.part import Written
 from specsia_build.layouts.views.encoding import decode_exr, decode_normals, encode_exr, picture, webp
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
+from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.surface import SurfaceView
 
 _TARGETS, _REFERENCES = "ortho", "random"
 _REFERENCE_VIEWS = 6
@@ -48,6 +49,7 @@ class MVAdapter(ViewLayout):
     fixed = True
     per_view: ClassVar[Sequence[str]] = ("color_{}.webp", "normal_{}.webp", "depth_{}.exr")
     per_character: ClassVar[Sequence[str]] = (_META,)
+    place = f"{{split}}/{_TARGETS}/{{id:.2}}/{{id}}"
     list_file = _LIST
     least = 9
     held_out = "the last 8 of the list"
@@ -68,38 +70,35 @@ all. The trainer holds out {held_out}.
     def longest(self, mesh: Mesh) -> float:
         return 0.99
 
-    def home(self, split: str, character: str, root: str = _TARGETS) -> str:
-        return f"{split}/{root}/{character[:2]}/{character}"
-
     def view_names(self, count: int) -> Sequence[str]:
         return [f"{k:04d}" for k in range(count)]
 
     def write_views(self, drawn: DrawnCharacter, out: Path) -> Mapping[str, Any]:
-        folder = out / self.home(drawn.split, drawn.id)
-        for k, view in enumerate(drawn.views()):
-            depth = np.where(view.shown, view.depth, np.float32(_NOTHING))
-            write_bytes(folder / f"color_{k:04d}.webp", webp(view.layers.color))
-            write_bytes(folder / f"normal_{k:04d}.webp", webp(view.normal_picture()))
-            write_bytes(folder / f"depth_{k:04d}.exr", encode_exr(np.repeat(depth[..., None], 3, axis=2)))
-        write_bytes(folder / _META, _meta(drawn.cameras, {"ortho_scale": drawn.cameras[0].width}))
+        super().write_views(drawn, out)
+        record = _meta(drawn.cameras, {"ortho_scale": drawn.cameras[0].width})
+        write_bytes(out / self.home(drawn.split, drawn.id) / _META, record)
         references = drawn.by(_REFERENCE_RIG)
-        folder = out / self.home(drawn.split, drawn.id, _REFERENCES)
+        folder = out / f"{drawn.split}/{_REFERENCES}/{drawn.id:.2}/{drawn.id}"
         for k, view in enumerate(references.views()):
             write_bytes(folder / f"color_{k:04d}.webp", webp(view.layers.color))
         angle = float(np.deg2rad(references.cameras[0].fov_deg or 0))
         write_bytes(folder / _META, _meta(references.cameras, {"camera_angle_x": angle}))
         return {"caption": caption({"character": drawn.id, "clip": {"origin": ""}})}
 
+    def encode(self, view: SurfaceView) -> Sequence[bytes]:
+        depth = np.where(view.shown, view.depth, np.float32(_NOTHING))
+        normals = webp(view.normal_picture())
+        return webp(view.layers.color), normals, encode_exr(np.repeat(depth[..., None], 3, axis=2))
+
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
-        captions: dict[str, dict[str, str]] = {}
         listed = [*parts]
-        for part in listed:
-            captions.setdefault(part.split, {})[part.key] = part.facts["caption"]
-        yield from ((f"{split}/{_CAPTIONS}", json_text(texts)) for split, texts in captions.items())
+        texts = {part.key: part.facts["caption"] for part in listed}
+        for split, keys in by_split(listed).items():
+            yield f"{split}/{_CAPTIONS}", json_text({key: texts[key] for key in keys})
         yield from super().whole(listed)
 
     def expected(self, part: Written) -> Mapping[str, int]:
-        home = self.home(part.split, part.key, _REFERENCES)
+        home = f"{part.split}/{_REFERENCES}/{part.key:.2}/{part.key}"
         names = [_META, *(f"color_{k:04d}.webp" for k in range(_REFERENCE_VIEWS))]
         return {**super().expected(part), **dict.fromkeys((f"{home}/{name}" for name in names), 0)}
 

@@ -56,8 +56,9 @@ options nerfstudio turns and scales the poses; Pillow must be below 12.
             write_bytes(out / home / frame["file_path"], png.encode(view.layers.color))
             depth = grey16(view.depth * (self.scale * _MILLIMETRES))
             write_bytes(out / home / frame["depth_file_path"], depth)
-            for layer, name in self.write_layers(drawn, view, f"{home}/layers/{k:03d}", out).items():
-                frame[f"{layer}_layer_path"] = name.removeprefix(f"{home}/")
+            for name, data in drawn.layer_files(view, self.scale).items():
+                frame[f"{Path(name).stem}_layer_path"] = f"layers/{k:03d}_{name}"
+                write_bytes(out / home / "layers" / f"{k:03d}_{name}", data)
             frames.append({**frame, **drawn.times()[k], **_lens(scaled(view.camera, self.scale))})
         record = {"camera_model": "OPENCV", "frames": frames}
         write_bytes(out / home / _TRANSFORMS, json_text(record))
@@ -69,8 +70,7 @@ options nerfstudio turns and scales the poses; Pillow must be below 12.
     def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
         frames = read_json(home / _TRANSFORMS, _TRANSFORMS)["frames"]
         for frame, camera in zip(frames, cameras, strict=True):
-            wanted = _lens(camera)
-            for name, value in wanted.items():
+            for name, value in _lens(camera).items():
                 yield f"{_TRANSFORMS}: {name}", frame[name], value
 
     def depth(self, home: Path, view: str) -> Floats | Doubles | None:

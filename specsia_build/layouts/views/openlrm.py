@@ -1,21 +1,16 @@
 """The layout `openlrm`: 32 perspective views of one lens, each with its camera-to-world matrix."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build import png
+from specsia_build.arrays import Doubles
 from specsia_build.dataset.schema import SPLITS
-from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.layout import json_text
 from specsia_build.layouts.part import Written
-from specsia_build.layouts.views.checks import scaled
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
-from specsia_build.layouts.views.zero123 import npy
+from specsia_build.layouts.views.layout import ViewLayout, by_split
 
 _FOV = float(np.rad2deg(2 * np.arctan(16 / 24)))  # A lens of 24 mm before a film of 32 mm
 _LISTS = dict(zip(SPLITS, ("train_uids.json", "val_uids.json", "test_uids.json"), strict=True))
@@ -39,6 +34,7 @@ class OpenLRM(ViewLayout):
     perspective = True
     per_view: ClassVar[Sequence[str]] = ("rgba/{}.png", "pose/{}.npy")
     per_character: ClassVar[Sequence[str]] = (_LENS,)
+    place = "views/{id}"
     scale = 2.0
     steps = _STEPS
     loading = f"""\
@@ -52,29 +48,14 @@ a folder that is missing ends an epoch.
 ```
 """
 
-    def home(self, split: str, character: str) -> str:
-        return f"views/{character}"
-
-    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
-        folder = out / self.home(drawn.split, drawn.id)
-        for k, view in enumerate(drawn.views()):
-            write_bytes(folder / "rgba" / f"{k:03d}.png", png.encode(view.layers.color))
-            write_bytes(folder / "pose" / f"{k:03d}.npy", npy(scaled(view.camera, self.scale).c2w()[:3]))
-        write_bytes(folder / _LENS, npy(_lens(drawn.cameras[0])))
+    def arrays(self, cameras: Sequence[Camera]) -> Mapping[str, Doubles]:
+        focal, centre = cameras[0].focal_length, cameras[0].principal_point
+        # Focal lengths, centre and size in pixels, (3, 2)
+        lens = np.array([(focal, focal), centre, (cameras[0].size, cameras[0].height)])
+        poses = {f"pose/{k:03d}.npy": camera.c2w()[:3] for k, camera in enumerate(cameras)}
+        return {_LENS: lens, **poses}
 
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
         lists = by_split(parts)
         for split, name in _LISTS.items():
             yield name, json_text(lists.get(split, []))
-
-    def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
-        yield _LENS, np.load(home / _LENS, allow_pickle=False), _lens(cameras[0])
-        for view, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
-            name = f"pose/{view}.npy"
-            yield name, np.load(home / name, allow_pickle=False), camera.c2w()[:3]
-
-
-def _lens(camera: Camera) -> NDArray[np.float64]:
-    """Focal lengths, centre and size in pixels, (3, 2)."""
-    focal = (camera.focal_length, camera.focal_length)
-    return np.array([focal, camera.principal_point, (camera.size, camera.height)])

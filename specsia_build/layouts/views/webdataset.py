@@ -1,6 +1,5 @@
 """The layout `webdataset`: a tar for each character, of pairs or of views, by WebDataset's convention."""
 
-import io
 import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,14 +15,13 @@ from specsia_build.files.records import parse_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.checks import MOST_BYTES, check_names
 from specsia_build.layouts.layout import json_text
-from specsia_build.layouts.part import Part, Pictures, Written
-from specsia_build.layouts.views.checks import CheckedView, check_geometry, check_sizes
-from specsia_build.layouts.views.encoding import VIEW_LAYERS, decode_exr, problem_of
+from specsia_build.layouts.part import Part, Written
+from specsia_build.layouts.views.checks import CheckedView, check_geometry
+from specsia_build.layouts.views.encoding import decode_exr, encode_tar, problem_of
 from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.pictures.sheets import as_stored
 
 _STEPS = 'webdataset.WebDataset(sorted(glob("FOLDER/train/*.tar")), shardshuffle=100).decode("pil")'
-_Sample = tuple[str, Mapping[str, bytes]]  # Key of a sample, and its files by suffix
 
 
 class WebDatasetLayout(ViewLayout):
@@ -60,41 +58,30 @@ for sample in samples:
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         if "cameras" in part.options:
             return super().write(part, out)
-        samples: list[_Sample] = []
+        samples = []
         for pictures in part:
-            samples += _pairs(pictures)
-        self._write_tar(part.split, part.key, samples, out)
+            for k, scalars in enumerate(pictures.meta.get("rows", ())):
+                columns = [column for column in schema.ALL_IMAGES if frame_file(column, k) in pictures.files]
+                files = {f"{column}.png": pictures.raw(column, k) for column in columns}
+                files["json"] = json.dumps(scalars).encode()
+                samples.append((f"{pictures.meta['id']}-{k:03d}", files))
+        write_bytes(out / part.split / f"{part.key}.tar", encode_tar(samples))
         return {"frames": len(samples), "suffixes": sorted(samples[0][1])}
 
     def write_views(self, drawn: DrawnCharacter, out: Path) -> Mapping[str, Any]:
-        names = self.view_names(len(drawn.cameras))
-        records = cameras_record(drawn.cameras, names)["views"]
-        samples: list[_Sample] = []
+        records = cameras_record(drawn.cameras, self.view_names(len(drawn.cameras)))["views"]
+        samples = []
         for record, time, view in zip(records, drawn.times(), drawn.views(), strict=True):
             facts = {"character": drawn.id, **record, **time, "license": drawn.meta["license"]}
             files = {"color.png": png.encode(view.layers.color), "json": json.dumps(facts).encode()}
-            for name in drawn.layers:
-                suffix, encode = VIEW_LAYERS[name]
-                files[f"{name}{suffix}"] = encode(view, self.scale, drawn.meta["seed"])
+            files |= drawn.layer_files(view, self.scale)
             samples.append((f"{drawn.id}-{record['name']}", files))
-        self._write_tar(drawn.split, drawn.id, samples, out)
+        write_bytes(out / drawn.split / f"{drawn.id}.tar", encode_tar(samples))
         return {"suffixes": sorted(samples[0][1])}
 
-    def _write_tar(self, split: str, key: str, samples: Iterable[_Sample], out: Path) -> None:
-        stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-            for sample, files in samples:
-                for suffix, data in sorted(files.items()):
-                    member = tarfile.TarInfo(f"{sample}.{suffix}")
-                    member.size = len(data)
-                    archive.addfile(member, io.BytesIO(data))
-        write_bytes(out / split / f"{key}.tar", stream.getvalue())
-
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
-        frames = {}
         listed = [*parts]
-        for part in listed:
-            frames[part.key] = part.facts["frames"]
+        frames = {part.key: part.facts["frames"] for part in listed}
         for split, keys in by_split(listed).items():
             shards = [{"url": f"{split}/{key}.tar", "nsamples": frames[key]} for key in keys]
             yield f"{split}.json", json_text({"wids_version": 1, "shardlist": shards})
@@ -103,8 +90,7 @@ for sample in samples:
         return {f"{part.split}/{part.key}.tar": 0}
 
     def check_part(self, folder: Path, part: Written) -> Iterator[str]:
-        problems = list(check_names(part, self.files(part)))
-        yield from problems
+        yield from (problems := [*check_names(part, self.files(part))])
         if problems:
             return
         views: dict[str, dict[str, bytes]] = {}
@@ -116,40 +102,19 @@ for sample in samples:
                     yield f"{name} has {member.name}, which is no file of a sample"
                     return
                 stream = archive.extractfile(member)
-                views.setdefault(key, {})[suffix] = stream.read() if stream else b""
-        if len(views) != part.facts["frames"] or any(
-            sorted(v) != part.facts["suffixes"] for v in views.values()
-        ):
+                data = views.setdefault(key, {})[suffix] = stream.read() if stream else b""
+                if problem := problem_of(suffix, data):
+                    yield f"{member.name} of {name} {problem}"
+        suffixes, count = part.facts["suffixes"], part.facts["frames"]
+        if len(views) != count or any(sorted(files) != suffixes for files in views.values()):
             yield f"{name} has other samples than it should"
             return
-        for key, files in views.items():
-            for suffix, data in files.items():
-                if problem := problem_of(suffix, data):
-                    yield f"{key}.{suffix} of {name} {problem}"
-        if not part.facts.get("moving"):
-            yield from _disagreements(views)
-
-
-def _pairs(pictures: Pictures) -> Iterator[_Sample]:
-    """The samples of a pair's rows."""
-    for k, scalars in enumerate(pictures.meta.get("rows", ())):
-        files = {"json": json.dumps(scalars).encode()}
-        for column in schema.ALL_IMAGES:
-            if frame_file(column, k) in pictures.files:
-                files[f"{column}.png"] = pictures.raw(column, k)
-        yield f"{pictures.meta['id']}-{k:03d}", files
-
-
-def _disagreements(views: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
-    """Views with a camera whose silhouette or depth contradicts others."""
-    drawn = []
-    records = {key: parse_json(files["json"], key) for key, files in views.items()}
-    if not all("c2w" in record for record in records.values()):
-        return
-    cameras = cameras_of({**cameras_record([], []), "views": [*records.values()]}, "it")
-    for (key, files), camera in zip(views.items(), cameras.values(), strict=True):
-        mask = as_stored(files["color.png"])[..., 3] > 127
-        depth = decode_exr(files["depth.exr"]) if "depth.exr" in files else None
-        drawn.append(CheckedView(key, camera, mask if depth is None else mask & (depth > 0), depth))
-    problems = [*check_sizes(drawn)]
-    yield from problems or check_geometry(drawn, 1.0)
+        records = {key: parse_json(files["json"], key) for key, files in views.items()}
+        if not all("c2w" in record for record in records.values()):
+            return
+        cameras = cameras_of({**cameras_record([], []), "views": [*records.values()]}, "it")
+        drawn = []
+        for (key, files), camera in zip(views.items(), cameras.values(), strict=True):
+            depth = decode_exr(files["depth.exr"]) if "depth.exr" in files else None
+            drawn.append(CheckedView.of(key, camera, as_stored(files["color.png"])[..., 3], depth))
+        yield from check_geometry(drawn, 1.0, bool(part.facts.get("moving")))

@@ -8,12 +8,12 @@ import numpy as np
 
 from specsia_build import png
 from specsia_build.arrays import Doubles
-from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera
 from specsia_build.layouts.part import Written
 from specsia_build.layouts.views.encoding import decode_normals, picture
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
+from specsia_build.layouts.views.layout import ViewLayout
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.surface import SurfaceView
 
 _VIEWS = ("front", "front_right", "right", "back", "left", "front_left")
 _LIST = "ids.json"
@@ -37,6 +37,7 @@ class Wonder3D(ViewLayout):
     rig = "wonder3d"
     fixed = True
     per_view: ClassVar[Sequence[str]] = ("rgb_000_{}.png", "mask_000_{}.png", "normals_000_{}.png")
+    place = "{split}/{id:.3}/{id}"
     list_file = _LIST
     least = 65
     held_out = "the last 32 or 64 of the list, in an order that differs from run to run"
@@ -57,22 +58,14 @@ larger pictures the reader makes normals that are longer than 1 at borders.
     def longest(self, mesh: Mesh) -> float:
         return 1 / float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
 
-    def home(self, split: str, character: str) -> str:
-        return f"{split}/{character[:3]}/{character}"
-
     def view_names(self, count: int) -> Sequence[str]:
         return _VIEWS
 
-    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
-        folder = out / self.home(drawn.split, drawn.id)
-        for name, view in zip(_VIEWS, drawn.views(), strict=True):
-            alpha = view.layers.mask
-            normals = view.normal_picture(own_axes=True)[..., :3]
-            # The reader turns normals after it has mixed rims with the ground, where black is no vector.
-            normals[alpha == 0] = _NO_NORMAL
-            pictures = {"rgb": view.layers.color, "mask": alpha, "normals": np.ascontiguousarray(normals)}
-            for kind, pixels in pictures.items():
-                write_bytes(folder / f"{kind}_000_{name}.png", png.encode(pixels))
+    def encode(self, view: SurfaceView) -> Sequence[bytes]:
+        alpha, normals = view.layers.mask, view.normal_picture(own_axes=True)[..., :3]
+        # The reader turns normals after it has mixed rims with the ground, where black is no vector.
+        normals[alpha == 0] = _NO_NORMAL
+        return [png.encode(image) for image in (view.layers.color, alpha, np.ascontiguousarray(normals))]
 
     def normals(self, home: Path, view: str, camera: Camera) -> Doubles | None:
         own = decode_normals(picture(home / f"normals_000_{view}.png", "RGB"))

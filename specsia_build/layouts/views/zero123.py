@@ -1,18 +1,13 @@
 """The layout `zero123`: perspective views from anywhere, each with its world-to-camera matrix."""
 
-import io
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build import png
-from specsia_build.files.writing import write_bytes
+from specsia_build.arrays import Doubles
 from specsia_build.frame import Camera
-from specsia_build.layouts.views.checks import scaled
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
+from specsia_build.layouts.views.layout import ViewLayout
 
 _LIST = "valid_paths.json"
 _FOV = float(np.rad2deg(2 * np.arctan(16 / 35)))  # A lens of 35 mm before a film of 32 mm
@@ -41,19 +36,5 @@ of views, for which the published configuration has 4. The trainer holds out {he
 ```
 """
 
-    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
-        folder = out / self.home(drawn.split, drawn.id)
-        for k, view in enumerate(drawn.views()):
-            write_bytes(folder / f"{k:03d}.png", png.encode(view.layers.color))
-            write_bytes(folder / f"{k:03d}.npy", npy(scaled(view.camera, self.scale).w2c()[:3]))
-
-    def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
-        for view, camera in zip(self.view_names(len(cameras)), cameras, strict=True):
-            yield f"{view}.npy", np.load(home / f"{view}.npy", allow_pickle=False), camera.w2c()[:3]
-
-
-def npy(array: NDArray[np.floating]) -> bytes:
-    """Bytes of a NumPy file."""
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
+    def arrays(self, cameras: Sequence[Camera]) -> Mapping[str, Doubles]:
+        return {f"{k:03d}.npy": camera.w2c()[:3] for k, camera in enumerate(cameras)}

@@ -1,15 +1,9 @@
 """The layout `zero123plus`: a frontal view and six at the azimuths and elevations of Zero123++ 1.2."""
 
-from pathlib import Path
-from typing import Any
-
-from specsia_build import png
-from specsia_build.files.writing import write_bytes
-from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout
+from specsia_build.layouts.views.layout import ViewLayout
 
 _FOLDER = "rendering_zero123plus"
 _LIST = "lvis-annotations.json"
-_GROUP = "characters"
 _STEPS = f"""\
 data: {{params: {{  # train and validation
   train: {{params: {{root_dir: FOLDER/train, meta_fname: {_LIST}}}}},
@@ -23,7 +17,9 @@ class Zero123Plus(ViewLayout):
     title = "a frontal view and the six of Zero123++ 1.2, as InstantMesh's fine-tuning reads them"
     rig = "zero123plus"
     fixed = True
+    place = f"{{split}}/{_FOLDER}/{{id}}"
     list_file = _LIST
+    list_key = "characters"
     least = 17
     held_out = "the last 16 of the list"
     steps = _STEPS
@@ -36,14 +32,3 @@ of 30 degrees. `SPLIT/{_LIST}` has the ids in one group. The trainer holds out {
 {_STEPS}
 ```
 """
-
-    def home(self, split: str, character: str) -> str:
-        return f"{split}/{_FOLDER}/{character}"
-
-    def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
-        folder = out / self.home(drawn.split, drawn.id)
-        for k, view in enumerate(drawn.views()):
-            write_bytes(folder / f"{k:03d}.png", png.encode(view.layers.color))
-
-    def listed(self, characters: list[str]) -> Any:
-        return {_GROUP: characters}

@@ -65,9 +65,8 @@ def distinct_names(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]
     distinct = {}
     for origin, names in offered.items():
         names_after = zip(names, _after(origin, names) if is_file_name(origin) else names, strict=True)
-        distinct[origin] = [
-            after if len(names) == 1 or shared[name] > 1 else name for name, after in names_after
-        ]
+        alone = len(names) == 1
+        distinct[origin] = [after if alone or shared[name] > 1 else name for name, after in names_after]
     return distinct
 
 
@@ -263,16 +262,14 @@ def shot_again(
     settings, skeleton = clip_settings(config), actor.rig.skeleton
     if not clip.origin:
         steps = np.arange(clip.frames)
-        cameras = tuple(
-            Camera(float(yaw), config.size, width) for yaw in clip.yaw + 360.0 * steps / clip.frames
-        )
+        yaws = clip.yaw + 360.0 * steps / clip.frames
+        cameras = tuple(Camera(float(yaw), config.size, width) for yaw in yaws)
         return Shot(steps / settings.fps, actor.pose, np.zeros((clip.frames, 3)) + shift, cameras)
     motion = actor.motions[clip.origin, clip.index]
     times = motion.times(settings.fps, settings.frames)
     cost = POSE_COST * len(skeleton.names) + config.size**2 // PIXELS_PER_BYTE
-    memory.take(
-        len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory"
-    )
+    advice = "fewer --fps or --frames, or raise --memory"
+    memory.take(len(times) * cost, f"its {len(times):,} frames are many: {advice}")
     acted = poses(skeleton, motion, times)
     shifts = moves_in_place(actor.rig, acted) if settings.in_place else np.zeros((len(times), 3))
     return Shot(times, acted, shifts + shift, (Camera(clip.yaw, config.size, width),) * len(times))

@@ -130,10 +130,8 @@ def _named(character_id: str, action: str, used_names: set[str]) -> str:
 def _moves(motion: Motion, rig: Rig) -> bool:
     varied = [track for track in motion.tracks if track.varies]
     moved = rig.skeleton.below([track.node for track in varied if track.path != WEIGHTS])
-    morphed = {morph.node for morph in rig.morphs}
-    return bool(moved[rig.holding].any()) or any(
-        track.path == WEIGHTS and track.node in morphed for track in varied
-    )
+    shaped = {track.node for track in varied if track.path == WEIGHTS}
+    return bool(moved[rig.holding].any()) or any(morph.node in shaped for morph in rig.morphs)
 
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
