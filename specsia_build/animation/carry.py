@@ -5,8 +5,6 @@ in smoothly over the reconstruction's own surface elsewhere, after Abdrashitov e
 Transfer via Weight Inpainting (2023).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

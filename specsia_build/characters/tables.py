@@ -1,7 +1,5 @@
 """Rows of a manifest's file: JSON lines or a JSON array, CSV or TSV as spreadsheets write them, Parquet."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

@@ -4,8 +4,6 @@ From each pixel of the silhouette's edge a profile of colours runs inwards. Wher
 start with its ink and change sharply to another colour at one depth, its width.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

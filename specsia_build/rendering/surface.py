@@ -1,7 +1,5 @@
 """What a view shows of a surface beside its colour: depth, normals, parts, materials, and light."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property

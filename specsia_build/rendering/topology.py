@@ -1,7 +1,5 @@
 """Connectivity of faces: welded vertices, shared edges, connected and closed parts."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

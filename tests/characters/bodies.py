@@ -1,8 +1,6 @@
 """Figures of boxes, Z up and facing -Y, and GLB files of one, Y up, with one fault each that must not
 show."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

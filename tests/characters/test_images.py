@@ -1,7 +1,5 @@
 """Decode textures of every kind to straight RGBA, and find image files beside meshes."""
 
-from __future__ import annotations
-
 import base64
 import io
 import os

@@ -1,7 +1,5 @@
 """Poses by name, files of motions with known joint angles, BVH files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

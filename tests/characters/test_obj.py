@@ -1,7 +1,5 @@
 """OBJ files: all face syntaxes, materials as exporters write them, misplaced textures, polygons."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from pathlib import Path

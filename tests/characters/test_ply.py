@@ -1,7 +1,5 @@
 """PLY files: text and binary, colours, textures, polygons of mixed sizes."""
 
-from __future__ import annotations
-
 import re
 import struct
 from pathlib import Path

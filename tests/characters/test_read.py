@@ -1,8 +1,6 @@
 """Read characters of every format into the frame, with their rigs; refuse what cannot be drawn or is too
 large."""
 
-from __future__ import annotations
-
 import io
 import resource
 import subprocess

@@ -1,8 +1,6 @@
 """Procedural samples: files, meshes, textures, determinism and repair, rigs and six motions; the 3DBiCar
 layout."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

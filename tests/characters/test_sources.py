@@ -1,7 +1,5 @@
 """Sources: characters, their ids, and the files that are opened; manifests."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """`specsia characters`: facts, equal files, suggested manifests."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

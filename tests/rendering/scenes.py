@@ -1,7 +1,5 @@
 """Meshes whose pictures can be computed by hand, and helpers to render them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Lines around figures: found where they are drawn, by width and colour, and not where they are not."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import scipy

@@ -1,7 +1,5 @@
 """Measures of meshes, visible surface points, moving meshes, and the external contour."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A cache of their own, and files that Blender writes, for tests of .blend files."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Ten frames a second. A rig that is twice as large and at (1, 0, 0) bends its upp
 to (1, 3, 0), with a strip on it and a sword on the bone; a box slides; a mirrored face smiles.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

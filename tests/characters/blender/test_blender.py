@@ -1,7 +1,5 @@
 """.blend files: surfaces as rendered, colours, motions, when Blender is started; FBX as Blender writes it."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Up and front by joints, shape and looks; foreign content; suspicious looks."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

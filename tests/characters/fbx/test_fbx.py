@@ -1,7 +1,5 @@
 """FBX files, by hand as text and binary, and real ones: geometry, materials, textures, motions, damage."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path

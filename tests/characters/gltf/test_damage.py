@@ -1,7 +1,5 @@
 """Damaged, hostile and unsupported glTF files: one sentence, never a traceback."""
 
-from __future__ import annotations
-
 import base64
 import os
 import struct

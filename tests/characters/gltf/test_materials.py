@@ -1,7 +1,5 @@
 """Materials and textures of glTF, and of VRM 0.x as UniVRM and three-vrm read them."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Rigs, motions and poses of glTF files, and warnings about motions that cannot be played."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Geometry of glTF files: buffers, hierarchy, skins, morph targets, real characters, Draco and
 meshoptimizer."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from functools import partial

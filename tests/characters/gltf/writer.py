@@ -1,7 +1,5 @@
 """Write tiny glTF files with known geometry, and compress them with Draco and meshoptimizer."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """Cycles and pyrender draw what the fast renderer draws; faults of Blender."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

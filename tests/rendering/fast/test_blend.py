@@ -1,7 +1,5 @@
 """Translucent surfaces: many layers, crossing ones, across tiles, and their memory."""
 
-from __future__ import annotations
-
 import tracemalloc
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Real characters: no holes, the mean of a finer picture, the same bytes on every processor."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Geometry of the fast renderer: places, visibility, and coverage of pixels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

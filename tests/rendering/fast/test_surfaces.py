@@ -1,7 +1,5 @@
 """Colours of the fast renderer: textures, factors, vertex colours, cut-outs, light, mip levels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import combinations
 
