@@ -82,9 +82,8 @@ class MeshDir(Backend):
             pairs = [(up, front) for up in AXES for front in AXES[:4]]
             turns = {tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u, f in pairs}
             if axes not in turns:
-                raise CharacterError(
-                    f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read"
-                )
+                problem = f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read"
+                raise CharacterError(problem)
             up, front = turns[axes]
             entry = msgspec.structs.replace(entry, up=up, front=front)
         return read_animated(entry)

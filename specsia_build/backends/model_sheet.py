@@ -113,7 +113,6 @@ def create(argument: str | None) -> ModelSheet:
     except ValueError:
         strength = math.nan
     if not 0 <= strength <= 2:
-        raise UsageError(
-            f"model-sheet takes a strength from 0 to 2, such as model-sheet:0.5, not '{argument}'"
-        )
+        problem = f"model-sheet takes a strength from 0 to 2, such as model-sheet:0.5, not '{argument}'"
+        raise UsageError(problem)
     return ModelSheet(strength)

@@ -61,6 +61,5 @@ def all_settings() -> dict[str, dict[str, Any]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {str(name): dict(settings or {}) for name, settings in content.items()}
     except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, TypeError) as error:
-        raise UsageError(
-            f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}"
-        ) from error
+        problem = f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}"
+        raise UsageError(problem) from error

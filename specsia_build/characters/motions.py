@@ -58,9 +58,8 @@ def read_motions(path: Path, root: Path | None = None) -> MotionFile:
 def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise CharacterError(
-            f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}"
-        )
+        problem = f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}"
+        raise CharacterError(problem)
     if suffix == ".bvh":
         return read_bvh(path, root)
     from specsia_build.characters.blender import exported_document

@@ -133,9 +133,8 @@ class Document:
                 self._bytes[key] = memoryview(data_uri(uri, self.name))
             elif uri:
                 if (path := self.files.place(unquote(uri))) is None:
-                    raise CharacterError(
-                        f"{self.name} refers to '{uri}', which is not a file inside its folder"
-                    )
+                    problem = f"{self.name} refers to '{uri}', which is not a file inside its folder"
+                    raise CharacterError(problem)
                 self._bytes[key] = memoryview(self.files.read(path))
             elif index == 0 and self.binary is not None:
                 self._bytes[key] = self.binary
@@ -214,9 +213,8 @@ class Document:
 
 def damaged(place: str, problem: str) -> CharacterError:
     """Error about a place in a file, such as ``Knight.glb: accessors[4]``."""
-    return CharacterError(
-        f"{place} {problem}: the file is damaged or wrongly written, export it again as glTF 2.0"
-    )
+    fault = f"{place} {problem}: the file is damaged or wrongly written, export it again as glTF 2.0"
+    return CharacterError(fault)
 
 
 def is_data(uri: str) -> bool:
@@ -378,9 +376,8 @@ def _decode(text: bytes | Raw, kind: type[_T], place: str) -> _T:
         raise damaged((place + where).replace(":.", ": "), f"is wrongly written ({problem})") from error
     except (ValueError, RecursionError) as error:
         name = place.partition(":")[0]
-        raise CharacterError(
-            f"{name} is not a glTF file that can be read: its JSON is damaged ({error})"
-        ) from error
+        fault = f"{name} is not a glTF file that can be read: its JSON is damaged ({error})"
+        raise CharacterError(fault) from error
 
 
 @cache

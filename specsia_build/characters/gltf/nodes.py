@@ -66,9 +66,8 @@ class Hierarchy:
 def read_hierarchy(document: Document) -> Hierarchy:
     """Read the nodes of a file."""
     if document.count(schema.Node) > MOST_NODES:
-        raise CharacterError(
-            f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again"
-        )
+        problem = f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again"
+        raise CharacterError(problem)
     nodes, broken = document.entries(schema.Node), set[int]()
     for index, node in enumerate(nodes):
         for key in ("matrix", "translation", "rotation", "scale"):
@@ -330,7 +329,6 @@ def _humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, int]:
         bones = {bone.bone: bone for bone in bones if bone.bone}
     missing = [name for name, bone in bones.items() if not 0 <= bone.node < len(number)]
     if missing:
-        document.warn(
-            f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}"
-        )
+        problem = f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}"
+        document.warn(problem)
     return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}

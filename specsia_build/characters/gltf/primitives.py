@@ -254,16 +254,14 @@ class MeshReader:
         faces = part.surface.faces
         self.triangles += len(faces)
         if self.triangles > polygons.MAX_TRIANGLES:
-            raise CharacterError(
-                f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it"
-            )
+            problem = f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it"
+            raise CharacterError(problem)
         cost = polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points)
         memory.take(INSTANCE_COST + cost)
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
-            self.document.warn(
-                f"{self.document.name}: '{name}' has no UVs for its texture, which was left out"
-            )
+            problem = f"{self.document.name}: '{name}' has no UVs for its texture, which was left out"
+            self.document.warn(problem)
         matrices = (
             instance.world[:3] if influences is None else self._blended(instance.node.skin or 0, influences)
         )

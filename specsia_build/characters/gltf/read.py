@@ -144,9 +144,8 @@ def _rig_of(
         for target, offsets in source.morphs("POSITION", (3,)):
             rows = np.flatnonzero(offsets.any(axis=1))
             if not np.isfinite(offsets).all():
-                document.warn(
-                    f"{source.label} has a morph target of numbers that are not finite; it was left out"
-                )
+                problem = f"{source.label} has a morph target of numbers that are not finite; it was left out"
+                document.warn(problem)
             elif len(rows):
                 memory.take(16 * len(rows))
                 moved = (rows + vertex_count).astype(np.int32)
