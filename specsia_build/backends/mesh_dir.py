@@ -41,10 +41,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class MeshDir(Backend):
-    """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/.
-
-    `stated_in` is the path of the manifest, or None.
-    """
+    """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj, .ply, or the only such file in FOLDER/{id}/."""
 
     folder: Path = field()
     manifest: Manifest
@@ -63,10 +60,7 @@ class MeshDir(Backend):
         return (*self._candidates(character_id), *(() if self.stated_in is None else (self.stated_in,)))
 
     def reconstruct(self, image: Pixels, context: Context) -> Mesh:
-        """Read the character's mesh in its file's own units and position; the image is not used.
-
-        Raises CharacterError if there is no mesh for this character, or several, or it is unreadable.
-        """
+        """Read the character's mesh in its own place; a CharacterError for none, several or a damaged one."""
         entry = self._entry(context.character_id)
         axes = self.manifest.axes
         colors = self.manifest.colors

@@ -1,5 +1,6 @@
 """The user's settings of backends: one YAML file for all runs on the machine."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,6 +39,17 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Settings that decide the mesh."""
         axes = self.axes and list(self.axes)
         return {"axes": axes, "framing": self.framing, "colors": self.colors, "version": self.version}
+
+
+def strength_of(name: str, argument: str | None) -> float:
+    """The strength that a backend's argument states, 1 by default; a UsageError unless it is from 0 to 2."""
+    try:
+        strength = 1.0 if argument is None else float(argument)
+    except ValueError:
+        strength = math.nan
+    if not 0 <= strength <= 2:
+        raise UsageError(f"{name} takes a strength from 0 to 2, such as {name}:0.5, not '{argument}'")
+    return strength
 
 
 def settings_file() -> Path:

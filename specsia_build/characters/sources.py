@@ -130,10 +130,7 @@ def _folder(folder: Path, name: str) -> Source:
 
 
 def _walked(top: Path) -> tuple[list[Path], list[Path]]:
-    """Mesh files, and folders that hold a folder ``tpose``, below a folder.
-
-    Hidden folders, runs and links to folders are skipped.
-    """
+    """Mesh files, and folders that hold a ``tpose``, below a folder; not in hidden ones, runs and links."""
 
     def refuse(error: OSError) -> None:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")

@@ -132,10 +132,7 @@ def _together(pairs: Iterable[tuple[object, _T]]) -> list[tuple[_T, ...]]:
 
 
 def one_colour(character: Character, color: Pixels, coverage: Pixels) -> Iterator[Doubt]:
-    """The doubt about a character whose view 0 shows one colour, white too.
-
-    The view is drawn without shading: color (S, S, 4) and coverage (S, S).
-    """
+    """The doubt about a character whose view 0, unshaded (S, S, 4) with coverage (S, S), is of one colour."""
     plain = None if has_colours(character.mesh) else plain_colour(color, coverage)
     if plain is not None:
         problem = f"{legible(character.entry.path.name)} shows one plain {plain} in view 0"
@@ -158,16 +155,13 @@ def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: P
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
-_KEYS = (
-    *("id", "path", "texture", "up", "front", "sides", "pose"),
-    *("drop", "drawing", "split", "license", "source"),
-)
+_KEYS = "id path texture up front sides pose drop drawing split license source"
 
 
 def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
     usual = AUTO if entry.format in UNSETTLED else None
     unstated = {"up": usual, "front": usual, "pose": "rest", "drop": ()}
-    line: dict[str, Any] = {key: getattr(entry, key) for key in _KEYS}
+    line: dict[str, Any] = {key: getattr(entry, key) for key in _KEYS.split()}
     line = {key: None if value == unstated.get(key) else value for key, value in line.items()}
     for key in ("path", "texture", "drawing"):
         line[key] = line[key] and _below(line[key], folder, entry)

@@ -24,10 +24,7 @@ class TableRow(NamedTuple):
 
 
 def rows_of(data: bytes, suffix: str) -> Iterator[TableRow]:
-    """Rows of the bytes of a file with one of the suffixes `TABLES`, without blank ones.
-
-    Raises UsageError with the end of a sentence if the file as a whole is of another form.
-    """
+    """Rows of a file's bytes but blank ones; a UsageError, the end of a sentence, for another form."""
     if suffix == ".parquet":
         return _parquet(data)
     if suffix in (".csv", ".tsv"):

@@ -80,8 +80,7 @@ class Turnaround:
 
 
 def centred(colours: Pixels, size: int, row: int, column: int) -> Pixels:
-    """Put colours (h, w, 3) into a square of `size` pixels, their corner at `row` and `column`, which may lie
-    outside; beyond them the nearest colour goes on."""
+    """Put colours (h, w, 3) into a square of `size` pixels at `row`, `column`, the nearest around them."""
     height, width = colours.shape[:2]
     rows, columns = np.arange(size) - row, np.arange(size) - column
     return np.ascontiguousarray(colours[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)])

@@ -50,10 +50,7 @@ class Regions:
 
 
 def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: NDArray[np.float32]) -> Regions:
-    """Divide the figure of a picture (S, T, 3) uint8.
-
-    `labels` (S, T) are its pixels' colours in a palette (COLOURS, 3), `COLOURS` outside.
-    """
+    """Divide the figure of a picture (S, T, 3) uint8 by its colours' labels (S, T), `COLOURS` outside."""
     inside = labels < COLOURS
     filled = continued(colours, inside)
     areas = skimage.segmentation.felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA)

@@ -286,10 +286,7 @@ def _sheets(nodes: Doubles, unit: float, inside: Mask, rim: Mask) -> ClosedSurfa
 def textured(
     figure: FigureCut, surface: ClosedSurface, front: NDArray[np.uint8], back: NDArray[np.uint8]
 ) -> Mesh:
-    """The surface in units of the frame, with front and back (H, W, 3) uint8 side by side in one texture.
-
-    Both are colours of the figure's window, as seen from the front.
-    """
+    """The surface in units of the frame; front and back (H, W, 3), as from the front, are its texture."""
     height, width = front.shape[:2]
     pixels = np.full((height, 2 * width, 4), 255, np.uint8)
     pixels[..., :3] = np.concatenate([front, back], axis=1)

@@ -48,8 +48,7 @@ class SideCut:
 
 
 def side_cut(picture: NDArray[np.uint8]) -> SideCut:
-    """Cut the silhouette out of a side (S, W, 4) uint8 seen from the left; a `CharacterError` if it shows
-    nothing."""
+    """Cut the silhouette out of a side (S, W, 4) uint8 from the left; a `CharacterError` if it is empty."""
     # Room for what lies outside of a silhouette that reaches the picture's border.
     covered = np.pad(picture[..., 3] >= HALF_COVERED, ((0, 0), (1, 1)))
     if not covered.any():

@@ -65,10 +65,7 @@ class Supervisor:
     _failure: str = field(default="", init=False)
 
     def reconstruct(self, image: Path, folder: Path, seed: int) -> Path:
-        """Reconstruct an RGBA file and return the mesh file, in a folder that the worker creates.
-
-        Raises CharacterError if the picture cannot be done, or the worker failed, which is then restarted.
-        """
+        """Reconstruct an RGBA file; returns the mesh file. A CharacterError if it or the worker fails."""
         try:
             program = self._started()
             program.send({"type": "reconstruct", "image": str(image), "folder": str(folder), "seed": seed})

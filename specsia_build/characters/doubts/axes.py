@@ -105,10 +105,7 @@ def _are_feet(probe: Probe, side: int) -> bool:
 
 
 def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
-    """Find the axis of a file's coordinates that points up, `usual` for its format.
-
-    If exporters keep to it (`settled`), a shape votes for ``+y`` and ``+z`` alone.
-    """
+    """Find the axis that points up, `usual` for a format; if `settled`, a shape votes for +y and +z alone."""
     votes = Votes()
     by_feet = joints.up_axis(probe.landmarks)
     votes.add(by_feet, OF_FEET, "joints of its feet")

@@ -252,10 +252,7 @@ def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
 
 
 def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in types of Draco.
-
-    Raises ValueError if it is damaged or lacks an attribute.
-    """
+    """Decode faces (F, 3) and attributes (V, width) of Draco, in its types; a ValueError if damaged."""
     import DracoPy
 
     try:

@@ -69,10 +69,7 @@ class ConvertedMaterial:
 
 @dataclass(frozen=True)
 class Materials:
-    """The materials of one file, each built once; those without a base-colour texture show any `fallback`.
-
-    A damaged material, texture or image costs that alone, with a warning.
-    """
+    """The materials of a file, each built once, `fallback` for base-colour textures; damage is a warning."""
 
     document: Document
     fallback: Path | None

@@ -227,10 +227,7 @@ def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
 
 
 def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
-    """Read the motion that a pose belongs to, and its time in seconds.
-
-    A pose is ``rest``, or an action's name with an optional frame; without one its first.
-    """
+    """Read the motion of a pose, ``rest`` or an action with an optional frame, and its time in seconds."""
     if pose == "rest":
         return None, 0.0
     names = _names(document)
