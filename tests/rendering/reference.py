@@ -1,5 +1,4 @@
-"""Reference renderers, as simple as possible, to compare the fast one with: opaque faces, and translucent
-layers."""
+"""Reference renderers for the fast one, as simple as possible: opaque faces, and translucent layers."""
 
 from __future__ import annotations
 

@@ -54,9 +54,8 @@ def test_obj_is_turned_by_shape(tmp_path: Path, up: str, front: str) -> None:
     lowest = vertices[vertices[:, 2] < vertices[:, 2].min() + 0.01, 1]
     assert -lowest.min() > 2 * lowest.max()
     fixes = {fix.key: fix.value for fix in character.fixes}
-    assert fixes == {
-        key: axis for key, axis, own in (("up", up, "+y"), ("front", front, "-y")) if axis != own
-    }
+    stated = (("up", up, "+y"), ("front", front, "-y"))
+    assert fixes == {key: axis for key, axis, own in stated if axis != own}
     assert facts_of(character).faces == character.front
 
 
@@ -91,10 +90,8 @@ def test_sides_named_from_the_viewer(front: str, toes: tuple) -> None:  # type: 
     joints = turned(viewed, front_rotation(front).T)
     assert front_of(probe([BOX], landmarks=joints), usual=front).axis in (None, front)
     sound = turned((*RIG, *TOES), front_rotation(front).T)
-    assert (
-        front_of(probe([BOX], landmarks=sound), usual=front.translate(str.maketrans("+-", "-+"))).axis
-        == front
-    )
+    opposite = front.translate(str.maketrans("+-", "-+"))
+    assert front_of(probe([BOX], landmarks=sound), usual=opposite).axis == front
 
 
 @pytest.mark.parametrize("front", AXES[:4])
@@ -175,9 +172,8 @@ def test_scenery_is_named_and_kept(tmp_path: Path, name: str, scenery: list[np.n
 
 
 def test_second_figure_is_named(tmp_path: Path) -> None:
-    other = {
-        "Other" + name: [solid + np.array((3, 0, 0)) for solid in solids] for name, solids in FIGURE.items()
-    }
+    aside = np.array((3, 0, 0))
+    other = {"Other" + name: [*(np.array(solids) + aside)] for name, solids in FIGURE.items()}
     assert names_without_advice(doubts(FIGURE | other, tmp_path)) == {"Limbs", "Trunk"}
 
 
@@ -330,9 +326,8 @@ def test_inside_out_figure_warns(tmp_path: Path) -> None:
 
 def test_lost_cape_back_warns(tmp_path: Path) -> None:
     cloth = cape(figure().materials[0])
-    path = written(
-        tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False)
-    )
+    parts = ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False)
+    path = written(tmp_path / "a.glb", *parts)
     (warning,) = read(path, "gltf").warnings
     assert "backs of single-sided faces" in warning
     assert "wound inwards" not in warning

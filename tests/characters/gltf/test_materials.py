@@ -85,18 +85,16 @@ def test_emission_of_black_materials(
 )
 def test_glass_is_see_through(tmp_path: Path, stated: dict[str, str], opacity: float) -> None:
     glass = {"KHR_materials_transmission": {"transmissionFactor": 1}}
-    pane = with_material(
-        tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated
-    )
+    base = {"baseColorFactor": [1, 1, 1, 0.5]}
+    pane = with_material(tmp_path, pbrMetallicRoughness=base, extensions=glass, **stated)
     assert pane.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
     assert pane.base_color[3] == pytest.approx(opacity)
 
 
 def test_specular_glossiness_diffuse(tmp_path: Path) -> None:
     extensions = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}}
-    material = with_material(
-        tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]}, extensions=extensions
-    )
+    base = {"baseColorFactor": [1, 0, 0, 1]}
+    material = with_material(tmp_path, pbrMetallicRoughness=base, extensions=extensions)
     assert material.base_color == (0.2, 0.4, 0.6, 1.0)
 
 
@@ -130,20 +128,15 @@ def test_texture_transforms(tmp_path: Path, transform: dict[str, Any], expected:
 
 
 @pytest.mark.parametrize(
-    ("mode", "texel_alpha", "factor_alpha", "corner_alpha", "expected"),
+    ("mode", "alpha", "expected"),
     [
-        ("BLEND", 255, 1.0, 1.0, "opaque"),
-        ("MASK", 255, 1.0, 1.0, "opaque"),
-        ("BLEND", 254, 1.0, 1.0, "blend"),
-        ("BLEND", 255, 0.5, 1.0, "blend"),
-        ("BLEND", 255, 1.0, 0.5, "blend"),
-        ("MASK", 0, 1.0, 1.0, "mask"),
-        ("OPAQUE", 0, 0.5, 0.5, "opaque"),
+        *((mode, (255, 1.0, 1.0), "opaque") for mode in ("BLEND", "MASK")),
+        *(("BLEND", alpha, "blend") for alpha in ((254, 1.0, 1.0), (255, 0.5, 1.0), (255, 1.0, 0.5))),
+        *(("MASK", (0, 1.0, 1.0), "mask"), ("OPAQUE", (0, 0.5, 0.5), "opaque")),
     ],
 )
-def test_fully_opaque_is_opaque(
-    tmp_path: Path, mode: str, texel_alpha: int, factor_alpha: float, corner_alpha: float, expected: str
-) -> None:
+def test_fully_opaque_is_opaque(tmp_path: Path, mode: str, alpha: tuple[Any, ...], expected: str) -> None:
+    texel_alpha, factor_alpha, corner_alpha = alpha
     writer = GltfWriter()
     writer.add("textures", source=writer.image(png([[[1, 2, 3, 255], [1, 2, 3, texel_alpha]]])))
     base = {"baseColorTexture": {"index": 0}, "baseColorFactor": [1, 1, 1, factor_alpha]}

@@ -71,9 +71,7 @@ def test_triangle_round_trip(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("indexed", [True, False])
-def test_strips_and_fans_keep_winding(
-    tmp_path: Path, mode: int | None, expected: list[list[int]], indexed: bool
-) -> None:
+def test_strips_and_fans_keep_winding(tmp_path: Path, mode: int | None, expected: Any, indexed: bool) -> None:
     points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 3, 0]], float)
     count = 5 if mode in (5, 6) else 3
     indices = list(range(count)) if indexed else None
@@ -206,18 +204,15 @@ def skinned_writer() -> GltfWriter:
     upper_bind[:3, 3] = (0, -1, 0)
     binds = writer.accessor([np.eye(4).T, upper_bind.T])
     points = [[1, 0, 0], [0, 2, 0], [1, 1, 0]]
-    joints, weights = (
-        [[0, 9, 9, 9], [1, 0, 0, 0], [0, 1, 0, 0]],
-        [[0.25, 0, 0, 0], [1, 0, 0, 0], [2, 2, 0, 0]],
-    )
+    joints = [[0, 9, 9, 9], [1, 0, 0, 0], [0, 1, 0, 0]]
+    weights = [[0.25, 0, 0, 0], [1, 0, 0, 0], [2, 2, 0, 0]]
     attributes: dict[str, Any] = {
         "NORMAL": writer.accessor([[1, 0, 0]] * 3),
         "JOINTS_0": writer.accessor(joints, "u1"),
         "WEIGHTS_0": writer.accessor(weights),
     }
-    body = writer.mesh_node(
-        writer.primitive(points, **attributes), name="body", translation=[100, 0, 0], skin=0
-    )
+    skinned = writer.primitive(points, **attributes)
+    body = writer.mesh_node(skinned, name="body", translation=[100, 0, 0], skin=0)
     prop = writer.mesh_node(name="prop", translation=[0, 0, 1])
     upper = writer.add("nodes", name="upper", translation=[0, 1, 0], rotation=QUARTER_TURN_Z, children=[prop])
     lower = writer.add("nodes", name="lower", translation=[0, 1, 0], children=[upper])
@@ -293,9 +288,8 @@ def test_knight_agrees_with_the_specification(characters_dir: Path) -> None:
     )
     binds = values(writer, skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
     palette = np.stack([world(joint) for joint in skin["joints"]]) @ binds
-    points, joints, weights = (
-        values(writer, primitive["attributes"][name]) for name in ("POSITION", "JOINTS_0", "WEIGHTS_0")
-    )
+    names = ("POSITION", "JOINTS_0", "WEIGHTS_0")
+    points, joints, weights = (values(writer, primitive["attributes"][name]) for name in names)
     moved = np.einsum("vkij,vj->vki", palette[joints], np.c_[points, np.ones(len(points))])
     expected = np.einsum("vk,vki->vi", weights / weights.sum(axis=1, keepdims=True), moved)[:, :3]
     raw = read_gltf(path)
@@ -343,8 +337,7 @@ def test_compression_keeps_the_look(
     plain, found = read_gltf(source), read_gltf(packed)
     assert found.parts == plain.parts
     assert len(found.mesh.faces) == len(plain.mesh.faces)
-    assert found.skinned
-    assert not found.warnings
+    assert found.skinned and not found.warnings
     for kind in ("uv", "normals", "colors"):
         assert (getattr(found.mesh, kind) is None) == (getattr(plain.mesh, kind) is None)
     before, after = drawn(source), drawn(packed)
