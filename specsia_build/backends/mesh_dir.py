@@ -24,18 +24,13 @@ MANIFESTS = ("manifest.json", "manifest.yaml")
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of every mesh of the folder.
+    """Settings of every mesh of the folder."""
 
-    Attributes:
-        up, front: the files' up axis, and the axis that characters face once up is Z; None: the format's own.
-        axes, colors: see `Terms`; `axes` replaces `up` and `front`.
-        meshes: file or folder of each character, relative to the folder, that is not named after its id.
-    """
-
-    up: str | None = None
-    front: str | None = None
-    axes: tuple[str, str, str] | None = None
-    colors: Literal["own", "srgb"] = "own"
+    up: str | None = None  # The files' up axis; None: the format's own
+    front: str | None = None  # Axis that characters face once up is Z; None: the format's own
+    axes: tuple[str, str, str] | None = None  # See `Terms`; replaces `up` and `front`
+    colors: Literal["own", "srgb"] = "own"  # See `Terms`
+    # File or folder of each character, relative to the folder, that is not named after its id
     meshes: dict[str, str] = {}
 
 

@@ -15,25 +15,19 @@ SETTINGS_VARIABLE = "SPECSIA_BACKENDS"  # Path of the settings file instead of t
 
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of a user's own program, and of the mesh files that it writes.
+    """Settings of a user's own program, and of the mesh files that it writes."""
 
-    Attributes:
-        axes: signed axes of the file that are x, y, z of the frame; None for its format's convention.
-        framing: `free` to fit the mesh to the picture's silhouette, `kept` if it has its scale and position.
-        colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
-        seconds: time limit for one picture.
-        slots: pictures at a time.
-        version: number set by the user; another one makes all meshes again.
-        command: command of a backend defined in the settings: a text, or a list of words.
-    """
-
+    # Signed axes of the file that are x, y, z of the frame; None for its format's convention
     axes: tuple[str, str, str] | None = None
+    # `free` to fit the mesh to the picture's silhouette, `kept` if it has its scale and position
     framing: Literal["free", "kept"] = "free"
+    # Encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`
     colors: Literal["own", "srgb"] = "own"
-    seconds: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 600.0
-    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    seconds: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 600.0  # Time limit for one picture
+    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1  # Pictures at a time
+    # Number set by the user; another one makes all meshes again
     version: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 1
-    command: Any = None
+    command: Any = None  # Command of a backend defined in the settings: a text, or a list of words
 
     def settings(self) -> dict[str, Any]:
         """Settings that decide the mesh."""

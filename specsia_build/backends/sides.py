@@ -29,15 +29,10 @@ three."""
 
 
 class Matched(NamedTuple):
-    """A drawing in the rows of the frontal one.
+    """A drawing in the rows of the frontal one."""
 
-    Attributes:
-        picture: (S, W, 4) uint8; of any width, with a margin beside the figure.
-        difference: how unlike the two are, see `ALIKE`.
-    """
-
-    picture: Pixels
-    difference: float
+    picture: Pixels  # (S, W, 4) uint8; of any width, with a margin beside the figure
+    difference: float  # How unlike the two are, see `ALIKE`
 
 
 class _Profile(NamedTuple):

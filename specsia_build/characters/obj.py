@@ -41,25 +41,16 @@ _Statement = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class _ObjText:
-    """Content of an OBJ file.
+    """Content of an OBJ file."""
 
-    Attributes:
-        points: (V, 3), with colours (V, 3) as written after the coordinates; or None.
-        uv, normals: (T, 2), v up, and (N, 3); NaN where they are not numbers.
-        corners: (C, 3), each face corner's indices into points, uv and normals; -1 for none.
-        is_incomplete: whether the file lacks a texture coordinate or normal that a corner names.
-        first: (F + 1,), where each face's corners begin in `corners`.
-        face_line: (F,), the line of each face, to place it among `statements`.
-    """
-
-    points: Doubles
-    point_colors: Doubles | None
-    uv: Doubles
-    normals: Doubles
-    corners: Ints
-    is_incomplete: bool
-    first: Ints
-    face_line: Ints
+    points: Doubles  # (V, 3)
+    point_colors: Doubles | None  # (V, 3), as written after the coordinates; or None
+    uv: Doubles  # (T, 2), v up; NaN where they are not numbers
+    normals: Doubles  # (N, 3); NaN where they are not numbers
+    corners: Ints  # (C, 3), each face corner's indices into points, uv and normals; -1 for none
+    is_incomplete: bool  # Whether the file lacks a texture coordinate or normal that a corner names
+    first: Ints  # (F + 1,), where each face's corners begin in `corners`
+    face_line: Ints  # (F,), the line of each face, to place it among `statements`
     statements: list[_Statement]
 
 

@@ -31,31 +31,22 @@ _SIZE, _VIEWS = 256, 10
 
 @dataclass(frozen=True)
 class CharacterFacts:
-    """One character in numbers.
-
-    Attributes:
-        file: base name of the mesh file or folder.
-        vertices, triangles: numbers, of vertices in the file and of triangles after cutting polygons.
-        textures: ``{width}x{height}`` of each image in use.
-        parts: names that `drop` may give.
-        faces: signed axis of its front, or `UNSURE`.
-        problem: why it cannot be built, or None.
-    """
+    """One character in numbers."""
 
     id: str
     format: str
-    file: str
-    vertices: int = 0
-    triangles: int = 0
-    textures: tuple[str, ...] = ()
+    file: str  # Base name of the mesh file or folder
+    vertices: int = 0  # Number in the file
+    triangles: int = 0  # Number after cutting polygons
+    textures: tuple[str, ...] = ()  # ``{width}x{height}`` of each image in use
     materials: int = 0
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()  # Names that `drop` may give
     skinned: bool = False
     animations: int = 0
-    faces: str = ""
+    faces: str = ""  # Signed axis of its front, or `UNSURE`
     warnings: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
-    problem: str | None = None
+    problem: str | None = None  # Why it cannot be built, or None
 
 
 def unread(entry: Entry, problem: str) -> CharacterFacts:

@@ -43,23 +43,15 @@ _FAR = 0.01  # Share of a material's pixels around below which the mean colour t
 
 @dataclass(frozen=True, eq=False)
 class DrawnFront:
-    """What a drawing shows of a figure.
+    """What a drawing shows of a figure."""
 
-    Attributes:
-        front: (H, W, 3) uint8, its colours, continued beyond the silhouette.
-        small: (h, w, 3) uint8, the same in a part of a crop that holds the figure.
-        labels: (h, w) intp, the palette's colour at each pixel there; `COLOURS` outside of the figure.
-        palette: (COLOURS, 3) float32, in levels.
-        crop: of the picture.
-        part: rows and columns of the part of the crop.
-    """
-
-    front: Pixels
-    small: Pixels
+    front: Pixels  # (H, W, 3) uint8, its colours, continued beyond the silhouette
+    small: Pixels  # (h, w, 3) uint8, the same in a part of a crop that holds the figure
+    # (h, w) intp, the palette's colour at each pixel there; `COLOURS` outside of the figure
     labels: NDArray[np.intp]
-    palette: Floats
-    crop: Crop
-    part: tuple[slice, slice]
+    palette: Floats  # (COLOURS, 3) float32, in levels
+    crop: Crop  # Of the picture
+    part: tuple[slice, slice]  # Rows and columns of the part of the crop
 
     @cached_property
     def regions(self) -> Regions:

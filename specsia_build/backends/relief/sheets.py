@@ -105,19 +105,13 @@ def crop_of(covered: Mask) -> Crop:
 
 @dataclass(frozen=True)
 class FigureCut:
-    """A figure cut out of a picture of `size` pixels.
+    """A figure cut out of a picture of `size` pixels."""
 
-    Attributes:
-        picture: (H, W, 4) uint8 sRGB, straight alpha: a window of the picture around the figure.
-        covered: (H, W) bool, its silhouette without specks.
-        crop: square around the silhouette.
-        window: rows and columns of the window in the picture.
-    """
-
+    # (H, W, 4) uint8 sRGB, straight alpha: a window of the picture around the figure
     picture: NDArray[np.uint8]
-    covered: Mask
-    crop: Crop
-    window: tuple[slice, slice]
+    covered: Mask  # (H, W) bool, its silhouette without specks
+    crop: Crop  # Square around the silhouette
+    window: tuple[slice, slice]  # Rows and columns of the window in the picture
     size: int
 
     @cached_property
@@ -160,17 +154,13 @@ def figure_of(image: NDArray[np.uint8]) -> FigureCut:
 
 @dataclass(frozen=True)
 class ClosedSurface:
-    """A closed surface over a picture.
+    """A closed surface over a picture."""
 
-    Attributes:
-        points: (V, 3) float64, column, row, height in pixels of the picture; height grows towards the viewer.
-        faces: (F, 3) int64, counter-clockwise from outside if columns grow to the right and rows downwards.
-        front: (F,) bool, whether the face belongs to the front.
-    """
-
+    # (V, 3) float64, column, row, height in pixels of the picture; height grows towards the viewer
     points: Doubles
+    # (F, 3) int64, counter-clockwise from outside if columns grow to the right and rows downwards
     faces: NDArray[np.int64]
-    front: Mask
+    front: Mask  # (F,) bool, whether the face belongs to the front
 
 
 def sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Doubles:

@@ -35,16 +35,12 @@ _ACROSS = (1e6, 1.0)  # Steps down and across of a search that stays in its row
 
 @dataclass(frozen=True, eq=False)
 class SideCut:
-    """The silhouette of a drawn side, seen from the figure's left.
+    """The silhouette of a drawn side, seen from the figure's left."""
 
-    Attributes:
-        distance: (S, W), signed distance in pixels to its contour, positive inside; rows without a pixel of
-            the figure have that of the nearest row with some.
-        middle: the column halfway between its first and last one.
-    """
-
+    # (S, W), signed distance in pixels to its contour, positive inside; rows without a pixel of the figure
+    # have that of the nearest row with some
     distance: Doubles
-    middle: float
+    middle: float  # The column halfway between its first and last one
 
 
 def side_cut(picture: NDArray[np.uint8]) -> SideCut:

@@ -55,18 +55,12 @@ class Votes:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The result of votes on an axis.
+    """The result of votes on an axis."""
 
-    Attributes:
-        axis: the winner, or None.
-        why: its reasons.
-        strong: whether joints voted, which is enough to doubt what a manifest states.
-        along: without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None.
-    """
-
-    axis: str | None
-    why: str
-    strong: bool = False
+    axis: str | None  # The winner, or None
+    why: str  # Its reasons
+    strong: bool = False  # Whether joints voted, which is enough to doubt what a manifest states
+    # Without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None
     along: str | None = None
 
 

@@ -60,25 +60,17 @@ _JSON_COSTS = {b"[": 80, b"{": 240, b",": 100, b'"': 40}
 
 @dataclass(frozen=True)
 class Document:
-    """A glTF file, its JSON split into entries and its buffers read on demand.
-
-    Attributes:
-        files: finds the files that it refers to, and says what folder they may not lie outside of.
-        root: its JSON but for its lists.
-        lists: JSON of the entries of each list, empty for those that the file lacks.
-        binary: the GLB's binary chunk, or None.
-        fps: frames per second that poses are counted in.
-        is_export: whether Blender exported it from another format.
-        warnings: sentences about what was left out or repaired, as keys in order.
-    """
+    """A glTF file, its JSON split into entries and its buffers read on demand."""
 
     path: Path
-    files: SideFiles
-    root: schema.Root
+    files: SideFiles  # Finds the files that it refers to, and says what folder they may not lie outside of
+    root: schema.Root  # Its JSON but for its lists
+    # JSON of the entries of each list, empty for those that the file lacks
     lists: Mapping[str, Sequence[Raw]]
-    binary: memoryview | None
-    fps: float = FRAME_RATE
-    is_export: bool = False
+    binary: memoryview | None  # The GLB's binary chunk, or None
+    fps: float = FRAME_RATE  # Frames per second that poses are counted in
+    is_export: bool = False  # Whether it was made of another format
+    # Sentences about what was left out or repaired, as keys in order
     warnings: dict[str, None] = field(default_factory=dict)
     _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)
     _bytes: dict[tuple[type[GltfEntry], int], memoryview] = field(default_factory=dict)

@@ -32,21 +32,13 @@ _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """All N nodes of a file, in its scene or not.
+    """All N nodes of a file, in its scene or not."""
 
-    Attributes:
-        nodes: as stored; transforms that are not finite are removed.
-        parents: index of each node's parent, None for roots.
-        skeleton: the same nodes, parents first, with the morph weights that nodes state.
-        number: (N,) int32, each node's index in the skeleton.
-        broken: nodes whose transform is not finite.
-    """
-
-    nodes: Sequence[schema.Node]
-    parents: Sequence[int | None]
-    skeleton: Skeleton
-    number: NDArray[np.int32]
-    broken: frozenset[int]
+    nodes: Sequence[schema.Node]  # As stored; transforms that are not finite are removed
+    parents: Sequence[int | None]  # Index of each node's parent, None for roots
+    skeleton: Skeleton  # The same nodes, parents first, with the morph weights that nodes state
+    number: NDArray[np.int32]  # (N,) int32, each node's index in the skeleton
+    broken: frozenset[int]  # Nodes whose transform is not finite
 
     def check(self, document: Document, used: Iterable[int]) -> None:
         """Raise `CharacterError` if a node in use is broken or hangs below a broken one."""
