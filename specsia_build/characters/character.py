@@ -47,40 +47,25 @@ class Sample:
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One character of a source, not yet read.
+    """One character of a source, not yet read."""
 
-    Attributes:
-        id: unique in the source; letters, digits, `_` and `-` only, so that it can name files.
-        format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``.
-        path: mesh file, or the character's folder for ``3dbicar``.
-        texture: base-colour image for materials without one.
-        up: the file's up axis, `AUTO`, `OWN_AXIS`, or None for the format's.
-        front: the axis that it faces once `up` is turned to Z, or as `up`.
-        sides: ``both`` or ``front``, from which all faces are drawn; None as in the file.
-        pose: ``rest``, or the name of an action with an optional ``@frame``.
-        split: one of `MANIFEST_SPLITS` if the manifest states it.
-        source: whom to credit.
-        problem: why it cannot be built, or None.
-        root: folder of the source, which holds all files of the character, links followed; None: its own.
-        sample: of a procedural character, whose files are written when it is read.
-    """
-
-    id: str
-    format: str
-    path: Path
-    texture: Path | None = None
-    up: str | None = None
-    front: str | None = None
-    sides: str | None = None
-    pose: str = "rest"
+    id: str  # Unique in the source; letters, digits, `_` and `-` only, so that it can name files
+    format: str  # ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``
+    path: Path  # Mesh file, or the character's folder for ``3dbicar``
+    texture: Path | None = None  # Base-colour image for materials without one
+    up: str | None = None  # The file's up axis, `AUTO`, `OWN_AXIS`, or None for the format's
+    front: str | None = None  # The axis that it faces once `up` is turned to Z, or as `up`
+    sides: str | None = None  # ``both`` or ``front``, from which all faces are drawn; None as in the file
+    pose: str = "rest"  # ``rest``, or the name of an action with an optional ``@frame``
     drop: tuple[str, ...] = ()
     drawing: Path | None = None
-    split: str | None = None
+    split: str | None = None  # One of `MANIFEST_SPLITS` if the manifest states it
     license: str | None = None
-    source: str | None = None
-    problem: str | None = None
+    source: str | None = None  # Whom to credit
+    problem: str | None = None  # Why it cannot be built, or None
+    # Folder of the source, which holds all files of the character, links followed; None: its own
     root: Path | None = None
-    sample: Sample | None = None
+    sample: Sample | None = None  # Of a procedural character, whose files are written when it is read
 
     @property
     def folder(self) -> Path:

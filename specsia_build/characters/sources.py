@@ -45,19 +45,13 @@ _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 @dataclass(frozen=True)
 class Source:
-    """The characters of a build.
+    """The characters of a build."""
 
-    Attributes:
-        name: for dataset cards, such as ``sample:24`` or a folder's base name; never a machine's path.
-        kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
-        entries: sorted by `id_order_key`, ids unique; those that cannot be built have a problem.
-        notes: sentences about what was skipped.
-    """
-
-    name: str
-    kind: str
+    name: str  # For dataset cards, such as ``sample:24`` or a folder's base name; never a machine's path
+    kind: str  # ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``
+    # Sorted by `id_order_key`, ids unique; those that cannot be built have a problem
     entries: tuple[Entry, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # Sentences about what was skipped
 
 
 def open_source(source: str, scratch: Path) -> Source:

@@ -124,8 +124,7 @@ def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
 
 
 MOVING_SEED = 42
-INDICES = (11, 30, 35)
-"""A robe, a wide body in trousers, a dress with a tail."""
+INDICES = (11, 30, 35)  # A robe, a wide body in trousers, a dress with a tail
 
 MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
 

@@ -13,8 +13,7 @@ from specsia_build.rendering.fast.fragments import PIXEL_SAMPLES, SAMPLE_X, SAMP
 from specsia_build.rendering.fast.stacks import MOST_LAYERS
 from specsia_build.rendering.mesh import Mesh, Texture
 
-GRID = 16
-"""Samples along one side of a pixel."""
+GRID = 16  # Samples along one side of a pixel
 
 
 @dataclass(frozen=True)

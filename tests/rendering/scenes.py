@@ -25,8 +25,7 @@ GREEN: RGBA = (0.0, 1.0, 0.0, 1.0)
 BLUE: RGBA = (0.0, 0.0, 1.0, 1.0)
 WHITE: RGBA = (1.0, 1.0, 1.0, 1.0)
 
-SIZE = 54
-"""Pixels of most test pictures: 40 to a unit."""
+SIZE = 54  # Pixels of most test pictures: 40 to a unit
 
 PIXEL = ORTHO_WIDTH / SIZE
 

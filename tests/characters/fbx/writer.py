@@ -12,8 +12,7 @@ import numpy as np
 
 VERSION = 7400
 
-TICKS = 46186158000
-"""Units of time in a second."""
+TICKS = 46186158000  # Units of time in a second
 
 SQUARE = ((0, 0, 0), (2, 0, 0), (2, 0, 1), (0, 0, 1))
 """Corners of the mesh that `square` writes: two wide and one high, facing -Y."""

@@ -196,8 +196,7 @@ def test_texture_for_bare_materials(tmp_path: Path) -> None:
     assert raw.files == (tmp_path / "a.glb", given)
 
 
-HALF_IN_GAMMA = 0.21404114
-"""Linear light of 0.5 in sRGB."""
+HALF_IN_GAMMA = 0.21404114  # Linear light of 0.5 in sRGB
 
 
 def vrm0(
