@@ -113,8 +113,7 @@ def test_joints_bend_by_file_angles(tmp_path: Path, suffix: str, kind: str) -> N
     motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
     elbow, knee, off = angles(moving, motion, [bones[bone] for bone in LIMBS])
     assert (elbow, knee) == pytest.approx((90.0, 90.0), abs=0.1)
-    assert off < 0.1
-    assert notes == ()
+    assert off < 0.1 and notes == ()
 
 
 def guarding(figure: Figure, bones: Mapping[str, int]) -> Figure:
@@ -175,31 +174,26 @@ def test_borrowed_walk_on_the_spot(characters_dir: Path, person: str) -> None:
     walk = next(motion for motion in file.motions if motion.name.endswith("|Walk"))
     moving = read(characters_dir / f"animated/{person}.glb")
     motion, notes = motion_for(moving.rig, moving.humanoid, file, walk)
-    assert notes == ()
-    assert motion.duration == walk.duration
+    assert notes == () and motion.duration == walk.duration
     names = moving.rig.skeleton.names
     times = np.linspace(motion.start, motion.end, 9)
     worlds = moving.rig.placement @ poses(moving.rig.skeleton, motion, times).worlds
     left, right, hip = (worlds[:, names.index(name), :3, 3] for name in ("Foot.L", "Foot.R", "UpperLeg.L"))
     leg = np.linalg.norm(hip - left, axis=1).max()
     stride = (left - right)[:, 1] / leg
-    assert stride.min() < -0.5
-    assert stride.max() > 0.5
+    assert stride.min() < -0.5 and stride.max() > 0.5
     assert np.abs(hip[-1] - hip[0]).max() < 0.02 * leg
 
 
-MAN = (
-    "HumanArmature|HumanArmature|Man_Idle",
-    "HumanArmature|HumanArmature|Man_Walk",
-    "HumanArmature|Man_Walk@run",
-)
+RIG = "HumanArmature"
+MAN = (f"{RIG}|{RIG}|Man_Idle", f"{RIG}|{RIG}|Man_Walk", f"{RIG}|Man_Walk@run")
 PLAIN = ("Idle", "Idle_Gun", "Take@2")
 
 
 @pytest.mark.parametrize(
     ("names", "pose", "indices", "frame"),
     [
-        (MAN, "HumanArmature|HumanArmature|Man_Idle", [0], None),
+        (MAN, f"{RIG}|{RIG}|Man_Idle", [0], None),
         (MAN, "Man_Idle", [0], None),
         (MAN, "Man_Walk@12", [1], 12.0),
         (MAN, "Man_Walk@run@3", [2], 3.0),
@@ -284,8 +278,7 @@ def at(file: MotionFile, time: float) -> np.ndarray:
 def test_channels_in_any_layout(tmp_path: Path, text: str) -> None:
     file = read_bvh(written(tmp_path, text))
     assert file.skeleton.names == ("Hips", "Left Arm", "")
-    assert file.motions[0].name == "clip"
-    assert file.motions[0].end == 0.5
+    assert (file.motions[0].name, file.motions[0].end) == ("clip", 0.5)
     np.testing.assert_allclose(at(file, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
     np.testing.assert_allclose(at(file, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
 

@@ -163,8 +163,7 @@ def test_corner_uv_and_textures(tmp_path: Path) -> None:
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[1], [[0, 1], [1, 0], [0, 0]])
     (material,) = raw.mesh.materials
-    assert material.texture is not None
-    assert len(raw.warnings) == 1
+    assert material.texture is not None and len(raw.warnings) == 1
 
 
 DAMAGED = [

@@ -65,8 +65,7 @@ def test_closed_and_facing_outwards(dozen: list[SampleMesh]) -> None:
         ways, counts = np.unique(edges, axis=0, return_counts=True)
         assert (counts == 1).all()
         assert {tuple(way) for way in ways.tolist()} == {tuple(way[::-1]) for way in ways.tolist()}
-        assert sample.texels.min() > 0
-        assert sample.texels.max() < 1
+        assert sample.texels.min() > 0 and sample.texels.max() < 1
 
 
 def test_sample_round_trip(folder: Path, dozen: list[SampleMesh]) -> None:
@@ -75,10 +74,8 @@ def test_sample_round_trip(folder: Path, dozen: list[SampleMesh]) -> None:
         turned = (dozen[index].vertices * (1, 1, -1))[:, [0, 2, 1]]
         assert np.allclose(character.mesh.bounds(), (turned.min(axis=0), turned.max(axis=0)), atol=1e-3)
         (texture,) = [material.texture for material in character.mesh.materials]
-        assert texture is not None
-        assert np.array_equal(texture.pixels[..., :3], dozen[index].image)
-        assert not character.warnings
-        assert not character.doubts
+        assert texture is not None and np.array_equal(texture.pixels[..., :3], dozen[index].image)
+        assert not character.warnings and not character.doubts
 
 
 def test_drawing_fits_its_mask(folder: Path) -> None:
@@ -226,8 +223,7 @@ def test_body_and_eye_images(tmp_path: Path) -> None:
     assert body is not None and eyes is not None
     assert body.pixels[0, 0].tolist() == [255, 0, 0, 255] and body.pixels.shape == (2, 4, 4)
     assert eyes.pixels[0, 0].tolist() == [0, 0, 255, 255]
-    assert (raw.up, raw.front, raw.warnings) == ("+y", "-y", ())
-    assert raw.parts == ("m", "e", "eyes", "torso")
+    assert (raw.up, raw.front, raw.warnings, raw.parts) == ("+y", "-y", (), ("m", "e", "eyes", "torso"))
     assert {p.name for p in raw.files} >= {"m.obj", "m.BMP", "e.obj", "e.bmp"}
 
 

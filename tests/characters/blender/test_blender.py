@@ -65,8 +65,7 @@ def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Mater
 
 
 def test_blend_file_matches_its_render(raw: RawMesh) -> None:
-    assert "Hidden" not in raw.parts
-    assert {"Body", "Flipped", "Cloth", "Hand", "Unseen"} <= set(raw.parts)
+    assert "Hidden" not in raw.parts and {"Body", "Flipped", "Cloth", "Hand", "Unseen"} <= set(raw.parts)
     assert (raw.skinned, raw.animations) == (True, 4)
     mesh, chosen, red = part_of(raw, "red")
     # The mirror modifier doubles the square to the other side of x.
@@ -85,8 +84,7 @@ def test_blend_file_matches_its_render(raw: RawMesh) -> None:
 def test_node_tree_becomes_texture(raw: RawMesh) -> None:
     mesh, chosen, cloth = part_of(raw, "cloth")
     assert_allclose(cloth.base_color, (0.5, 0.25, 1.0, 1.0), atol=1e-6)
-    assert cloth.alpha_mode == "blend"
-    assert cloth.texture is not None
+    assert cloth.alpha_mode == "blend" and cloth.texture is not None
     assert (cloth.texture.wrap, cloth.texture.nearest) == (("clamp", "clamp"), True)
     assert cloth.texture.pixels[1].tolist() == [[255, 0, 0, 255], [0, 255, 0, 255]]
     assert cloth.texture.pixels[0, 1, 3] == 0
@@ -99,8 +97,7 @@ def test_node_tree_becomes_texture(raw: RawMesh) -> None:
 
 def test_material_vertex_colours(raw: RawMesh) -> None:
     mesh, chosen, painted = part_of(raw, "painted")
-    assert painted.base_color == (1, 1, 1, 1)
-    assert mesh.colors is not None
+    assert painted.base_color == (1, 1, 1, 1) and mesh.colors is not None
     assert set(mesh.colors[chosen][..., 0].round(2).ravel().tolist()) == {0.0, 0.25, 0.5, 0.75}
 
 

@@ -52,8 +52,7 @@ def test_factors_are_linear(tmp_path: Path) -> None:
         alphaMode="MASK",
         alphaCutoff=0.3,
     )
-    assert material.name == "skin"
-    assert material.base_color == (0.1, 0.2, 0.3, 0.4)
+    assert (material.name, material.base_color) == ("skin", (0.1, 0.2, 0.3, 0.4))
     assert_allclose(material.emissive, (1.0, 0.75, 0.3))
     assert (material.alpha_mode, material.alpha_cutoff, material.unlit) == ("mask", 0.3, False)
 
@@ -164,8 +163,7 @@ def test_image_and_its_fallback(
     writer.data["textures"][0] = {**kept, "extensions": {extension: {"source": image}}}
     raw = read(writer, tmp_path)
     texture = only_material(raw).texture
-    assert texture is not None
-    assert texture.pixels.shape[:2] == size
+    assert texture is not None and texture.pixels.shape[:2] == size
     assert len(raw.warnings) == (extension == "EXT_texture_webp")
 
 
@@ -230,8 +228,7 @@ def test_mtoon_colour_and_transform(tmp_path: Path) -> None:
     assert_allclose(material.base_color, [HALF_IN_GAMMA, 1, 0, 0.5], atol=1e-6)
     assert_allclose(material.emissive, [HALF_IN_GAMMA, 0, 0], atol=1e-6)
     assert (material.alpha_mode, material.alpha_cutoff, material.double_sided) == ("mask", 0.3, True)
-    assert material.texture is not None
-    assert material.texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
+    assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
     assert raw.mesh.uv is not None
     # v = 1 - scale - offset: 0.375, and half of the coordinates' own.
     assert_allclose(raw.mesh.uv[0], [[0.25, 0.375], [0.75, 0.375], [0.25, 0.625]], atol=1e-6)
@@ -252,9 +249,8 @@ def test_mtoon_colour_and_transform(tmp_path: Path) -> None:
 def test_alpha_mode_by_shader_or_keyword(tmp_path: Path, shader: str, keywords: Any, mode: str) -> None:
     said = {"shader": shader, "vectorProperties": {"_Color": [1, 1, 1, 0.5]}, "keywordMap": keywords}
     (material,) = vrm0(tmp_path, [said]).mesh.materials
-    assert (material.alpha_mode, material.unlit) == (mode, True)
+    assert (material.alpha_mode, material.unlit, material.texture) == (mode, True, None)
     assert material.base_color == (1.0, 1.0, 1.0, 0.5)
-    assert material.texture is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
-"""Geometry of glTF files: buffers, hierarchy, skins, morph targets, real characters, Draco and
-meshoptimizer."""
+"""Geometry of glTF: buffers, hierarchy, skins, morph targets, real characters, Draco, meshoptimizer."""
 
 import struct
 from collections.abc import Callable
@@ -52,11 +51,8 @@ def test_triangle_round_trip(tmp_path: Path) -> None:
     raw = read_gltf(path)
     assert_array_equal(corners(raw), [TRIANGLE])
     assert_array_equal(raw.mesh.normals, [[[0, 0, 1]] * 3])
-    assert raw.mesh.uv is None
-    assert raw.mesh.colors is None
-    assert raw.mesh.vertices.dtype == np.float32
-    assert raw.mesh.faces.dtype == np.int32
-    assert raw.mesh.face_material.dtype == np.int32
+    assert raw.mesh.uv is raw.mesh.colors is None and raw.mesh.vertices.dtype == np.float32
+    assert raw.mesh.faces.dtype == raw.mesh.face_material.dtype == np.int32
     assert (raw.up, raw.front, raw.parts, raw.files, raw.warnings) == ("+y", "-y", ("leaf",), (path,), ())
     assert not raw.skinned
 
@@ -119,11 +115,8 @@ def test_sparse_accessors(tmp_path: Path, backed: bool) -> None:
     rows = writer.view(struct.pack("<2H", 1, 2))
     values = writer.view(struct.pack("<6f", 5, 6, 7, 8, 9, 10))
     entry = writer.data["accessors"][position]
-    entry["sparse"] = {
-        "count": 2,
-        "indices": {"bufferView": rows, "componentType": 5123},
-        "values": {"bufferView": values},
-    }
+    indices = {"bufferView": rows, "componentType": 5123}
+    entry["sparse"] = {"count": 2, "indices": indices, "values": {"bufferView": values}}
     if not backed:
         del entry["bufferView"]
     writer.mesh_node({"attributes": {"POSITION": position}})
@@ -306,8 +299,7 @@ def test_kenney_agrees_with_trimesh(characters_dir: Path) -> None:
     area = np.linalg.norm(np.cross(ours[:, 1] - ours[:, 0], ours[:, 2] - ours[:, 0]), axis=1).sum() / 2
     assert_allclose(area, reference.area, rtol=1e-5)
     assert raw.files == (path, path.parent / "Textures" / "colormap.png")
-    assert raw.mesh.materials[0].texture is not None
-    assert not raw.skinned and raw.animations == 4
+    assert raw.mesh.materials[0].texture is not None and not raw.skinned and raw.animations == 4
     assert raw.mesh.vertices[:, 1].max() > read_gltf(path, drop=["antenna"]).mesh.vertices[:, 1].max() + 0.1
 
 
@@ -335,8 +327,7 @@ def test_compression_keeps_the_look(
     source, packed = characters_dir / name, tmp_path / "a.glb"
     packed.write_bytes(pack(source.read_bytes()))
     plain, found = read_gltf(source), read_gltf(packed)
-    assert found.parts == plain.parts
-    assert len(found.mesh.faces) == len(plain.mesh.faces)
+    assert (found.parts, len(found.mesh.faces)) == (plain.parts, len(plain.mesh.faces))
     assert found.skinned and not found.warnings
     for kind in ("uv", "normals", "colors"):
         assert (getattr(found.mesh, kind) is None) == (getattr(plain.mesh, kind) is None)
