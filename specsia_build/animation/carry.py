@@ -5,8 +5,6 @@ in smoothly over the reconstruction's own surface elsewhere, after Abdrashitov e
 Transfer via Weight Inpainting (2023).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,10 +103,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
 
 
 def _of_nodes(rig: Rig, worlds: Doubles) -> tuple[NDArray[np.int32], Doubles, scipy.sparse.csr_array]:
-    """Nodes (P,) that move vertices, matrices (P, 4, 4) from the frame to these, posed, and weights (V, P).
-
-    A node that several skins bind counts once. Nodes that are flat in this pose are left out.
-    """
+    """Nodes (P,) that move vertices, without flat ones, matrices (P, 4, 4) to them, weights (V, P)."""
     nodes = np.unique(rig.nodes).astype(np.int32)
     to_frame = rig.placement @ worlds[nodes]
     stretch = np.linalg.svd(to_frame[:, :3, :3], compute_uv=False)

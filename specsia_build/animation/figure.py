@@ -49,10 +49,7 @@ def leg_length(human: Humanoid, worlds: NDArray[np.float64]) -> float:
 def soles(
     skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64], turn: NDArray[np.float64], leg: float
 ) -> Soles:
-    """Soles of a figure that stands in a pose (J, 4, 4); the ground is at the lowest joint of both feet.
-
-    `turn` is the rotation from the file's coordinates to Z up, facing -Y.
-    """
+    """Soles of a figure in a pose (J, 4, 4), its feet's lowest joint on the ground; `turn` makes it Z up."""
     feet = human.bones["leftFoot"], human.bones["rightFoot"]
     ground = float((worlds[skeleton.below(feet), :3, 3] @ turn.T)[:, 2].min())
     nodes, points = [], []
@@ -68,11 +65,6 @@ def soles(
 def ground_of(places: NDArray[np.float64]) -> float:
     """Height of the ground under soles (T, N, 3)."""
     return float(np.percentile(places[..., 2].min(axis=1), _GROUND))
-
-
-def contacts(places: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(T, N) whether soles (T, N, 3), see `Soles.at`, touch the ground."""
-    return np.asarray(places[..., 2] < ground_of(places) + CONTACT)
 
 
 def slide(places: NDArray[np.float64], touching: NDArray[np.bool_]) -> float:
@@ -153,10 +145,7 @@ def _offset(skeleton: Skeleton, human: Humanoid, places: Doubles, turn: Doubles)
 
 
 def _with_rest(skeleton: Skeleton, turns: Doubles, places: Doubles, near: float) -> Skeleton:
-    """Set the rest of bound nodes to rotations (J, 3, 3) and positions (J, 3) in the file's coordinates.
-
-    A translation that changes by less than `near` is kept.
-    """
+    """Set the rest of bound nodes to rotations (J, 3, 3), and to positions (J, 3) that are not `near`."""
     rotations, translations = skeleton.rotations.copy(), skeleton.translations.copy()
     matrices = dict(skeleton.matrices)
     before, local = rotations_of(skeleton.rest_worlds), skeleton.rest.copy()

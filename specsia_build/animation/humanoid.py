@@ -105,10 +105,7 @@ def spoken(bone: str) -> str:
 
 
 class _Tree:
-    """The hierarchy: ancestors of each node, and candidates by side and part, the highest first.
-
-    As a mesh may be named like the joint that moves it, joints of skins come before other nodes.
-    """
+    """Ancestors of each node, and candidates by side and part: joints of skins first, then the highest."""
 
     def __init__(self, skeleton: Skeleton) -> None:
         self.skeleton, self.names = skeleton, skeleton.names

@@ -21,10 +21,7 @@ _SCRIPTS = re.compile(r"(?<=[^\x00-\x7f])(?=[A-Za-z])|(?<=\d)(?=[A-Z][a-z])")
 
 @lru_cache(maxsize=4096)
 def words_of(name: str) -> tuple[str, ...]:
-    """Split a joint's name into words in lower case: ``mixamorig:LeftUpLeg`` has three.
-
-    A prefix up to a colon or a bar is dropped if a word follows it.
-    """
+    """Words of a joint's name in lower case, without a prefix: three of ``mixamorig:LeftUpLeg``."""
     name = unicodedata.normalize("NFKC", name)
     own = re.split(r"[:|]", name)[-1]
     name = own if re.search(r"[^\W_]{2}", own) else name

@@ -97,10 +97,7 @@ def composed(
 def decomposed(
     matrices: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Translations (..., 3), unit quaternions (..., 4), scales (..., 3) whose `composed` nears matrices best.
-
-    Mirroring matrices have three negative scales.
-    """
+    """Translations (..., 3), quaternions (..., 4), scales (..., 3) near matrices; mirrors have scales < 0."""
     linear = matrices[..., :3, :3]
     scales = np.linalg.norm(linear, axis=-2) * np.where(np.linalg.det(linear) < 0, -1.0, 1.0)[..., None]
     axes = np.divide(linear, scales[..., None, :], out=np.zeros_like(linear), where=scales[..., None, :] != 0)

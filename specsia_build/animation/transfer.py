@@ -15,9 +15,9 @@ import scipy
 
 from specsia_build import memory
 from specsia_build.animation.figure import (
+    CONTACT,
     Figure,
     Soles,
-    contacts,
     ground_of,
     leg_length,
     rotations_of,
@@ -206,7 +206,7 @@ class Transfer:
             if self.stand is not self.source.neutral.rest_worlds:
                 # A frame of the motion need not have both soles flat on the ground.
                 source_soles[..., 2] -= ground_of(source_soles)
-            on_ground = contacts(source_soles)
+            on_ground = np.asarray(source_soles[..., 2] < ground_of(source_soles) + CONTACT)
             hips_off = float(np.linalg.norm(hips[-1] - hips[0])) / self.soles[1].leg
             returns = max(hips_off, np.abs(source_soles[-1] - source_soles[0]).max()) < _CYCLE
             on_the_spot = slide(source_soles, on_ground) > _SLIDING and returns
@@ -331,10 +331,7 @@ def _attached(worlds: Doubles, rest: Doubles, parent: int, node: int) -> Doubles
 
 
 def sample_times(motion: Motion) -> Doubles:
-    """Times (T,) of a motion's keys and, between them, of as many samples as make `_RATE` a second.
-
-    Raises CharacterError if there are more than `_MOST_SAMPLES`.
-    """
+    """Times (T,) of keys and `_RATE` samples a second between; a CharacterError above `_MOST_SAMPLES`."""
     keys = np.unique(np.concatenate([[motion.start, motion.end], *(track.times for track in motion.tracks)]))
     # Keys of one frame differ between tracks by the rounding of single precision.
     keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5]) & (keys >= motion.start)]

@@ -101,10 +101,7 @@ def create(argument: str | None) -> CommandBackend:
 
 
 def make(name: str, stated: object) -> CommandBackend:
-    """Create a backend that runs a command: a text, or a list of words.
-
-    Raises UsageError if the words are not a command, or the user's settings of this name cannot be used.
-    """
+    """Create a backend of a command, a text or words; a UsageError if it or its settings cannot be used."""
     try:
         terms = msgspec.convert(all_settings().get(name, {}), Terms)
         axes_matrix(terms.axes or ("+x", "+y", "+z"))

@@ -24,27 +24,19 @@ MANIFESTS = ("manifest.json", "manifest.yaml")
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of every mesh of the folder.
+    """Settings of every mesh of the folder."""
 
-    Attributes:
-        up, front: the files' up axis, and the axis that characters face once up is Z; None: the format's own.
-        axes, colors: see `Terms`; `axes` replaces `up` and `front`.
-        meshes: file or folder of each character, relative to the folder, that is not named after its id.
-    """
-
-    up: str | None = None
-    front: str | None = None
-    axes: tuple[str, str, str] | None = None
-    colors: Literal["own", "srgb"] = "own"
+    up: str | None = None  # The files' up axis; None: the format's own
+    front: str | None = None  # Axis that characters face once up is Z; None: the format's own
+    axes: tuple[str, str, str] | None = None  # See `Terms`; replaces `up` and `front`
+    colors: Literal["own", "srgb"] = "own"  # See `Terms`
+    # File or folder of each character, relative to the folder, that is not named after its id
     meshes: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
 class MeshDir(Backend):
-    """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/.
-
-    `stated_in` is the path of the manifest, or None.
-    """
+    """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj, .ply, or the only such file in FOLDER/{id}/."""
 
     folder: Path = field()
     manifest: Manifest
@@ -63,10 +55,7 @@ class MeshDir(Backend):
         return (*self._candidates(character_id), *(() if self.stated_in is None else (self.stated_in,)))
 
     def reconstruct(self, image: Pixels, context: Context) -> Mesh:
-        """Read the character's mesh in its file's own units and position; the image is not used.
-
-        Raises CharacterError if there is no mesh for this character, or several, or it is unreadable.
-        """
+        """Read the character's mesh in its own place; a CharacterError for none, several or a damaged one."""
         entry = self._entry(context.character_id)
         axes = self.manifest.axes
         colors = self.manifest.colors
@@ -82,9 +71,8 @@ class MeshDir(Backend):
             pairs = [(up, front) for up in AXES for front in AXES[:4]]
             turns = {tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u, f in pairs}
             if axes not in turns:
-                raise CharacterError(
-                    f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read"
-                )
+                problem = f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read"
+                raise CharacterError(problem)
             up, front = turns[axes]
             entry = msgspec.structs.replace(entry, up=up, front=front)
         return read_animated(entry)

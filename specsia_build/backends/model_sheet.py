@@ -1,6 +1,5 @@
 """Imitation of an artist's model sheet: the truth's side and back, redrawn with errors, for `relief`."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Doubles, Pixels
 from specsia_build.backends.base import Backend, Context, SideDrawing, check_image
 from specsia_build.backends.relief.backend import Relief
+from specsia_build.backends.settings import strength_of
 from specsia_build.backends.sides import matched, matched_back
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -28,8 +28,7 @@ _FEATURE, _WOBBLE = 0.12, 0.03  # Heights over which features are shifted togeth
 
 @dataclass(frozen=True)
 class ModelSheet(Backend):
-    """Backend that gives `relief` a side and a back of the ground truth, redrawn; at strength 1 they are up
-    to 2 % of the height off."""
+    """Backend that gives `relief` the truth's side and back, redrawn, at strength 1 2 % of the height off."""
 
     strength: float = 1.0
     _relief: Relief = field(default_factory=Relief)
@@ -55,12 +54,9 @@ class ModelSheet(Backend):
         size = len(image)
         cameras = [Camera(yaw, size) for yaw in (90.0, 180.0)]
         layers = FastRenderer().render(context.ground_truth(), cameras)
-        drawings = [
-            redrawn(
-                layer.color.copy(), np.random.Generator(np.random.PCG64([context.seed, k])), self.strength
-            )
-            for k, layer in enumerate(layers)
-        ]
+        streams = [np.random.Generator(np.random.PCG64([context.seed, k])) for k in range(len(cameras))]
+        pairs = zip(layers, streams, strict=True)
+        drawings = [redrawn(layer.color.copy(), stream, self.strength) for layer, stream in pairs]
         if not all((drawing[..., 3] >= HALF_COVERED).any() for drawing in (image, *drawings)):
             raise CharacterError("the character shows nothing from its front, its side or its back")
         side = SideDrawing(matched(drawings[0], image).picture, "left")
@@ -108,12 +104,4 @@ def _wavering(random: np.random.Generator, shape: tuple[int, ...], width: float)
 
 def create(argument: str | None) -> ModelSheet:
     """Create the backend for ``model-sheet[:STRENGTH]``; a UsageError unless that is a number from 0 to 2."""
-    try:
-        strength = 1.0 if argument is None else float(argument)
-    except ValueError:
-        strength = math.nan
-    if not 0 <= strength <= 2:
-        raise UsageError(
-            f"model-sheet takes a strength from 0 to 2, such as model-sheet:0.5, not '{argument}'"
-        )
-    return ModelSheet(strength)
+    return ModelSheet(strength_of(ModelSheet.name, argument))

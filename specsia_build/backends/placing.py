@@ -70,10 +70,7 @@ def picture_file(folder: str | Path, image: Pixels, context: Context) -> Path:
 
 
 def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = "") -> Path:
-    """Return the only one of some mesh files in a folder.
-
-    Raises CharacterError if there is not exactly one: `owner` and `purpose` are the words around "no mesh".
-    """
+    """The only one of some mesh files; else a CharacterError, `owner` and `purpose` around "no mesh"."""
     if len(paths) == 1:
         return paths[0]
     if not paths:
@@ -113,10 +110,7 @@ def read_foreign(
 def read_placed(
     path: Path, terms: Terms, alpha: Pixels, context: Context, stated_in: str | None = None
 ) -> Mesh:
-    """Read a mesh file in the frame, fitted to a picture's alpha (S, S) unless `framing` is `kept`.
-
-    Raises CharacterError if it cannot be read, drawn or fitted.
-    """
+    """Read a mesh file, fitted to alpha (S, S) unless `framing` is `kept`; a CharacterError if that fails."""
     kind = MESH_FORMATS.get(path.suffix.lower())
     if kind is None:
         raise CharacterError(f"the mesh {path.name} is not one of {', '.join(MESH_FORMATS)}")

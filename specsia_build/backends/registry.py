@@ -177,9 +177,8 @@ def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -
         mesh = backend.reconstruct(image.copy(), context)
     fault = misshapen(mesh) if isinstance(mesh, Mesh) else f"it is a {kind_of(mesh)}, and no Mesh of specsia"
     if fault is not None:
-        raise CharacterError(
-            f"the backend {backend.name} gave no usable mesh for {context.character_id}: {fault}"
-        )
+        problem = f"the backend {backend.name} gave no usable mesh for {context.character_id}: {fault}"
+        raise CharacterError(problem)
     arrays = {name: (getattr(mesh, name), dtype) for name, dtype in _ARRAYS.items()}
     plain: dict[str, Any] = {
         k: np.ascontiguousarray(v, dtype) for k, (v, dtype) in arrays.items() if v is not None

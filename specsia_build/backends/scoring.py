@@ -66,17 +66,11 @@ YAW_STEP = 15  # Degrees between the turns about Z that are tried where a mesh m
 
 @dataclass(frozen=True)
 class Likeness:
-    """How much a picture looks like another.
+    """How much a picture looks like another."""
 
-    Attributes:
-        iou: IoU of their silhouettes, 0-1.
-        plain: mean difference of encoded levels where both cover, 0-1.
-        decoded: the same with the first picture decoded once more, as if it had been encoded twice.
-    """
-
-    iou: float
-    plain: float
-    decoded: float
+    iou: float  # IoU of their silhouettes, 0-1
+    plain: float  # Mean difference of encoded levels where both cover, 0-1
+    decoded: float  # The same with the first picture decoded once more, as if it had been encoded twice
 
     @classmethod
     def of(cls, picture: Pixels, goal: Pixels) -> Likeness:

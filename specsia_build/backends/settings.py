@@ -1,5 +1,6 @@
 """The user's settings of backends: one YAML file for all runs on the machine."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,30 +15,35 @@ SETTINGS_VARIABLE = "SPECSIA_BACKENDS"  # Path of the settings file instead of t
 
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of a user's own program, and of the mesh files that it writes.
+    """Settings of a user's own program, and of the mesh files that it writes."""
 
-    Attributes:
-        axes: signed axes of the file that are x, y, z of the frame; None for its format's convention.
-        framing: `free` to fit the mesh to the picture's silhouette, `kept` if it has its scale and position.
-        colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
-        seconds: time limit for one picture.
-        slots: pictures at a time.
-        version: number set by the user; another one makes all meshes again.
-        command: command of a backend defined in the settings: a text, or a list of words.
-    """
-
+    # Signed axes of the file that are x, y, z of the frame; None for its format's convention
     axes: tuple[str, str, str] | None = None
+    # `free` to fit the mesh to the picture's silhouette, `kept` if it has its scale and position
     framing: Literal["free", "kept"] = "free"
+    # Encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`
     colors: Literal["own", "srgb"] = "own"
-    seconds: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 600.0
-    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    seconds: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 600.0  # Time limit for one picture
+    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1  # Pictures at a time
+    # Number set by the user; another one makes all meshes again
     version: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 1
-    command: Any = None
+    command: Any = None  # Command of a backend defined in the settings: a text, or a list of words
 
     def settings(self) -> dict[str, Any]:
         """Settings that decide the mesh."""
         axes = self.axes and list(self.axes)
         return {"axes": axes, "framing": self.framing, "colors": self.colors, "version": self.version}
+
+
+def strength_of(name: str, argument: str | None) -> float:
+    """The strength that a backend's argument states, 1 by default; a UsageError unless it is from 0 to 2."""
+    try:
+        strength = 1.0 if argument is None else float(argument)
+    except ValueError:
+        strength = math.nan
+    if not 0 <= strength <= 2:
+        raise UsageError(f"{name} takes a strength from 0 to 2, such as {name}:0.5, not '{argument}'")
+    return strength
 
 
 def settings_file() -> Path:
@@ -61,6 +67,5 @@ def all_settings() -> dict[str, dict[str, Any]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {str(name): dict(settings or {}) for name, settings in content.items()}
     except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, TypeError) as error:
-        raise UsageError(
-            f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}"
-        ) from error
+        problem = f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}"
+        raise UsageError(problem) from error

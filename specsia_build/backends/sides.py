@@ -29,15 +29,10 @@ three."""
 
 
 class Matched(NamedTuple):
-    """A drawing in the rows of the frontal one.
+    """A drawing in the rows of the frontal one."""
 
-    Attributes:
-        picture: (S, W, 4) uint8; of any width, with a margin beside the figure.
-        difference: how unlike the two are, see `ALIKE`.
-    """
-
-    picture: Pixels
-    difference: float
+    picture: Pixels  # (S, W, 4) uint8; of any width, with a margin beside the figure
+    difference: float  # How unlike the two are, see `ALIKE`
 
 
 class _Profile(NamedTuple):
@@ -118,8 +113,7 @@ def _profile(picture: Pixels, top: float, bottom: float) -> _Profile:
 
 
 def _difference(one: _Profile, other: _Profile) -> float:
-    """How unlike two profiles are: by their colours, and by the correlations of their widths and of the
-    steps of these."""
+    """How unlike two profiles are: by colours, and correlations of their widths and of steps of these."""
     both = (one.width > 0) & (other.width > 0)
     colours = np.abs(one.colour - other.colour)[both].mean() if both.any() else 255.0
     logs = [np.log(profile.width + _LEAST_WIDTH) for profile in (one, other)]

@@ -11,10 +11,7 @@ FRAME_RATE = 24.0  # Frames per second where a file counts in seconds, as in Ble
 
 
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
-    """Indices of the actions that a pose names, none if no name fits, and the frame that it states or None.
-
-    A pose is a name with an optional ``@frame``; ``@`` may stand in a name too.
-    """
+    """Indices of the actions that a pose, NAME or NAME@FRAME, names, and its frame or None."""
     if indices := _indices(names, pose, str.__eq__):
         return indices, None
     name, _, number = pose.rpartition("@")
@@ -31,10 +28,7 @@ def matching(names: Sequence[str], pattern: str) -> list[int]:
 
 
 def _indices(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
-    """Indices of the actions whose name (first argument of `fits`) fits a text.
-
-    The whole name counts, or else what follows the last ``|`` in it, then each of these in any letter case.
-    """
+    """Indices of the actions whose name, or else its end behind the last ``|``, fits; then in any case."""
     ends = [name.rpartition("|")[2] for name in names]
     for case in (str, str.casefold):
         for kind in (names, ends):

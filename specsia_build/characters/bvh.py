@@ -56,9 +56,8 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     header = _MOTION.search(data)
     seconds = float(header[2]) if header else 0.0
     if header is None or not 0 < seconds < np.inf:
-        raise CharacterError(
-            f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds"
-        )
+        problem = f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds"
+        raise CharacterError(problem)
     joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
     width = sum(len(joint.channels) for joint in joints)
     frames = _frames(path.name, data[header.end() :], int(header[1]), width)
@@ -91,13 +90,11 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
             elif keyword == "CHANNELS" and open_ and _are_channels(words[1:]):
                 joints[open_[-1]].channels = [(w[1:].lower(), "XYZ".index(w[0].upper())) for w in words[2:]]
             else:
-                raise CharacterError(
-                    f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here"
-                )
+                problem = f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here"
+                raise CharacterError(problem)
     if open_ or len(joints) > MOST_JOINTS or not any(joint.channels for joint in joints):
-        raise CharacterError(
-            f"{name} has an unclosed joint, none with CHANNELS, or over {MOST_JOINTS:,} joints"
-        )
+        problem = f"{name} has an unclosed joint, none with CHANNELS, or over {MOST_JOINTS:,} joints"
+        raise CharacterError(problem)
     return joints
 
 

@@ -47,40 +47,25 @@ class Sample:
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One character of a source, not yet read.
+    """One character of a source, not yet read."""
 
-    Attributes:
-        id: unique in the source; letters, digits, `_` and `-` only, so that it can name files.
-        format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``.
-        path: mesh file, or the character's folder for ``3dbicar``.
-        texture: base-colour image for materials without one.
-        up: the file's up axis, `AUTO`, `OWN_AXIS`, or None for the format's.
-        front: the axis that it faces once `up` is turned to Z, or as `up`.
-        sides: ``both`` or ``front``, from which all faces are drawn; None as in the file.
-        pose: ``rest``, or the name of an action with an optional ``@frame``.
-        split: one of `MANIFEST_SPLITS` if the manifest states it.
-        source: whom to credit.
-        problem: why it cannot be built, or None.
-        root: folder of the source, which holds all files of the character, links followed; None: its own.
-        sample: of a procedural character, whose files are written when it is read.
-    """
-
-    id: str
-    format: str
-    path: Path
-    texture: Path | None = None
-    up: str | None = None
-    front: str | None = None
-    sides: str | None = None
-    pose: str = "rest"
+    id: str  # Unique in the source; letters, digits, `_` and `-` only, so that it can name files
+    format: str  # ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``
+    path: Path  # Mesh file, or the character's folder for ``3dbicar``
+    texture: Path | None = None  # Base-colour image for materials without one
+    up: str | None = None  # The file's up axis, `AUTO`, `OWN_AXIS`, or None for the format's
+    front: str | None = None  # The axis that it faces once `up` is turned to Z, or as `up`
+    sides: str | None = None  # ``both`` or ``front``, from which all faces are drawn; None as in the file
+    pose: str = "rest"  # ``rest``, or the name of an action with an optional ``@frame``
     drop: tuple[str, ...] = ()
     drawing: Path | None = None
-    split: str | None = None
+    split: str | None = None  # One of `MANIFEST_SPLITS` if the manifest states it
     license: str | None = None
-    source: str | None = None
-    problem: str | None = None
+    source: str | None = None  # Whom to credit
+    problem: str | None = None  # Why it cannot be built, or None
+    # Folder of the source, which holds all files of the character, links followed; None: its own
     root: Path | None = None
-    sample: Sample | None = None
+    sample: Sample | None = None  # Of a procedural character, whose files are written when it is read
 
     @property
     def folder(self) -> Path:
@@ -120,19 +105,13 @@ class Skin:
 
 @dataclass(frozen=True, kw_only=True)
 class Motions:
-    """Motions in a file.
+    """Motions in a file."""
 
-    Attributes:
-        motions: those that can be played, in file order.
-        spoilt: name of each other one, and why it cannot be played.
-        humanoid: node of each humanoid bone, by VRM's names, where the file states them.
-        warnings: about the motions and the humanoid.
-    """
-
-    motions: tuple[Motion, ...] = ()
-    spoilt: tuple[tuple[str, str], ...] = ()
+    motions: tuple[Motion, ...] = ()  # Those that can be played, in file order
+    spoilt: tuple[tuple[str, str], ...] = ()  # Name of each other one, and why it cannot be played
+    # Node of each humanoid bone, by VRM's names, where the file states them
     humanoid: Mapping[str, int] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # About the motions and the humanoid
 
 
 @dataclass(frozen=True)
@@ -163,50 +142,37 @@ class RawMoving(Motions):
 
 @dataclass(frozen=True, repr=False)
 class RawMesh(ByShape):
-    """A mesh in its file's own axes and units.
+    """A mesh in its file's own axes and units."""
 
-    Attributes:
-        mesh: at rest or in a pose, parts in place, in the file's coordinates.
-        up: signed axis of the file that points up by its format's convention (``+y`` for glTF and OBJ).
-        front: axis the character faces once `up` has been turned to Z (``-y``, or ``+y`` for VRM 0.x).
-        parts: names to show of what a manifest's `drop` may name, in file order; dropped ones included.
-        files: every file read, and every file that was looked for but is missing, for staleness checks.
-        warnings: about what was left out or repaired.
-        skinned: whether a skin posed the vertices.
-        landmarks: names and places of joints and nodes, as the mesh is drawn, in the mesh's coordinates.
-        names: further names that `drop` may give: of nodes above a part, of meshes.
-        part_names: names of each part, its own first, then those of the nodes above, nearest first.
-        face_part: (F,) int32 into `part_names`; None where there is one part.
-        moving: None where it was not asked for, or its format has no rigs.
-    """
-
-    mesh: Mesh
+    mesh: Mesh  # At rest or in a pose, parts in place, in the file's coordinates
+    # Signed axis of the file that points up by its format's convention (``+y`` for glTF and OBJ)
     up: str = "+y"
+    # Axis the character faces once `up` has been turned to Z (``-y``, or ``+y`` for VRM 0.x)
     front: str = "-y"
+    # Names to show of what a manifest's `drop` may name, in file order; dropped ones included
     parts: tuple[str, ...] = ()
+    # Every file read, and every file that was looked for but is missing, for staleness checks
     files: tuple[Path, ...] = ()
-    warnings: tuple[str, ...] = ()
-    skinned: bool = False
+    warnings: tuple[str, ...] = ()  # About what was left out or repaired
+    skinned: bool = False  # Whether a skin posed the vertices
     animations: int = 0
+    # Names and places of joints and nodes, as the mesh is drawn, in the mesh's coordinates
     landmarks: tuple[Landmark, ...] = ()
+    # Further names that `drop` may give: of nodes above a part, of meshes
     names: frozenset[str] = frozenset()
+    # Names of each part, its own first, then those of the nodes above, nearest first
     part_names: tuple[tuple[str, ...], ...] = ((),)
-    face_part: NDArray[np.int32] | None = None
-    moving: RawMoving | None = None
+    face_part: NDArray[np.int32] | None = None  # (F,) int32 into `part_names`; None where there is one part
+    moving: RawMoving | None = None  # None where it was not asked for, or its format has no rigs
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Character(RawMesh):
-    """One character: its mesh Z up, facing -Y, in its units, not normalised; `up`, `front` as in its file.
-
-    Attributes:
-        unsure: whether the front is neither stated nor found.
-        doubts: results of checks; their sentences are among the warnings.
-    """
+    """One character: its mesh Z up, facing -Y, in its units, not normalised; `up`, `front` as in its file."""
 
     entry: Entry
-    unsure: bool = False
-    doubts: tuple[Doubt, ...] = ()
+    unsure: bool = False  # Whether the front is neither stated nor found
+    doubts: tuple[Doubt, ...] = ()  # Results of checks; their sentences are among the warnings
 
     @property
     def fixes(self) -> tuple[Fix, ...]:

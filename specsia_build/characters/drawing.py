@@ -32,9 +32,8 @@ def _silhouette(path: Path, root: Path, pixels: Pixels) -> Pixels:
         others.append(file.name)
     if others:
         height, width = pixels.shape[:2]
-        raise CharacterError(
-            f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels"
-        )
+        problem = f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels"
+        raise CharacterError(problem)
     return np.where((pixels[..., :3] >= _PAPER).all(axis=2), 0, 255).astype(np.uint8)
 
 
@@ -45,17 +44,15 @@ def drawn_frontal(entry: Entry, front: Pixels) -> Pixels:
     render `front` and the result are (H, W, 4) uint8 sRGB, straight alpha.
     """
     if entry.drawing is None:
-        raise CharacterError(
-            f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`"
-        )
+        problem = f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`"
+        raise CharacterError(problem)
     pixels = load_texture(entry.drawing, entry.drawing.name, entry.within, upright=True)
     pixels[..., 3] = _silhouette(entry.drawing, entry.within, pixels)
     pixels[pixels[..., 3] == 0] = 0
     box, target = (Image.fromarray(of[..., 3] >= HALF_COVERED).getbbox() for of in (pixels, front))
     if box is None or target is None:
-        raise CharacterError(
-            f"the drawing of {entry.id} shows no figure: give it an alpha channel or white paper"
-        )
+        problem = f"the drawing of {entry.id} shows no figure: give it an alpha channel or white paper"
+        raise CharacterError(problem)
     if (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] >= HALF_COVERED).all():
         raise CharacterError(
             f"the drawing of {entry.id} cannot be told from its paper: give it an alpha channel, white "

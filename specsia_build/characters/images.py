@@ -46,16 +46,15 @@ def load_texture(
     Raises CharacterError if it is missing, damaged, not a known kind of image or larger than 8192 x 8192, and
     CostError if it would take more memory than is left for the character.
     """
-    data = (
-        source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)
-    )
-    if data.startswith(b"\xabKTX 20\xbb\r\n\x1a\n"):
-        return _ktx2(data, name)
+    if isinstance(source, Path):
+        source = read_source(source, root or source.parent, MOST_IMAGE_BYTES)
+    if source.startswith(b"\xabKTX 20\xbb\r\n\x1a\n"):
+        return _ktx2(source, name)
     try:
         with warnings.catch_warnings():
             # Size is judged below; damaged metadata beside good pixels does not matter.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(source), formats=_FORMATS) as image:
                 count = image.width * image.height
                 if count > MAX_TEXTURE_PIXELS:
                     raise Image.DecompressionBombError
@@ -63,7 +62,7 @@ def load_texture(
                 memory.ask((_DECODER_COST.get(image.format or "", 4) + 4) * count)
                 if upright:
                     ImageOps.exif_transpose(image, in_place=True)
-                quick = None if upright else _plain_png(image, data)
+                quick = None if upright else _plain_png(image, source)
                 return rgba_of(image) if quick is None else quick
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more than 8192x8192 pixels: make it smaller") from error

@@ -40,10 +40,7 @@ def built_in() -> MotionFile:
 
 
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:
-    """Read a file of motions, one of `SUFFIXES`; no file may lie outside `root`, its own folder by default.
-
-    Raises CharacterError if it cannot be read, or needs more memory than a worker may use.
-    """
+    """Read a file of motions, one of `SUFFIXES`, no file outside `root`; a CharacterError if it cannot be."""
     try:
         with memory.counting(path.name):
             return _read(path, root or path.parent)
@@ -58,9 +55,8 @@ def read_motions(path: Path, root: Path | None = None) -> MotionFile:
 def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise CharacterError(
-            f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}"
-        )
+        problem = f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}"
+        raise CharacterError(problem)
     if suffix == ".bvh":
         return read_bvh(path, root)
     from specsia_build.characters.blender import exported_document

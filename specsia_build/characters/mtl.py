@@ -38,26 +38,18 @@ _NUMBER = re.compile(r"(?<!\S)-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?(?!\S)", re.IGNOREC
 
 @dataclass
 class MtlMaterial:
-    """A material as written.
-
-    Attributes:
-        diffuse: display (sRGB) colour, 0-1; None where it is not stated.
-        opacity: 0-1.
-        emission: display colour of ``Ke``.
-        texture, cutout, glow: names of the images of ``map_Kd``, ``map_d`` and ``map_Ke``, or None.
-        scale, offset: of the texture coordinates, v up; `clamped`: whether the image is not repeated.
-    """
+    """A material as written."""
 
     name: str
-    diffuse: tuple[float, ...] | None = None
-    opacity: float = 1.0
-    emission: tuple[float, ...] = (0.0, 0.0, 0.0)
-    texture: str | None = None
-    cutout: str | None = None
-    glow: str | None = None
-    scale: tuple[float, float] = (1.0, 1.0)
-    offset: tuple[float, float] = (0.0, 0.0)
-    clamped: bool = False
+    diffuse: tuple[float, ...] | None = None  # Display (sRGB) colour, 0-1; None where it is not stated
+    opacity: float = 1.0  # 0-1
+    emission: tuple[float, ...] = (0.0, 0.0, 0.0)  # Display colour of ``Ke``
+    texture: str | None = None  # Name of the image of ``map_Kd``
+    cutout: str | None = None  # That of ``map_d``
+    glow: str | None = None  # That of ``map_Ke``
+    scale: tuple[float, float] = (1.0, 1.0)  # Of the texture coordinates, v up
+    offset: tuple[float, float] = (0.0, 0.0)  # The same
+    clamped: bool = False  # Whether the image is not repeated
 
 
 def in_bytes(data: bytes) -> bytes:
@@ -115,19 +107,12 @@ def parse_mtl(data: bytes) -> dict[str, MtlMaterial]:
 
 @dataclass
 class MaterialBuilder:
-    """Builds the materials of one file, each texture decoded once.
+    """Builds the materials of one file, each texture decoded once."""
 
-    Attributes:
-        files: finds libraries and textures.
-        libraries: as in an OBJ's ``mtllib`` lines.
-        texture: image for materials without one.
-        library: materials by name.
-    """
-
-    files: SideFiles
-    libraries: InitVar[Iterable[str]]
-    texture: Path | None
-    library: dict[str, MtlMaterial] = field(default_factory=dict)
+    files: SideFiles  # Finds libraries and textures
+    libraries: InitVar[Iterable[str]]  # As in an OBJ's ``mtllib`` lines
+    texture: Path | None  # Image for materials without one
+    library: dict[str, MtlMaterial] = field(default_factory=dict)  # Materials by name
     _override: Texture | None = None
     _decoded: dict[str, Pixels | None] = field(default_factory=dict)
     _textures: dict[tuple[str | None, str | None, bool], Texture] = field(default_factory=dict)

@@ -41,25 +41,16 @@ _Statement = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class _ObjText:
-    """Content of an OBJ file.
+    """Content of an OBJ file."""
 
-    Attributes:
-        points: (V, 3), with colours (V, 3) as written after the coordinates; or None.
-        uv, normals: (T, 2), v up, and (N, 3); NaN where they are not numbers.
-        corners: (C, 3), each face corner's indices into points, uv and normals; -1 for none.
-        is_incomplete: whether the file lacks a texture coordinate or normal that a corner names.
-        first: (F + 1,), where each face's corners begin in `corners`.
-        face_line: (F,), the line of each face, to place it among `statements`.
-    """
-
-    points: Doubles
-    point_colors: Doubles | None
-    uv: Doubles
-    normals: Doubles
-    corners: Ints
-    is_incomplete: bool
-    first: Ints
-    face_line: Ints
+    points: Doubles  # (V, 3)
+    point_colors: Doubles | None  # (V, 3), as written after the coordinates; or None
+    uv: Doubles  # (T, 2), v up; NaN where they are not numbers
+    normals: Doubles  # (N, 3); NaN where they are not numbers
+    corners: Ints  # (C, 3), each face corner's indices into points, uv and normals; -1 for none
+    is_incomplete: bool  # Whether the file lacks a texture coordinate or normal that a corner names
+    first: Ints  # (F + 1,), where each face's corners begin in `corners`
+    face_line: Ints  # (F,), the line of each face, to place it among `statements`
     statements: list[_Statement]
 
 
@@ -132,9 +123,8 @@ def _parse(data: bytes, name: str) -> _ObjText:
         vertices = lines.numbers(at_v, 6 if is_coloured else 3)
         corners, counts, is_incomplete = _faces(lines, at_f, (at_v, at_vt, at_vn))
     except ValueError as error:
-        raise CharacterError(
-            f"{name} has vertices or faces that are damaged ({error}): export it again"
-        ) from error
+        problem = f"{name} has vertices or faces that are damaged ({error}): export it again"
+        raise CharacterError(problem) from error
     named = np.flatnonzero(np.isin(head[:, 0], list(b"ogumUM")))
     memory.take(_STATEMENT_COST * len(named))
     statements = []
@@ -186,9 +176,8 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
         resolved[below] = index[below] + np.searchsorted(lines_before, at[row[below]])
         missing = (resolved < 0) | (resolved >= len(lines_before))
         if slot == 0 and missing.any():
-            raise ValueError(
-                f"a face names vertex {index[missing.argmax()]}, the file has {len(lines_before)}"
-            )
+            problem = f"a face names vertex {index[missing.argmax()]}, the file has {len(lines_before)}"
+            raise ValueError(problem)
         lost |= bool((missing & (index != 0)).any())
         corners[:, slot] = np.where(missing, -1, resolved)
     return corners, np.bincount(row, minlength=len(at)), lost
@@ -239,9 +228,8 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     kept = ~np.isin(part, dropped)
     triangles, face = polygons.triangulate(text.points, text.corners[:, 0], text.first, kept)
     if len(triangles) == 0:
-        raise CharacterError(
-            f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}"
-        )
+        problem = f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}"
+        raise CharacterError(problem)
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
     used, slots = np.unique(material[face], return_inverse=True)
     face_material = slots.astype(np.int32)

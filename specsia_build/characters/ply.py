@@ -140,9 +140,8 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
         # A fault behind vertices and faces costs nothing.
         if "vertex" not in columns or columns.keys().isdisjoint({"face", "tristrips"}):
-            raise CharacterError(
-                f"{name} is not a PLY file, cut short or damaged: export it again"
-            ) from error
+            problem = f"{name} is not a PLY file, cut short or damaged: export it again"
+            raise CharacterError(problem) from error
     return columns, textures
 
 

@@ -77,10 +77,7 @@ def beside(folder: Path, name: str) -> list[Path]:
 
 
 def searched(path: str | Path) -> str | None:
-    """Paths that a search finds, relative to its folder; None if it finds nothing or `path` is not a search.
-
-    A search is the path of a folder, `ANYWHERE` or `BESIDE`, and the name of a file.
-    """
+    """What a search, FOLDER/`ANYWHERE` or `BESIDE`/NAME, finds, relative to FOLDER; else None."""
     search = Path(path)
     top, look = search.parent.parent, {ANYWHERE: below, BESIDE: beside}.get(search.parent.name)
     if look is None:

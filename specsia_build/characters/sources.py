@@ -45,19 +45,13 @@ _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 @dataclass(frozen=True)
 class Source:
-    """The characters of a build.
+    """The characters of a build."""
 
-    Attributes:
-        name: for dataset cards, such as ``sample:24`` or a folder's base name; never a machine's path.
-        kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
-        entries: sorted by `id_order_key`, ids unique; those that cannot be built have a problem.
-        notes: sentences about what was skipped.
-    """
-
-    name: str
-    kind: str
+    name: str  # For dataset cards, such as ``sample:24`` or a folder's base name; never a machine's path
+    kind: str  # ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``
+    # Sorted by `id_order_key`, ids unique; those that cannot be built have a problem
     entries: tuple[Entry, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # Sentences about what was skipped
 
 
 def open_source(source: str, scratch: Path) -> Source:
@@ -97,9 +91,8 @@ def _samples(source: str, scratch: Path) -> Source:
     match = _SAMPLE.fullmatch(source)
     count = int(match[1]) if match else 0
     if match is None or not 1 <= count <= MAX_SAMPLES:
-        raise UsageError(
-            f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say"
-        )
+        problem = f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say"
+        raise UsageError(problem)
     seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
     folder = scratch / f"sample-{seed}"
     common: dict[str, Any] = {"license": LICENSE, "source": SOURCE, "root": folder}
@@ -119,9 +112,8 @@ def _folder(folder: Path, name: str) -> Source:
     paths = posed if any(path.parent == folder for path in bicars) else [*meshes, *bicars]
     if not paths:
         what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
-        raise UsageError(
-            f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}"
-        )
+        problem = f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}"
+        raise UsageError(problem)
     manifests = sorted(folder.glob("*.jsonl"))
     notes = [f"{path.name} was not read: give it in the folder's place" for path in manifests]
     entries, unread = _identified(folder, paths)
@@ -132,10 +124,7 @@ def _folder(folder: Path, name: str) -> Source:
 
 
 def _walked(top: Path) -> tuple[list[Path], list[Path]]:
-    """Mesh files, and folders that hold a folder ``tpose``, below a folder.
-
-    Hidden folders, runs and links to folders are skipped.
-    """
+    """Mesh files, and folders that hold a ``tpose``, below a folder; not in hidden ones, runs and links."""
 
     def refuse(error: OSError) -> None:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
@@ -147,9 +136,8 @@ def _walked(top: Path) -> tuple[list[Path], list[Path]]:
         folder = Path(parent)
         walked += 1 + len(names)
         if walked > MOST_WALKED:
-            raise UsageError(
-                f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it"
-            )
+            problem = f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it"
+            raise UsageError(problem)
         is_posed = folder != top and "tpose" in subfolders
         if is_posed:
             posed.append(folder)
@@ -281,9 +269,8 @@ def _listed(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:
             raise ValueError(f"the folder '{path.name}' has no tpose/m.obj")
         kind = "3dbicar"
     elif not kind:
-        raise ValueError(
-            f"'{path.name}' is of a format that is not read ({' '.join(FORMATS)} are): export it as GLB"
-        )
+        problem = f"'{path.name}' is of a format that is not read ({' '.join(FORMATS)} are): export it as GLB"
+        raise ValueError(problem)
     stated = {key: value for key, value in msgspec.structs.asdict(line).items() if value is not None}
     stated |= {"path": path, "format": kind, "root": folder}
     for key in (key for key in ("texture", "drawing") if key in stated):

@@ -31,31 +31,22 @@ _SIZE, _VIEWS = 256, 10
 
 @dataclass(frozen=True)
 class CharacterFacts:
-    """One character in numbers.
-
-    Attributes:
-        file: base name of the mesh file or folder.
-        vertices, triangles: numbers, of vertices in the file and of triangles after cutting polygons.
-        textures: ``{width}x{height}`` of each image in use.
-        parts: names that `drop` may give.
-        faces: signed axis of its front, or `UNSURE`.
-        problem: why it cannot be built, or None.
-    """
+    """One character in numbers."""
 
     id: str
     format: str
-    file: str
-    vertices: int = 0
-    triangles: int = 0
-    textures: tuple[str, ...] = ()
+    file: str  # Base name of the mesh file or folder
+    vertices: int = 0  # Number in the file
+    triangles: int = 0  # Number after cutting polygons
+    textures: tuple[str, ...] = ()  # ``{width}x{height}`` of each image in use
     materials: int = 0
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()  # Names that `drop` may give
     skinned: bool = False
     animations: int = 0
-    faces: str = ""
+    faces: str = ""  # Signed axis of its front, or `UNSURE`
     warnings: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
-    problem: str | None = None
+    problem: str | None = None  # Why it cannot be built, or None
 
 
 def unread(entry: Entry, problem: str) -> CharacterFacts:
@@ -132,10 +123,7 @@ def _together(pairs: Iterable[tuple[object, _T]]) -> list[tuple[_T, ...]]:
 
 
 def one_colour(character: Character, color: Pixels, coverage: Pixels) -> Iterator[Doubt]:
-    """The doubt about a character whose view 0 shows one colour, white too.
-
-    The view is drawn without shading: color (S, S, 4) and coverage (S, S).
-    """
+    """The doubt about a character whose view 0, unshaded (S, S, 4) with coverage (S, S), is of one colour."""
     plain = None if has_colours(character.mesh) else plain_colour(color, coverage)
     if plain is not None:
         problem = f"{legible(character.entry.path.name)} shows one plain {plain} in view 0"
@@ -158,16 +146,13 @@ def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: P
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
-_KEYS = (
-    *("id", "path", "texture", "up", "front", "sides", "pose"),
-    *("drop", "drawing", "split", "license", "source"),
-)
+_KEYS = "id path texture up front sides pose drop drawing split license source"
 
 
 def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
     usual = AUTO if entry.format in UNSETTLED else None
     unstated = {"up": usual, "front": usual, "pose": "rest", "drop": ()}
-    line: dict[str, Any] = {key: getattr(entry, key) for key in _KEYS}
+    line: dict[str, Any] = {key: getattr(entry, key) for key in _KEYS.split()}
     line = {key: None if value == unstated.get(key) else value for key, value in line.items()}
     for key in ("path", "texture", "drawing"):
         line[key] = line[key] and _below(line[key], folder, entry)

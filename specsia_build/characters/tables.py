@@ -1,7 +1,5 @@
 """Rows of a manifest's file: JSON lines or a JSON array, CSV or TSV as spreadsheets write them, Parquet."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
@@ -26,10 +24,7 @@ class TableRow(NamedTuple):
 
 
 def rows_of(data: bytes, suffix: str) -> Iterator[TableRow]:
-    """Rows of the bytes of a file with one of the suffixes `TABLES`, without blank ones.
-
-    Raises UsageError with the end of a sentence if the file as a whole is of another form.
-    """
+    """Rows of a file's bytes but blank ones; a UsageError, the end of a sentence, for another form."""
     if suffix == ".parquet":
         return _parquet(data)
     if suffix in (".csv", ".tsv"):

@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build.animation.joint_names import words_of
 from specsia_build.arrays import Floats, Mask
@@ -70,14 +69,9 @@ def with_visible_faces(raw: RawMesh, name: str) -> RawMesh:
     return replace(raw, mesh=mesh.of_faces(kept), face_part=part, warnings=tuple(warnings))
 
 
-def _parts_of(raw: RawMesh) -> NDArray[np.int32]:
-    """(F,) part of each face."""
-    return np.zeros(len(raw.mesh.faces), np.int32) if raw.face_part is None else raw.face_part
-
-
 def _hidden_by_name(raw: RawMesh) -> Iterator[tuple[Mask, list[str], str]]:
     """Faces (F,) that names call helpers, then coarser levels of detail, with the names and the reasons."""
-    of_face = _parts_of(raw)
+    of_face = np.zeros(len(raw.mesh.faces), np.int32) if raw.face_part is None else raw.face_part
     present = np.flatnonzero(np.bincount(of_face, minlength=len(raw.part_names))).tolist()
     levels: dict[str, int] = {}
     stated: dict[int, list[tuple[str, int]]] = {}

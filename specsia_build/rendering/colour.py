@@ -25,9 +25,8 @@ DECODE: Floats = srgb_to_linear(np.arange(255 * DECODE_STEPS + 1) / (255 * DECOD
 """Linear light of the encoded value i / (255 * DECODE_STEPS)."""
 
 ENCODE_STEPS = 65535
-ENCODE: Pixels = np.floor(linear_to_srgb(np.arange(ENCODE_STEPS + 1) / ENCODE_STEPS) * 255 + 0.5).astype(
-    np.uint8
-)
+_LEVELS = linear_to_srgb(np.arange(ENCODE_STEPS + 1) / ENCODE_STEPS) * 255
+ENCODE: Pixels = np.floor(_LEVELS + 0.5).astype(np.uint8)
 """Encoded byte of the linear value i / ENCODE_STEPS; the steepest byte still has 20 entries."""
 
 

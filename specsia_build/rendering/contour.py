@@ -80,10 +80,7 @@ def _lower(row, count, place, thin):  # type: ignore[no-untyped-def]
 
 @compiled
 def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
-    """Distance in pixels from pixel centres to what an image (H, W) uint8 covers, to `reach`; (H, W) float32.
-
-    0 inside, `reach` where nothing is near.
-    """
+    """Distance (H, W) float32 in pixels from what an image (H, W) uint8 covers: 0 inside, `reach` at most."""
     height, width = coverage.shape
     out = np.full((height, width), np.float32(reach), np.float32)
     # A covered piece lies within 1 of its pixel's centre: in the next row nothing is nearer than `reach`.

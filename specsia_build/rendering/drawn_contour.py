@@ -4,8 +4,6 @@ From each pixel of the silhouette's edge a profile of colours runs inwards. Wher
 start with its ink and change sharply to another colour at one depth, its width.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,10 +29,7 @@ _CONTRAST = 32  # Least difference in levels of a line from the figure inside of
 _INK = 48  # Levels within which ink has one colour
 UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
 _DARKER, _HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which hues agree
-_STEP, BEYOND = (
-    0.5,
-    3,
-)  # Pixels between samples of a profile, and samples from a line's edge to what is inside
+_STEP, BEYOND = 0.5, 3  # Pixels between samples of a profile; samples from a line's edge to what is inside
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
 _FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each

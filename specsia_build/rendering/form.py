@@ -27,10 +27,7 @@ def kind_of(thing: object) -> str:
 
 
 def misshapen(mesh: Mesh) -> str | None:
-    """Describe the first fault of a mesh's arrays; None where they can be drawn.
-
-    Floats and integers of any width will do, and so does a mesh without faces. Values are not checked.
-    """
+    """The first fault of a mesh's arrays of any width; None if they can be drawn. Values are not checked."""
     lengths: dict[str, int] = {}
     for name, (length, shape, kinds) in _ARRAYS.items():
         array, count = getattr(mesh, name), lengths.get(length, length)

@@ -60,14 +60,6 @@ class Seen:
         _interpolate(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
         return out
 
-    def corner_values(self, attribute: NDArray[np.floating]) -> Floats:
-        """An attribute of faces' corners (F, 3, K) at the visible points, (S, S, K) float32; 0 elsewhere."""
-        out = np.zeros((*self.face.shape, attribute.shape[2]), np.float32)
-        corners = np.arange(3 * len(self.faces), dtype=np.int32).reshape(-1, 3)
-        values = ready(attribute, np.float32).reshape(-1, attribute.shape[2])
-        _interpolate(self.face, self.weights, corners, values, self.box, out)
-        return out
-
     def cropped(self, rows: int, columns: int) -> Seen:
         """The first rows and columns."""
         face = np.ascontiguousarray(self.face[:rows, :columns])

@@ -217,10 +217,7 @@ class Mesh(_Reckoned):
 
 
 def concatenate(meshes: Sequence[Mesh]) -> Mesh:
-    """One mesh of several, in order, each material once.
-
-    An attribute that only some have is filled: UV 0, colour white, flat normals.
-    """
+    """One mesh of several, each material once; what only some have is UV 0, white, flat normals in others."""
     if len(meshes) == 1:
         return meshes[0]
     faces: list[NDArray[np.int32]] = []

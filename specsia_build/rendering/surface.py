@@ -1,7 +1,5 @@
 """What a view shows of a surface beside its colour: depth, normals, parts, materials, and light."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,10 +23,7 @@ _ENERGY = float(LIGHTS[:, 3].sum())  # Total intensity of seeded lights, which i
 
 @dataclass(frozen=True)
 class SurfaceView:
-    """A view of a mesh with all that its pixels show, H x W pixels.
-
-    Each layer is, as `position`, of the sample of `layers.color` that is nearest to the pixel's centre.
-    """
+    """A view of a mesh, H x W pixels; layers are of the sample of `layers.color` nearest to each centre."""
 
     camera: Camera
     layers: Layers  # Colour, coverage and position
@@ -68,10 +63,7 @@ class SurfaceView:
         return self._filled[1]
 
     def normal_picture(self, *, own_axes: bool = False) -> Pixels:
-        """(H, W, 4) uint8, normals -1 to 1 as 0 to 255, with the colour's alpha; 0 where that is 0.
-
-        They are in the frame, or with `own_axes` in the camera's.
-        """
+        """Normals -1 to 1 as 0 to 255, (H, W, 4), in the frame or the camera's axes; alpha as the colour."""
         turn = self.camera.w2c()[:3, :3] if own_axes else np.eye(3)
         out = np.zeros(self.layers.color.shape, np.uint8)
         _encode(self.normal, turn, self.layers.mask, self.seen.box, out)
@@ -88,10 +80,7 @@ class SurfaceView:
         return self.seen.numbers(self.face_material)
 
     def lit(self, seed: int) -> Pixels:
-        """(H, W, 4) uint8, the unlit colours under three lights whose directions and shares `seed` decides.
-
-        The light is that of `--look lit` else: part from everywhere, and diffuse.
-        """
+        """(H, W, 4) uint8, unlit colours under three lights by `seed`, else that of `--look lit`."""
         top, bottom, left, right = self.seen.box
         part = np.s_[top:bottom, left:right]
         lights = seeded_lights(seed)

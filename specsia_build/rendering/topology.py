@@ -1,7 +1,5 @@
 """Connectivity of faces: welded vertices, shared edges, connected and closed parts."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -73,10 +71,7 @@ def _weld(bits):  # type: ignore[no-untyped-def]
 
 
 def weld(vertices: NDArray[np.float32], bound: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
-    """Return for each vertex the lowest index of those at exactly the same place, (V,).
-
-    With `bound` (V,), the number of what moves each vertex, they must have the same number, too.
-    """
+    """Lowest index (V,) of the vertices at exactly the same place and, with `bound` (V,), of one number."""
     # Adding zero makes -0 and 0 the same bits.
     bits = np.ascontiguousarray(vertices + np.float32(0), np.float32).view(np.uint32)
     first: NDArray[np.int32] = _weld(bits)
@@ -200,10 +195,7 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
 
 
 def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
-    """Connections of a mesh at rest, vertices at one place taken as one; edges by their first half-edges.
-
-    With `bound` (V,), the number of what moves each vertex, vertices of different numbers stay apart.
-    """
+    """Connections of a mesh at rest; vertices at one place, and of one number in `bound` (V,), are one."""
     welded = weld(mesh.vertices, bound)
     faces = ready(mesh.faces, np.int32)
     vertices, total = len(welded), 3 * len(faces)

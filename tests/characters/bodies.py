@@ -1,7 +1,4 @@
-"""Figures of boxes, Z up and facing -Y, and GLB files of one, Y up, with one fault each that must not
-show."""
-
-from __future__ import annotations
+"""Figures of boxes, Z up and facing -Y, and GLB files of one, Y up, with a fault each that must not show."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -73,8 +70,7 @@ def mesh_of(solids: list[np.ndarray], dark: int = 0) -> Mesh:
 
 
 def into_file(up: str, front: str) -> np.ndarray:
-    """Rotation from the frame into a file that stands along `up` and faces `front` once that is turned to
-    Z."""
+    """Rotation from the frame into a file that stands along `up` and faces `front` once that is Z."""
     return np.asarray(up_rotation(up).T @ front_rotation(front).T)
 
 
@@ -122,8 +118,7 @@ CORNER_UV = np.array([[x, 1 - y] for x, y, _ in BOX + 0.5])
 
 
 def figure() -> tuple[Points, Ints, Points, Points]:
-    """Points (V, 3), triangles (F, 3), UV (V, 2) with the whole image on each front, linear colours (V,
-    3)."""
+    """Points (V, 3), triangles (F, 3), UV (V, 2), the whole image on each front, linear colours (V, 3)."""
     points = np.concatenate([BOX * size + centre for centre, size, _ in PARTS.values()])
     faces = np.concatenate([BOX_TRIANGLES + 8 * k for k in range(len(PARTS))])
     colours = np.repeat([colour for *_, colour in PARTS.values()], 8, axis=0)

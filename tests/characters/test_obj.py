@@ -1,10 +1,9 @@
 """OBJ files: all face syntaxes, materials as exporters write them, misplaced textures, polygons."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,9 +74,8 @@ def test_all_face_syntaxes_agree(tmp_path: Path, faces: str) -> None:
 def test_vertex_colours_are_srgb(tmp_path: Path) -> None:
     raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0 1 1 1\nf 1 2 3\n")
     assert raw.mesh.colors is not None
-    assert_allclose(
-        raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]), atol=1e-3
-    )
+    expected = [[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]
+    assert_allclose(raw.mesh.colors[0], expected, atol=1e-3)
 
 
 def test_normals_unit_and_filled(tmp_path: Path) -> None:
@@ -106,12 +104,8 @@ def test_dropped_parts(tmp_path: Path, drop: tuple[str, ...], left: list[list[in
 
 def test_material_faces(tmp_path: Path) -> None:
     (tmp_path / "my lib.mtl").write_text("newmtl skin one\nKd 1 0.5 0\nnewmtl glow\nKd 0 0 0\nd 0.25\n")
-    text = (
-        "mtllib my lib.mtl\n"
-        + POINTS
-        + "usemtl glow\nf 1 2 3\nusemtl skin one\nf 1 3 4\nusemtl glow\nf 2 3 4\n"
-    )
-    raw = read(tmp_path, text)
+    faces = "usemtl glow\nf 1 2 3\nusemtl skin one\nf 1 3 4\nusemtl glow\nf 2 3 4\n"
+    raw = read(tmp_path, "mtllib my lib.mtl\n" + POINTS + faces)
     assert [m.name for m in raw.mesh.materials] == ["glow", "skin one"]
     assert_array_equal(raw.mesh.face_material, [0, 1, 0])
     glow, skin = raw.mesh.materials
@@ -146,17 +140,10 @@ def test_texture_replaces_colours(tmp_path: Path) -> None:
     assert raw.warnings == ()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        r"C:\Users\artist\project\skin.png",
-        r"tex\skin.png",
-        "/home/artist/skin.png",
-        "../../elsewhere/skin.png",
-        '"tex/skin.png"',
-        "SKIN.PNG",
-    ],
-)
+ELSEWHERE = [r"C:\Users\artist\project\skin.png", "/home/artist/skin.png", "../../elsewhere/skin.png"]
+
+
+@pytest.mark.parametrize("name", [*ELSEWHERE, r"tex\skin.png", '"tex/skin.png"', "SKIN.PNG"])
 def test_textures_below_the_folder(tmp_path: Path, name: str) -> None:
     paint(tmp_path / "tex" / "skin.png", GREEN)
     raw = textured(tmp_path, f"map_Kd {name}")
@@ -183,11 +170,8 @@ def test_missing_texture_is_replaced(tmp_path: Path) -> None:
 
 def test_map_options(tmp_path: Path) -> None:
     paint(tmp_path / "my skin.png", GREEN)
-    raw = textured(
-        tmp_path,
-        "map_Kd -clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1 my skin.png",
-        "map_Ke -s 9 9 glow.png",
-    )
+    options = "-clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1"
+    raw = textured(tmp_path, f"map_Kd {options} my skin.png", "map_Ke -s 9 9 glow.png")
     assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
     texture = raw.mesh.materials[0].texture
     assert texture is not None and texture.wrap == ("clamp", "clamp")
@@ -210,9 +194,7 @@ def test_map_options(tmp_path: Path) -> None:
         (("Kd 0 0 0", "map_Ke skin.png", "map_Kd red.png"), RED),
     ],
 )
-def test_emission_is_the_colour_of_what_is_black(
-    tmp_path: Path, lines: tuple[str, ...], expected: tuple[int, ...]
-) -> None:
+def test_emission_is_the_colour_of_what_is_black(tmp_path: Path, lines: Any, expected: Any) -> None:
     for name, colour in (("skin", GREEN), ("dark", (0, 0, 0)), ("red", RED)):
         paint(tmp_path / f"{name}.png", colour)
     (material,) = textured(tmp_path, "\n".join(lines)).mesh.materials
@@ -245,8 +227,7 @@ def test_cutout_from_luminance(tmp_path: Path) -> None:
     mask.save(tmp_path / "mask.png")
     raw = textured(tmp_path, "map_Kd skin.png", "map_d mask.png")
     material = raw.mesh.materials[0]
-    assert material.alpha_mode == "mask"
-    assert material.texture is not None
+    assert material.alpha_mode == "mask" and material.texture is not None
     assert material.texture.pixels[0, 3].tolist() == [*GREEN, 0]
     assert material.texture.pixels[3, 3].tolist() == [*GREEN, 255]
 
@@ -254,9 +235,8 @@ def test_cutout_from_luminance(tmp_path: Path) -> None:
 def test_one_image_beats_the_library(tmp_path: Path) -> None:
     paint(tmp_path / "wrong.png", RED)
     textured(tmp_path, "map_Kd wrong.png")
-    raw = read_obj(
-        Entry("a", "obj", tmp_path / "hero.obj", texture=paint(tmp_path / "right.png", GREEN)), plain=True
-    )
+    right = paint(tmp_path / "right.png", GREEN)
+    raw = read_obj(Entry("a", "obj", tmp_path / "hero.obj", texture=right), plain=True)
     assert colour_of(raw) == [*GREEN]
     assert len(raw.mesh.materials) == 1
 
@@ -264,18 +244,9 @@ def test_one_image_beats_the_library(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        POINTS,
-        POINTS + "f 1 2\n",
-        "v 0 0 0\nv 1 x 0\nf 1 1 1\n",
-        "v 0 0\nf 1 1 1\n",
-        POINTS + "f 1 2 3\nf 1 2 5\n",
-        POINTS + "f 0 1 2\n",
-        POINTS + "f -5 1 2\n",
-        POINTS + "f 1 2 c\n",
-        POINTS + "f 1\v2\v3\n",
-        POINTS + "f 1 2 3\nf 1 /2 3\n",
-        POINTS + "f 1/1/1/1 2 3\n",
-        POINTS + "f 1 2 99999999999999999999\n",
+        *("v 0 0 0\nv 1 x 0\nf 1 1 1\n", "v 0 0\nf 1 1 1\n", POINTS),
+        *(POINTS + f"f {face}\n" for face in ("1 2", "0 1 2", "-5 1 2", "1 2 c", "1\v2\v3", "1/1/1/1 2 3")),
+        *(POINTS + f"f {face}\n" for face in ("1 2 3\nf 1 2 5", "1 2 3\nf 1 /2 3", f"1 2 {'9' * 20}")),
     ],
 )
 def test_damaged_geometry_fails(tmp_path: Path, text: str) -> None:
@@ -317,13 +288,12 @@ def surfaces(draw: st.DrawFn) -> tuple[list[list[float]], list[list[int]]]:
     return points, draw(st.lists(st.lists(index, min_size=3, max_size=3), min_size=1, max_size=12))
 
 
-@given(
-    surfaces(), st.sampled_from(["{p}", "{p}/{p}", "{p}//{p}", "{p}/{p}/{p}", "{n}", "{n}/{p}", "{n}//{n}"])
-)
+FORMS = ("{p}", "{p}/{p}", "{p}//{p}", "{p}/{p}/{p}", "{n}", "{n}/{p}", "{n}//{n}")
+
+
+@given(surfaces(), st.sampled_from(FORMS))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_written_file_is_read(
-    tmp_path: Path, surface: tuple[list[list[float]], list[list[int]]], form: str
-) -> None:
+def test_written_file_is_read(tmp_path: Path, surface: Any, form: str) -> None:
     points, faces = surface
     lines = [f"v {x!r} {y!r} {z!r}" for x, y, z in points]
     lines += [f"vt {x!r} {y!r}" for x, y, _ in points] + ["vn 0 0 1"] * len(points)

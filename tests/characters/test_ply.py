@@ -1,7 +1,5 @@
 """PLY files: text and binary, colours, textures, polygons of mixed sizes."""
 
-from __future__ import annotations
-
 import re
 import struct
 from pathlib import Path
@@ -118,9 +116,8 @@ def test_colours_that_are_no_numbers_are_white(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("strips", [["12 0 1 3 2 -1 0 1 2 2 3 -1 1"], ["4 0 1 3 2", "0", "5 0 1 2 2 3"]])
 def test_triangle_strips(tmp_path: Path, strips: list[str]) -> None:
-    text = text_ply(SQUARE, strips, face=LIST.replace("uchar", "int")).replace(
-        "element face", "element tristrips"
-    )
+    text = text_ply(SQUARE, strips, face=LIST.replace("uchar", "int"))
+    text = text.replace("element face", "element tristrips")
     faces = [[0, 1, 3], [1, 2, 3], [0, 1, 2]]
     assert_array_equal(read(tmp_path, text).mesh.faces, faces)
     with pytest.raises(CharacterError, match="vertices it does not have"):
@@ -131,10 +128,8 @@ def test_triangle_strips(tmp_path: Path, strips: list[str]) -> None:
 def test_mixed_binary_polygons(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
     head = HEAD.replace("ascii", name)
-    header = (
-        f"{head}element vertex 5\n{XYZ}element face 3\nproperty uchar flag\n{LIST}property float "
-        "q\nend_header\n"
-    )
+    face = f"property uchar flag\n{LIST}property float q\n"
+    header = f"{head}element vertex 5\n{XYZ}element face 3\n{face}end_header\n"
     points = [(0, 0, 0), (2, 0, 0), (2, 0, 1), (0, 0, 1), (-1, 0, 0.5)]
     body = b"".join(struct.pack(order + "3f", *p) for p in points)
     for polygon in ([0, 1, 2], [0, 1, 2, 3, 4], [0, 1, 2, 3]):
@@ -154,8 +149,7 @@ def test_vertex_uv_and_texture(tmp_path: Path, names: tuple[str, str]) -> None:
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[0], np.array([[0, 1], [1, 1], [1, 0.25]]))
     texture = raw.mesh.materials[0].texture
-    assert texture is not None
-    assert texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
+    assert texture is not None and texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
     assert raw.mesh.colors is not None and (raw.mesh.colors == 1.0).all()
     assert tmp_path / "skin.png" in raw.files
 
@@ -164,14 +158,12 @@ def test_corner_uv_and_textures(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "a.png")
     head = HEAD + "comment TextureFile a.png\ncomment TextureFile ../b.png\n"
     rows = ["3 0 1 2 6 0 0 1 0 1 1", "3 0 2 3 6 0 0 1 1 0 1"]
-    raw = read(
-        tmp_path, text_ply(SQUARE, rows, face=LIST + "property list uchar float texcoord\n", head=head)
-    )
+    face = LIST + "property list uchar float texcoord\n"
+    raw = read(tmp_path, text_ply(SQUARE, rows, face=face, head=head))
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[1], [[0, 1], [1, 0], [0, 0]])
     (material,) = raw.mesh.materials
-    assert material.texture is not None
-    assert len(raw.warnings) == 1
+    assert material.texture is not None and len(raw.warnings) == 1
 
 
 DAMAGED = [
@@ -203,13 +195,9 @@ def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
     text = text_ply(SQUARE, ["4 0 1 2 3"])
     data = text.replace("\n", "\r").encode()
     if binary:
-        header = (
-            text[: text.index("end_header\n") + 11]
-            .replace("ascii", "binary_little_endian")
-            .replace("\n", "\r")
-        )
+        header = data[: data.index(b"end_header\r") + 11].replace(b"ascii", b"binary_little_endian")
         points = np.array([list(map(float, line.split())) for line in SQUARE], "<f4").tobytes()
-        data = header.encode() + points + struct.pack("<B4i", 4, 0, 1, 2, 3)
+        data = header + points + struct.pack("<B4i", 4, 0, 1, 2, 3)
     raw = read(tmp_path, data)
     assert_array_equal(raw.mesh.vertices, [[0, 0, 0], [2, 0, 0], [2, 0, 1], [0, 0, 1]])
     assert len(raw.mesh.faces) == 2
@@ -217,8 +205,6 @@ def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
 
 def test_unused_faults_cost_nothing(tmp_path: Path) -> None:
     whole = text_ply(SQUARE, ["4 0 1 2 3"])
-    cut = (
-        whole.replace("end_header", "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header")
-        + "0 1\n"
-    )
+    edges = "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header"
+    cut = whole.replace("end_header", edges) + "0 1\n"
     assert_array_equal(read(tmp_path, cut).mesh.faces, read(tmp_path, whole).mesh.faces)

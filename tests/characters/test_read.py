@@ -1,7 +1,4 @@
-"""Read characters of every format into the frame, with their rigs; refuse what cannot be drawn or is too
-large."""
-
-from __future__ import annotations
+"""Characters of every format in the frame, with their rigs; what cannot be drawn or is too large."""
 
 import io
 import resource
@@ -57,9 +54,7 @@ def entry_of(folder: Path, text: str, **more: Any) -> Entry:
         ("+z", "-x", [[0, 3, 0], [-2, 0, 0], [0, 0, 1]]),
     ],
 )
-def test_stated_up_and_front(
-    tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]
-) -> None:
+def test_stated_up_and_front(tmp_path: Path, up: str | None, front: str | None, expected: Any) -> None:
     character = read_character(entry_of(tmp_path, ARROW, up=up, front=front))
     assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
     assert character.mesh.vertices.dtype == np.float32 and character.files[0] == tmp_path / "hero.obj"
@@ -87,9 +82,8 @@ def test_colours_and_normals_are_repaired(tmp_path: Path, monkeypatch: pytest.Mo
     mesh = Mesh(points, faces, (Material(),), np.zeros(1, np.int32), colors=colors, normals=normals)
     monkeypatch.setattr("specsia_build.characters.read.read_obj", lambda *_, **__: RawMesh(mesh, up="+z"))
     character = read_character(entry_of(tmp_path, ""))
-    assert character.mesh.colors is not None
+    assert character.mesh.colors is not None and character.mesh.normals is not None
     assert character.mesh.colors[0, 1].tolist() == [1, 1, 1, 1]
-    assert character.mesh.normals is not None
     assert_allclose(character.mesh.normals[0, 2], 3**-0.5, rtol=1e-6)
     assert len(character.warnings) == 2
     assert not np.isfinite(colors).all()
@@ -137,8 +131,7 @@ def test_rest_equals_still_character(characters_dir: Path, path: str, drop: tupl
     height = float(np.ptp(mesh.vertices[:, 2]))
     at_rest = posed(mesh, moving.rig, None, 0.0)
     assert_allclose(at_rest.vertices, mesh.vertices, atol=1e-5 * height)
-    assert at_rest.normals is not None
-    assert mesh.normals is not None
+    assert at_rest.normals is not None and mesh.normals is not None
     assert_allclose(at_rest.normals, mesh.normals, atol=1e-4)
     assert at_rest.rest is mesh.vertices
 
@@ -226,9 +219,8 @@ def ply_lists(folder: Path, rows: int = 4_000_000) -> Path:
         "element vertex 3\nproperty uchar x\nproperty uchar y\nproperty uchar z\n"
         f"element face {rows}\nproperty list uchar uchar vertex_indices\nend_header\n"
     )
-    path.write_bytes(
-        head.encode() + bytes([0, 0, 0, 1, 0, 0, 0, 1, 0]) + b"\x03\x00\x01\x02" + bytes(rows - 1)
-    )
+    points, first = bytes([0, 0, 0, 1, 0, 0, 0, 1, 0]), b"\x03\x00\x01\x02"
+    path.write_bytes(head.encode() + points + first + bytes(rows - 1))
     return path
 
 
@@ -288,9 +280,7 @@ def unheld(_: int) -> int:
     """What a process that is started by a worker is held to."""
     with memory.unlimited():
         script = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
-        return int(
-            subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-        )
+        return int(subprocess.check_output([sys.executable, "-c", script]))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system holds no process to a limit")

@@ -1,7 +1,4 @@
-"""Procedural samples: files, meshes, textures, determinism and repair, rigs and six motions; the 3DBiCar
-layout."""
-
-from __future__ import annotations
+"""Procedural samples: files, meshes, textures, determinism, repair, rigs, motions; the 3DBiCar layout."""
 
 import hashlib
 import json
@@ -12,7 +9,6 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from numpy.typing import NDArray
 from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -55,26 +51,21 @@ def test_files_follow_3dbicar(folder: Path) -> None:
         assert sorted(digests(folder / str(index))) == sorted(FILES)
         assert sum((folder / str(index) / name).stat().st_size for name in FILES) < 1_000_000
     stated = json.loads((folder / "0" / "metadata.json").read_text(encoding="utf-8"))
-    assert (stated["license"], stated["source"], stated["seed"]) == (
-        "CC0-1.0",
-        "specsia procedural samples",
-        SEED,
-    )
+    assert (stated["license"], stated["source"]) == ("CC0-1.0", "specsia procedural samples")
+    assert stated["seed"] == SEED
 
 
 def test_closed_and_facing_outwards(dozen: list[SampleMesh]) -> None:
     for sample in dozen:
         a, b, c = np.moveaxis(sample.vertices[sample.faces], 1, 0)
-        _, part = connected_components(
-            coo_array((np.ones(len(sample.faces)), sample.faces[:, :2].T), (len(sample.vertices),) * 2)
-        )
+        links = np.ones(len(sample.faces)), sample.faces[:, :2].T
+        _, part = connected_components(coo_array(links, (len(sample.vertices),) * 2))
         assert (np.bincount(part[sample.faces[:, 0]], np.einsum("ij,ij->i", np.cross(a, b), c)) > 0).all()
         edges = np.stack([sample.faces, np.roll(sample.faces, -1, axis=1)], axis=2).reshape(-1, 2)
         ways, counts = np.unique(edges, axis=0, return_counts=True)
         assert (counts == 1).all()
         assert {tuple(way) for way in ways.tolist()} == {tuple(way[::-1]) for way in ways.tolist()}
-        assert sample.texels.min() > 0
-        assert sample.texels.max() < 1
+        assert sample.texels.min() > 0 and sample.texels.max() < 1
 
 
 def test_sample_round_trip(folder: Path, dozen: list[SampleMesh]) -> None:
@@ -83,10 +74,8 @@ def test_sample_round_trip(folder: Path, dozen: list[SampleMesh]) -> None:
         turned = (dozen[index].vertices * (1, 1, -1))[:, [0, 2, 1]]
         assert np.allclose(character.mesh.bounds(), (turned.min(axis=0), turned.max(axis=0)), atol=1e-3)
         (texture,) = [material.texture for material in character.mesh.materials]
-        assert texture is not None
-        assert np.array_equal(texture.pixels[..., :3], dozen[index].image)
-        assert not character.warnings
-        assert not character.doubts
+        assert texture is not None and np.array_equal(texture.pixels[..., :3], dozen[index].image)
+        assert not character.warnings and not character.doubts
 
 
 def test_drawing_fits_its_mask(folder: Path) -> None:
@@ -132,8 +121,7 @@ def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
 
 
 MOVING_SEED = 42
-INDICES = (11, 30, 35)
-"""A robe, a wide body in trousers, a dress with a tail."""
+INDICES = (11, 30, 35)  # A robe, a wide body in trousers, a dress with a tail
 
 MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
 
@@ -151,16 +139,6 @@ def animated(movers: Path, request: pytest.FixtureRequest) -> AnimatedCharacter:
     return read_animated(bicar_entry(movers / str(request.param), str(request.param)))
 
 
-def over(
-    animated: AnimatedCharacter, name: str, frames: int = 16
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Vertices (T, V, 3) and joints' places (T, J, 3) over a motion, in the mesh's coordinates."""
-    motion = next(motion for motion in animated.motions if motion.name == name)
-    posed = poses(animated.rig.skeleton, motion, np.linspace(0, motion.end, frames, endpoint=False))
-    joints = posed.worlds[..., :3, 3] @ animated.rig.placement[:3, :3].T
-    return np.stack([animated.rig.vertices(posed, k) for k in range(frames)]), joints
-
-
 def test_rig_and_six_motions(animated: AnimatedCharacter) -> None:
     still = read_character(animated.character.entry)
     assert np.array_equal(animated.character.mesh.vertices, still.mesh.vertices)
@@ -176,7 +154,10 @@ def test_rig_and_six_motions(animated: AnimatedCharacter) -> None:
 
 @pytest.mark.parametrize("name", MOTIONS)
 def test_motions_stay_whole_and_grounded(animated: AnimatedCharacter, name: str) -> None:
-    mesh, (moved, _) = animated.character.mesh, over(animated, name)
+    mesh, rig = animated.character.mesh, animated.rig
+    motion = next(motion for motion in animated.motions if motion.name == name)
+    played = poses(rig.skeleton, motion, np.linspace(0, motion.end, 16, endpoint=False))
+    moved = np.stack([rig.vertices(played, k) for k in range(16)])
     height = float(np.ptp(mesh.vertices[:, 2]))
     edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
     lengths = np.linalg.norm(moved[:, edges[:, 0]] - moved[:, edges[:, 1]], axis=2)
@@ -195,11 +176,8 @@ def test_motions_stay_whole_and_grounded(animated: AnimatedCharacter, name: str)
 def test_changed_sample_has_no_rig(movers: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(movers / str(INDICES[0]), tmp_path / "7")
     text = (tmp_path / "7" / name).read_text()
-    changed = (
-        text.replace("\nv 0", "\nv 1", 1)
-        if name.endswith("obj")
-        else text.replace('"version": ', '"version": 9')
-    )
+    pair = ("\nv 0", "\nv 1") if name.endswith("obj") else ('"version": ', '"version": 9')
+    changed = text.replace(*pair, 1)
     assert changed != text
     (tmp_path / "7" / name).write_text(changed)
     entry = bicar_entry(tmp_path / "7", "7")
@@ -210,11 +188,8 @@ def test_changed_sample_has_no_rig(movers: Path, tmp_path: Path, name: str) -> N
 
 def test_foreign_metadata_gives_no_rig(movers: Path, tmp_path: Path) -> None:
     shutil.copytree(movers / str(INDICES[0]), tmp_path / "7")
-    for metadata in (
-        "{",
-        '{"source": "others"}',
-        '{"source": "specsia procedural samples", "version": 3, "seed": -1}',
-    ):
+    forged = '{"source": "specsia procedural samples", "version": 3, "seed": -1}'
+    for metadata in ("{", '{"source": "others"}', forged):
         (tmp_path / "7" / "metadata.json").write_text(metadata)
         assert read_animated(bicar_entry(tmp_path / "7", "7")).motions == ()
 
@@ -245,13 +220,10 @@ def test_body_and_eye_images(tmp_path: Path) -> None:
     assert_array_equal(raw.mesh.faces, [[0, 1, 2], [3, 4, 5], [3, 5, 6]])
     assert_array_equal(raw.mesh.face_material, [0, 1, 1])
     body, eyes = (m.texture for m in raw.mesh.materials)
-    assert body is not None
-    assert body.pixels[0, 0].tolist() == [255, 0, 0, 255]
-    assert body.pixels.shape == (2, 4, 4)
-    assert eyes is not None
+    assert body is not None and eyes is not None
+    assert body.pixels[0, 0].tolist() == [255, 0, 0, 255] and body.pixels.shape == (2, 4, 4)
     assert eyes.pixels[0, 0].tolist() == [0, 0, 255, 255]
-    assert (raw.up, raw.front, raw.warnings) == ("+y", "-y", ())
-    assert raw.parts == ("m", "e", "eyes", "torso")
+    assert (raw.up, raw.front, raw.warnings, raw.parts) == ("+y", "-y", (), ("m", "e", "eyes", "torso"))
     assert {p.name for p in raw.files} >= {"m.obj", "m.BMP", "e.obj", "e.bmp"}
 
 

@@ -1,7 +1,5 @@
 """Sources: characters, their ids, and the files that are opened; manifests."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -18,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specsia_build.characters.character import Entry, id_order_key, safe_id
+from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source, read_manifest
 from specsia_build.errors import CharacterError, UsageError
@@ -54,26 +53,9 @@ def test_one_mesh_file(tmp_path: Path) -> None:
 
 
 def test_mesh_files_in_subfolders(tmp_path: Path) -> None:
-    touch(
-        tmp_path,
-        "10.glb",
-        "9.ply",
-        "b.vrm",
-        "sub dir/änne.gltf",
-        "sub dir/tex.png",
-        "a.obj",
-        "a.mtl",
-        "d.blend",
-    )
-    touch(
-        tmp_path,
-        ".hidden.glb",
-        ".git/x.glb",
-        "c.FBX",
-        "d.blend1",
-        "run/specsia-run.json",
-        "run/source/Other.glb",
-    )
+    touch(tmp_path, "10.glb", "9.ply", "b.vrm", "sub dir/änne.gltf", "sub dir/tex.png", "a.obj", "a.mtl")
+    touch(tmp_path, "d.blend", ".hidden.glb", ".git/x.glb", "c.FBX", "d.blend1")
+    touch(tmp_path, "run/specsia-run.json", "run/source/Other.glb")
     touch(tmp_path.with_name("elsewhere"), "Hero.glb")
     (tmp_path / "link").symlink_to(tmp_path.with_name("elsewhere"))
     source = open_path(tmp_path)
@@ -104,16 +86,8 @@ def test_one_stem_in_several_formats(tmp_path: Path, present: tuple[str, ...], w
 
 
 def test_folder_of_3dbicar(tmp_path: Path) -> None:
-    touch(
-        tmp_path,
-        "10/tpose/m.obj",
-        "9/tpose/m.obj",
-        "9/tpose/e.obj",
-        "x7/tpose/m.obj",
-        "template.obj",
-        "docs/a.glb",
-    )
-    touch(tmp_path, "11/image/mask512.png", "x8/tpose/e.obj", ".cache/tpose/m.obj")
+    touch(tmp_path, "10/tpose/m.obj", "9/tpose/m.obj", "9/tpose/e.obj", "x7/tpose/m.obj", "template.obj")
+    touch(tmp_path, "docs/a.glb", "11/image/mask512.png", "x8/tpose/e.obj", ".cache/tpose/m.obj")
     source = open_path(tmp_path)
     assert source.kind == "3dbicar"
     assert ids(source) == ["9", "10", "x7", "x8"]
@@ -137,14 +111,8 @@ def test_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("gone", r"gone"),
-        ("empty", r"empty"),
-        ("empty/note.txt", r"note\.txt"),
-        ("drawn", r"drawn"),
-        ("drawn/hero.PNG", r"hero\.PNG"),
-        ("run", r"'run'"),
-        ("x" * 300, r"xxx"),
-        ("nul\0", r"nul"),
+        *(("gone", "gone"), ("empty", "empty"), ("empty/note.txt", r"note\.txt"), ("drawn", "drawn")),
+        *(("drawn/hero.PNG", r"hero\.PNG"), ("run", "'run'"), ("x" * 300, "xxx"), ("nul\0", "nul")),
     ],
 )
 def test_other_files_are_not_sources(tmp_path: Path, name: str, sentence: str) -> None:
@@ -186,9 +154,7 @@ def test_mesh_outside_the_source(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     STRANGE[kind](Path(name))
-    entry = Entry(
-        "x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name)
-    )
+    entry = Entry("x", FORMATS[Path(name).suffix], Path(name))
     with pytest.raises(CharacterError, match=r"not a regular file|leads out of"):
         read_character(entry)
     assert Sources(Path(), entry.within).digests([name], source_digest) == {name: None}
@@ -216,12 +182,8 @@ def test_numeric_ids_sort_as_integers() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Hero-1_x", "Hero-1_x"),
-        ("a b/c.d", "a_b_c_d"),
-        ("キャラ ñ", "キャラ_ñ"),
-        ("e\u0301", "é"),
-        ("", "_"),
-        ("../..", "_____"),
+        *(("Hero-1_x", "Hero-1_x"), ("a b/c.d", "a_b_c_d"), ("キャラ ñ", "キャラ_ñ")),
+        *(("e\u0301", "é"), ("", "_"), ("../..", "_____")),
     ],
 )
 def test_safe_ids(text: str, expected: str) -> None:
@@ -243,14 +205,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_full_manifest_line(folder: Path) -> None:
-    line: dict[str, Any] = {
-        "id": "héro-1_x",
-        "sides": "both",
-        "pose": "Walk@12",
-        "split": "validation",
-        "source": "me",
-    }
-    line |= {"up": "+z", "front": "+x", "drop": ("Sword", "Mug"), "license": "MIT"}
+    line: dict[str, Any] = {"id": "héro-1_x", "sides": "both", "pose": "Walk@12", "split": "validation"}
+    line |= {"up": "+z", "front": "+x", "drop": ("Sword", "Mug"), "license": "MIT", "source": "me"}
     files = {"path": "a.glb", "texture": "skin.png", "drawing": "skin.png"}
     placed: dict[str, Any] = {key: folder / name for key, name in files.items()}
     assert entries(folder, line | files) == (Entry(format="gltf", root=folder, **line, **placed),)
@@ -264,15 +220,8 @@ def test_blank_lines_and_byte_order_mark(folder: Path) -> None:
 BAD: dict[str, tuple[Any, ...]] = {
     "id": (None, True, 7.5, "../x", "x" * 181),
     "path": (
-        " ",
-        "gone.glb",
-        "../secret.glb",
-        "link.glb",
-        "/etc/passwd",
-        "C:\\a.glb",
-        "a\0.glb",
-        "note.txt",
-        "sub dir",
+        *(" ", "gone.glb", "../secret.glb", "link.glb", "/etc/passwd"),
+        *("C:\\a.glb", "a\0.glb", "note.txt", "sub dir"),
     ),
     "texture": ("gone.png", "..\\secret.glb"),
     "drawing": ("sub dir",),
@@ -309,11 +258,8 @@ def test_bad_line_costs_itself(folder: Path, line: str | dict[str, Any]) -> None
 
 def test_repeated_id_keeps_first(folder: Path) -> None:
     first, second, third = entries(folder, ENTRY, ENTRY, ENTRY | {"id": "A"})
-    assert first.problem is None
-    assert [(entry.id, entry.problem is None) for entry in (second, third)] == [
-        ("line-2", False),
-        ("line-3", False),
-    ]
+    assert first.problem is None and None not in (second.problem, third.problem)
+    assert (second.id, third.id) == ("line-2", "line-3")
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe{\x00", b"[\n", b"{\n"])
@@ -386,20 +332,14 @@ def test_file_that_is_no_manifest(folder: Path, name: str, data: bytes) -> None:
         read_manifest(folder / name)
 
 
-leaves = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a.glb", "+x", "..", "a", "b"])
-)
+words = st.sampled_from(["a.glb", "+x", "..", "a", "b"])
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | words
 json_values = leaves | st.lists(leaves, max_size=3) | st.dictionaries(st.text(max_size=3), leaves, max_size=3)
-keys = st.sampled_from(
-    ["id", "path", "texture", "up", "front", "pose", "drop", "drawing", "split", "license"]
-)
+names = ("id", "path", "texture", "up", "front", "pose", "drop", "drawing", "split", "license")
+lines = st.dictionaries(st.sampled_from(names), json_values).map(json.dumps) | st.text(max_size=20)
 
 
-@given(
-    st.lists(
-        st.dictionaries(keys, json_values).map(json.dumps) | st.text(max_size=20), min_size=1, max_size=6
-    )
-)
+@given(st.lists(lines, min_size=1, max_size=6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_lines_give_unique_ids(folder: Path, lines: list[str]) -> None:
     text = "\n".join(['{"id": "a", "path": "a.glb"}', *lines])

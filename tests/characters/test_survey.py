@@ -1,7 +1,5 @@
 """`specsia characters`: facts, equal files, suggested manifests."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path
@@ -22,9 +20,8 @@ HAT = box((0, -0.1, 1.95), (0.4, 0.4, 0.2))
 
 def test_facts_of_a_character(tmp_path: Path) -> None:
     Image.new("RGB", (8, 4)).save(tmp_path / "skin.png")
-    (tmp_path / "a.mtl").write_text(
-        "newmtl x\nmap_Kd skin.png\nnewmtl y\nmap_Kd skin.png\nnewmtl z\nmap_Kd gone.png\n"
-    )
+    maps = {"x": "skin", "y": "skin", "z": "gone"}.items()
+    (tmp_path / "a.mtl").write_text("".join(f"newmtl {name}\nmap_Kd {image}.png\n" for name, image in maps))
     (tmp_path / "a.obj").write_text(
         "mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0.5\nvt 0 0\n"
         "o body\nusemtl x\nf 1/1 2/1 3/1 4/1\no hat\nusemtl y\nf 1/1 2/1 3/1\nusemtl z\nf 1/1 2/1 3/1\n"
@@ -92,14 +89,8 @@ def test_advised_drops_are_shown_beside(zoo: Path) -> None:
 
 
 def test_stated_values_are_kept(zoo: Path) -> None:
-    stated = {
-        "id": "a",
-        "path": "staged.obj",
-        "drop": ["Limbs"],
-        "split": "test",
-        "license": "CC0-1.0",
-        "source": "me",
-    }
+    stated = {"id": "a", "path": "staged.obj", "drop": ["Limbs"], "split": "test"}
+    stated |= {"license": "CC0-1.0", "source": "me"}
     (zoo / "own.jsonl").write_text(json.dumps(stated))
     specsia("characters", zoo / "own.jsonl", "--suggest", zoo / "more.jsonl")
     line = lines_of(zoo / "more.jsonl")["a"]

@@ -1,7 +1,5 @@
 """What of a file is visible: hidden nodes, helpers, levels of detail, transparent faces, instances."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,4 @@
-"""Reference renderers, as simple as possible, to compare the fast one with: opaque faces, and translucent
-layers."""
+"""Reference renderers for the fast one, as simple as possible: opaque faces, and translucent layers."""
 
 from __future__ import annotations
 
@@ -14,8 +13,7 @@ from specsia_build.rendering.fast.fragments import PIXEL_SAMPLES, SAMPLE_X, SAMP
 from specsia_build.rendering.fast.stacks import MOST_LAYERS
 from specsia_build.rendering.mesh import Mesh, Texture
 
-GRID = 16
-"""Samples along one side of a pixel."""
+GRID = 16  # Samples along one side of a pixel
 
 
 @dataclass(frozen=True)

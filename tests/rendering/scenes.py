@@ -1,7 +1,5 @@
 """Meshes whose pictures can be computed by hand, and helpers to render them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,17 +25,15 @@ GREEN: RGBA = (0.0, 1.0, 0.0, 1.0)
 BLUE: RGBA = (0.0, 0.0, 1.0, 1.0)
 WHITE: RGBA = (1.0, 1.0, 1.0, 1.0)
 
-SIZE = 54
-"""Pixels of most test pictures: 40 to a unit."""
+SIZE = 54  # Pixels of most test pictures: 40 to a unit
 
 PIXEL = ORTHO_WIDTH / SIZE
 
 
 def real_mesh(folder: Path, name: str, cameras: Sequence[Camera], margin: float = 4) -> Mesh:
     """A real character by its id, in the frame of some cameras."""
-    (entry,) = [
-        entry for entry in open_source(str(folder / "characters.jsonl"), folder).entries if entry.id == name
-    ]
+    entries = open_source(str(folder / "characters.jsonl"), folder).entries
+    (entry,) = [entry for entry in entries if entry.id == name]
     mesh = read_character(entry).mesh
     return mesh.with_vertices(normalise(mesh.vertices, cameras, margin).apply(mesh.vertices))
 
@@ -86,14 +82,12 @@ def sheet(
     colors: Sequence[RGBA] | None = None,
 ) -> Mesh:
     """A rectangle facing the frontal camera at depth `y`, in pixels of its picture; `uv` and `colors` go
-    around
-    from the top left corner: left, top, right, bottom."""
+    around from the top left corner: left, top, right, bottom."""
     x0, x1 = (left - size / 2) * ORTHO_WIDTH / size, (right - size / 2) * ORTHO_WIDTH / size
     z0, z1 = (size / 2 - top) * ORTHO_WIDTH / size, (size / 2 - bottom) * ORTHO_WIDTH / size
     corners, (u0, v0, u1, v1) = [[x0, y, z0], [x0, y, z1], [x1, y, z1], [x1, y, z0]], uv
-    return mesh_of(
-        corners, [[0, 1, 2], [0, 2, 3]], material, [[u0, v0], [u0, v1], [u1, v1], [u1, v0]], colors
-    )
+    around = [[u0, v0], [u0, v1], [u1, v1], [u1, v0]]
+    return mesh_of(corners, [[0, 1, 2], [0, 2, 3]], material, around, colors)
 
 
 def sphere(radius: float, rows: int = 24, columns: int = 48, centre: Sequence[float] = (0, 0, 0)) -> Mesh:

@@ -1,7 +1,5 @@
 """Measures of meshes, visible surface points, moving meshes, and the external contour."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,18 +162,15 @@ def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 9
 @pytest.mark.parametrize("degrees", [0, 15, 30, 45, 63])
 def test_points_along_a_square(thickness: int, degrees: float) -> None:
     inside = (np.abs(turned(degrees, FINE)) <= 13).all(axis=0)
-    coverage = np.asarray(inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3)) * 255 + 0.5).astype(
-        np.uint8
-    )
+    share = inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3))
+    coverage = np.asarray(share * 255 + 0.5).astype(np.uint8)
     out = draw_contour(painted(coverage), coverage, thickness, 0)
     right, down = turned(degrees)
     for along, across in ((right, down), (down, right)):
         for side in (-1, 1):
             beside = (np.abs(across) < 8) & (along * side > 0)
-            width = (
-                out[..., 3][beside].astype(float).sum() / 255 - coverage[beside].astype(float).sum() / 255
-            ) / 16
-            assert width == pytest.approx(thickness, abs=0.15)
+            added = out[..., 3][beside].astype(float).sum() - coverage[beside].astype(float).sum()
+            assert added / 255 / 16 == pytest.approx(thickness, abs=0.15)
 
 
 def test_line_mixes_in_linear_light() -> None:

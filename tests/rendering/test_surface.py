@@ -1,7 +1,5 @@
 """Depth, normals, parts, materials and light of views, against surfaces that are known."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

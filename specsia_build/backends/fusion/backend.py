@@ -6,7 +6,6 @@ hull carved from them (`carve`), and colours taken per vertex from whichever vie
 views are drawn from the truth, so that silhouettes are better than a single picture allows.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +18,8 @@ from specsia_build.backends.fusion.carve import fused_surface
 from specsia_build.backends.fusion.colour import colours_of
 from specsia_build.backends.fusion.damage import damaged, turns
 from specsia_build.backends.fusion.views import CAMERAS, DrawnViews, true_views
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.backends.settings import strength_of
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
 
@@ -60,10 +60,4 @@ class Fusion(Backend):
 
 def create(argument: str | None) -> Fusion:
     """Create the backend for ``fusion`` or ``fusion:STRENGTH``; a UsageError if that is no number in 0-2."""
-    try:
-        strength = 1.0 if argument is None else float(argument)
-    except ValueError:
-        strength = math.nan
-    if not 0 <= strength <= 2:
-        raise UsageError(f"fusion takes a strength from 0 to 2, such as fusion:0.5, not '{argument}'")
-    return Fusion(strength)
+    return Fusion(strength_of(Fusion.name, argument))

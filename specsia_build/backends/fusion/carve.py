@@ -136,10 +136,7 @@ def _relaxed(vertices, faces):  # type: ignore[no-untyped-def]
 
 
 def _facing(depths: Floats) -> Floats:
-    """Cosine (6, H, H) between a view's line of sight and its surface's normal, by the steepest slope nearby.
-
-    It turns a difference in depth into a distance to the surface.
-    """
+    """Cosine (6, H, H) of sight and normal by the steepest slope, which turns depths into distances."""
     near = (1, _NEARBY, _NEARBY)
     rise = scipy.ndimage.maximum_filter(depths, near) - scipy.ndimage.minimum_filter(depths, near)
     run = (_NEARBY - 1) / SCALE
@@ -174,10 +171,7 @@ def _with_visible_parts(
 
 
 def _fitting_cell(views: DrawnViews, facing: Floats, low: Doubles, high: Doubles) -> float:
-    """Units between voxels that give about `_FACES` faces.
-
-    Marching cubes puts a vertex on each edge of the lattice that crosses the surface, two faces to a vertex.
-    """
+    """Units between voxels for about `_FACES` faces: marching cubes makes two for each edge that crosses."""
     low = low - PROBE
     volume = _carved(views.inside, views.depth, facing, low, high + PROBE, PROBE)
     filled = _with_visible_parts(volume, views, facing, low, PROBE) > 0

@@ -32,18 +32,12 @@ _MARGIN = 4  # Pixels around the figure in each picture
 
 
 class SeenSide(NamedTuple):
-    """A surface from one of `YAWS`, in a picture of C pixels.
-
-    Attributes:
-        position: (C, C, 3) float32, the point at each pixel, in units.
-        normal: (C, C, 3) float32, its unit normal.
-        covered: (C, C), whether there is one.
-    """
+    """A surface from one of `YAWS`, in a picture of C pixels."""
 
     camera: Camera
-    position: Floats
-    normal: Floats
-    covered: Mask
+    position: Floats  # (C, C, 3) float32, the point at each pixel, in units
+    normal: Floats  # (C, C, 3) float32, its unit normal
+    covered: Mask  # (C, C), whether there is one
 
     @property
     def depth(self) -> Floats:
@@ -61,17 +55,11 @@ class SeenSide(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Turnaround:
-    """Colours of a figure, continued beyond its silhouette, in squares of C pixels with the same middle.
+    """Colours of a figure, continued beyond its silhouette, in squares of C pixels with the same middle."""
 
-    Attributes:
-        front: (C, C, 3) uint8.
-        back: (C, C, 3) uint8, seen from behind.
-        left: (C, C, 3) uint8, seen from its left; what its right shows is the mirror image.
-    """
-
-    front: Pixels
-    left: Pixels
-    back: Pixels
+    front: Pixels  # (C, C, 3) uint8
+    left: Pixels  # (C, C, 3) uint8, seen from its left; what its right shows is the mirror image
+    back: Pixels  # (C, C, 3) uint8, seen from behind
 
     @property
     def around(self) -> tuple[Pixels, ...]:
@@ -80,8 +68,7 @@ class Turnaround:
 
 
 def centred(colours: Pixels, size: int, row: int, column: int) -> Pixels:
-    """Put colours (h, w, 3) into a square of `size` pixels, their corner at `row` and `column`, which may lie
-    outside; beyond them the nearest colour goes on."""
+    """Put colours (h, w, 3) into a square of `size` pixels at `row`, `column`, the nearest around them."""
     height, width = colours.shape[:2]
     rows, columns = np.arange(size) - row, np.arange(size) - column
     return np.ascontiguousarray(colours[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)])

@@ -43,23 +43,15 @@ _FAR = 0.01  # Share of a material's pixels around below which the mean colour t
 
 @dataclass(frozen=True, eq=False)
 class DrawnFront:
-    """What a drawing shows of a figure.
+    """What a drawing shows of a figure."""
 
-    Attributes:
-        front: (H, W, 3) uint8, its colours, continued beyond the silhouette.
-        small: (h, w, 3) uint8, the same in a part of a crop that holds the figure.
-        labels: (h, w) intp, the palette's colour at each pixel there; `COLOURS` outside of the figure.
-        palette: (COLOURS, 3) float32, in levels.
-        crop: of the picture.
-        part: rows and columns of the part of the crop.
-    """
-
-    front: Pixels
-    small: Pixels
+    front: Pixels  # (H, W, 3) uint8, its colours, continued beyond the silhouette
+    small: Pixels  # (h, w, 3) uint8, the same in a part of a crop that holds the figure
+    # (h, w) intp, the palette's colour at each pixel there; `COLOURS` outside of the figure
     labels: NDArray[np.intp]
-    palette: Floats
-    crop: Crop
-    part: tuple[slice, slice]
+    palette: Floats  # (COLOURS, 3) float32, in levels
+    crop: Crop  # Of the picture
+    part: tuple[slice, slice]  # Rows and columns of the part of the crop
 
     @cached_property
     def regions(self) -> Regions:
@@ -72,10 +64,7 @@ class DrawnFront:
         return flat_colours(self.small, self.regions)
 
     def painted(self, likely: Floats, where: Mask) -> Floats:
-        """Colours (H, W, 3) float32 `where` (H, W), by each pixel's likeliest of materials; else 0.
-
-        `likely` (M, h, w) is how likely each is in the part of the crop.
-        """
+        """Colours (H, W, 3) float32 `where` (H, W), else 0, of each pixel's `likely` (M, h, w) material."""
         out = np.zeros(self.front.shape, np.float32)
         places = self.crop.places(self.front.shape, self.part)
         _paint(ready(np.moveaxis(likely, 0, -1), np.float32), self.flat, places, where, out)
@@ -99,10 +88,7 @@ def _is_symmetric(material: NDArray[np.intp]) -> bool:
 
 
 def with_sides(drawn: DrawnFront, height: Floats) -> Pixels:
-    """The front (H, W, 3) uint8, with its materials' smooth colours where it is steep.
-
-    `height` (S, S) is that of the surface, see `steepness`.
-    """
+    """The front (H, W, 3) uint8, smooth colours of materials where the surface's `height` (S, S) is steep."""
     regions = drawn.regions
     materials = np.asarray(regions.material == regions.present[:, None, None], np.float32)
     # Narrow stripes at the silhouette would be drawn out over all of the side.

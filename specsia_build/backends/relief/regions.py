@@ -27,33 +27,22 @@ EXPOSED = 0.1  # Share of an area's border on the silhouette from which it is no
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Areas of a drawing (S, T), and the materials in them. Materials are numbers below `COLOURS`.
+    """Areas of a drawing (S, T), and the materials in them. Materials are numbers below `COLOURS`."""
 
-    Attributes:
-        of_colour: (COLOURS,) intp, the material of each colour of the drawing's palette.
-        present: (M,) intp, the materials that have pixels, ascending.
-        material: (S, T) intp, that of each pixel; `COLOURS` outside of the figure.
-        around: (S, T) intp, the same where what lies inside of another area is filled from around it.
-        area: (S, T) intp, the area of each pixel in `around`; -1 outside.
-        grain: median difference of pixels from the median of their neighbours, in levels: at most 1 in
-            drawings of flat or shaded areas, 2 and more in painted or coloured-in ones.
-        exposed: (A,) float64, the share of each area's border that lies on the silhouette.
-    """
-
-    of_colour: NDArray[np.intp]
-    present: NDArray[np.intp]
-    material: NDArray[np.intp]
+    of_colour: NDArray[np.intp]  # (COLOURS,) intp, the material of each colour of the drawing's palette
+    present: NDArray[np.intp]  # (M,) intp, the materials that have pixels, ascending
+    material: NDArray[np.intp]  # (S, T) intp, that of each pixel; `COLOURS` outside of the figure
+    # (S, T) intp, the same where what lies inside of another area is filled from around it
     around: NDArray[np.intp]
-    area: NDArray[np.intp]
+    area: NDArray[np.intp]  # (S, T) intp, the area of each pixel in `around`; -1 outside
+    # Median difference of pixels from the median of their neighbours, in levels: at most 1 in drawings of
+    # flat or shaded areas, 2 and more in painted or coloured-in ones
     grain: float
-    exposed: NDArray[np.float64]
+    exposed: NDArray[np.float64]  # (A,) float64, the share of each area's border that lies on the silhouette
 
 
 def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: NDArray[np.float32]) -> Regions:
-    """Divide the figure of a picture (S, T, 3) uint8.
-
-    `labels` (S, T) are its pixels' colours in a palette (COLOURS, 3), `COLOURS` outside.
-    """
+    """Divide the figure of a picture (S, T, 3) uint8 by its colours' labels (S, T), `COLOURS` outside."""
     inside = labels < COLOURS
     filled = continued(colours, inside)
     areas = skimage.segmentation.felzenszwalb(filled / 255, _SCALE, _SMOOTHING, _LEAST_AREA)

@@ -105,19 +105,13 @@ def crop_of(covered: Mask) -> Crop:
 
 @dataclass(frozen=True)
 class FigureCut:
-    """A figure cut out of a picture of `size` pixels.
+    """A figure cut out of a picture of `size` pixels."""
 
-    Attributes:
-        picture: (H, W, 4) uint8 sRGB, straight alpha: a window of the picture around the figure.
-        covered: (H, W) bool, its silhouette without specks.
-        crop: square around the silhouette.
-        window: rows and columns of the window in the picture.
-    """
-
+    # (H, W, 4) uint8 sRGB, straight alpha: a window of the picture around the figure
     picture: NDArray[np.uint8]
-    covered: Mask
-    crop: Crop
-    window: tuple[slice, slice]
+    covered: Mask  # (H, W) bool, its silhouette without specks
+    crop: Crop  # Square around the silhouette
+    window: tuple[slice, slice]  # Rows and columns of the window in the picture
     size: int
 
     @cached_property
@@ -160,17 +154,13 @@ def figure_of(image: NDArray[np.uint8]) -> FigureCut:
 
 @dataclass(frozen=True)
 class ClosedSurface:
-    """A closed surface over a picture.
+    """A closed surface over a picture."""
 
-    Attributes:
-        points: (V, 3) float64, column, row, height in pixels of the picture; height grows towards the viewer.
-        faces: (F, 3) int64, counter-clockwise from outside if columns grow to the right and rows downwards.
-        front: (F,) bool, whether the face belongs to the front.
-    """
-
+    # (V, 3) float64, column, row, height in pixels of the picture; height grows towards the viewer
     points: Doubles
+    # (F, 3) int64, counter-clockwise from outside if columns grow to the right and rows downwards
     faces: NDArray[np.int64]
-    front: Mask
+    front: Mask  # (F,) bool, whether the face belongs to the front
 
 
 def sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Doubles:
@@ -286,10 +276,7 @@ def _sheets(nodes: Doubles, unit: float, inside: Mask, rim: Mask) -> ClosedSurfa
 def textured(
     figure: FigureCut, surface: ClosedSurface, front: NDArray[np.uint8], back: NDArray[np.uint8]
 ) -> Mesh:
-    """The surface in units of the frame, with front and back (H, W, 3) uint8 side by side in one texture.
-
-    Both are colours of the figure's window, as seen from the front.
-    """
+    """The surface in units of the frame; front and back (H, W, 3), as from the front, are its texture."""
     height, width = front.shape[:2]
     pixels = np.full((height, 2 * width, 4), 255, np.uint8)
     pixels[..., :3] = np.concatenate([front, back], axis=1)

@@ -35,21 +35,16 @@ _ACROSS = (1e6, 1.0)  # Steps down and across of a search that stays in its row
 
 @dataclass(frozen=True, eq=False)
 class SideCut:
-    """The silhouette of a drawn side, seen from the figure's left.
+    """The silhouette of a drawn side, seen from the figure's left."""
 
-    Attributes:
-        distance: (S, W), signed distance in pixels to its contour, positive inside; rows without a pixel of
-            the figure have that of the nearest row with some.
-        middle: the column halfway between its first and last one.
-    """
-
+    # (S, W), signed distance in pixels to its contour, positive inside; rows without a pixel of the figure
+    # have that of the nearest row with some
     distance: Doubles
-    middle: float
+    middle: float  # The column halfway between its first and last one
 
 
 def side_cut(picture: NDArray[np.uint8]) -> SideCut:
-    """Cut the silhouette out of a side (S, W, 4) uint8 seen from the left; a `CharacterError` if it shows
-    nothing."""
+    """Cut the silhouette out of a side (S, W, 4) uint8 from the left; a `CharacterError` if it is empty."""
     # Room for what lies outside of a silhouette that reaches the picture's border.
     covered = np.pad(picture[..., 3] >= HALF_COVERED, ((0, 0), (1, 1)))
     if not covered.any():

@@ -130,9 +130,8 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
             except Timeout:
                 continue
             except (OSError, NotImplementedError) as error:
-                raise WriteError(
-                    f"{folder} cannot hold lock files ({error}): set TMPDIR to another folder"
-                ) from error
+                problem = f"{folder} cannot hold lock files ({error}): set TMPDIR to another folder"
+                raise WriteError(problem) from error
         if time.monotonic() >= deadline:
             names = ", ".join(devices)
             raise CharacterError(f"every device ({names}) has been in use by other builds for {seconds:g} s")
@@ -146,9 +145,8 @@ def create(name: str, argument: str | None) -> Bridged:
     doctor = f"`specsia backends doctor {name}` lists what else is missing"
     root, python = installed.root, installed.python
     if root is None or not root.is_dir():
-        raise UsageError(
-            f"{name}: no checkout at {root}: use {name}:FOLDER, or set {variable}_ROOT; {doctor}"
-        )
+        problem = f"{name}: no checkout at {root}: use {name}:FOLDER, or set {variable}_ROOT; {doctor}"
+        raise UsageError(problem)
     if python is None or not python.exists():
         raise UsageError(f"{name}: no Python at {python}: set {variable}_PYTHON; {doctor}")
     return Bridged(read_pins(name), installed)

@@ -35,46 +35,34 @@ class Weights:
 
 @dataclass(frozen=True)
 class Pins:
-    """Requirements of a bridge; fields of its YAML file.
-
-    Attributes:
-        version: of the bridge; raised whenever the same picture would give another mesh.
-        packages, imports: packages by version or range, and other modules with what pip installs for each.
-        uses: files of the checkout that the bridge needs, and the names in each that it uses.
-        axes, framing: frame of the mesh file, see `Terms`.
-        seconds: limits for `start` and `item`.
-    """
+    """Requirements of a bridge; fields of its YAML file."""
 
     name: str
-    version: int
+    version: int  # Of the bridge; raised whenever the same picture would give another mesh
     repository: str
     commit: str
     python: str
-    packages: Mapping[str, str]
-    imports: Mapping[str, str]
+    packages: Mapping[str, str]  # Packages by version or range
+    imports: Mapping[str, str]  # Other modules with what pip installs for each
+    # Files of the checkout that the bridge needs, and the names in each that it uses
     uses: Mapping[str, tuple[str, ...]]
     weights: tuple[Weights, ...]
     memory: Mapping[str, Any]
-    axes: tuple[str, str, str]
-    framing: Literal["kept", "free"]
-    seconds: Mapping[Literal["start", "item"], float]
+    axes: tuple[str, str, str]  # Of the mesh file, see `Terms`
+    framing: Literal["kept", "free"]  # Of the mesh file, see `Terms`
+    seconds: Mapping[Literal["start", "item"], float]  # Limits for `start` and `item`
 
 
 class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where an upstream project is installed, as the user's settings state it.
+    """Where an upstream project is installed, as the user's settings state it."""
 
-    Attributes:
-        root, python: the checkout, and the interpreter of its environment.
-        devices: one worker each, as CUDA_VISIBLE_DEVICES names them.
-        offline: whether the Hugging Face Hub may not be used.
-        weights, seconds: folders or repositories, and limits, that replace pinned ones.
-    """
-
-    root: Path | None = None
-    python: Path | None = None
+    root: Path | None = None  # The checkout
+    python: Path | None = None  # The interpreter of its environment
+    # One worker each, as CUDA_VISIBLE_DEVICES names them
     devices: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("0",)
-    offline: bool = False
-    weights: dict[str, str] = {}
+    offline: bool = False  # Whether the Hugging Face Hub may not be used
+    weights: dict[str, str] = {}  # Folders or repositories that replace pinned ones
+    # Limits that replace pinned ones
     seconds: dict[Literal["start", "item"], Annotated[float, msgspec.Meta(gt=0, le=1e9)]] = {}
 
     def source_of(self, weights: Weights) -> tuple[str, str | None]:

@@ -40,35 +40,24 @@ class WorkerError(Exception):
 
 @dataclass
 class Supervisor:
-    """One worker, started when it is first needed.
-
-    Attributes:
-        argv, env, cwd, log: see `Program`.
-        settings: sent with the greeting.
-        hint: advice for messages if it does not start.
-        start, item: limits in seconds for the start and for a picture.
-        starts: how often it was started.
-    """
+    """One worker, started when it is first needed."""
 
     name: str
-    argv: tuple[str, ...]
-    settings: Mapping[str, Any]
-    env: Mapping[str, str]
-    hint: str
-    start: float
-    item: float
-    cwd: Path | None = None
-    log: Path | None = None
-    starts: int = field(default=0, init=False)
+    argv: tuple[str, ...]  # See `Program`
+    settings: Mapping[str, Any]  # Sent with the greeting
+    env: Mapping[str, str]  # See `Program`
+    hint: str  # Advice for messages if it does not start
+    start: float  # Limit in seconds for the start
+    item: float  # Limit in seconds for a picture
+    cwd: Path | None = None  # See `Program`
+    log: Path | None = None  # See `Program`
+    starts: int = field(default=0, init=False)  # How often it was started
     _program: Program | None = field(default=None, init=False)
     _failed_starts: int = field(default=0, init=False)
     _failure: str = field(default="", init=False)
 
     def reconstruct(self, image: Path, folder: Path, seed: int) -> Path:
-        """Reconstruct an RGBA file and return the mesh file, in a folder that the worker creates.
-
-        Raises CharacterError if the picture cannot be done, or the worker failed, which is then restarted.
-        """
+        """Reconstruct an RGBA file; returns the mesh file. A CharacterError if it or the worker fails."""
         try:
             program = self._started()
             program.send({"type": "reconstruct", "image": str(image), "folder": str(folder), "seed": seed})

@@ -55,18 +55,12 @@ class Votes:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The result of votes on an axis.
+    """The result of votes on an axis."""
 
-    Attributes:
-        axis: the winner, or None.
-        why: its reasons.
-        strong: whether joints voted, which is enough to doubt what a manifest states.
-        along: without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None.
-    """
-
-    axis: str | None
-    why: str
-    strong: bool = False
+    axis: str | None  # The winner, or None
+    why: str  # Its reasons
+    strong: bool = False  # Whether joints voted, which is enough to doubt what a manifest states
+    # Without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None
     along: str | None = None
 
 
@@ -105,10 +99,7 @@ def _are_feet(probe: Probe, side: int) -> bool:
 
 
 def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
-    """Find the axis of a file's coordinates that points up, `usual` for its format.
-
-    If exporters keep to it (`settled`), a shape votes for ``+y`` and ``+z`` alone.
-    """
+    """Find the axis that points up, `usual` for a format; if `settled`, a shape votes for +y and +z alone."""
     votes = Votes()
     by_feet = joints.up_axis(probe.landmarks)
     votes.add(by_feet, OF_FEET, "joints of its feet")

@@ -55,10 +55,7 @@ def has_colours(mesh: Mesh) -> bool:
 
 
 def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Doubt, ...]]:
-    """Make all materials of a Z-up mesh double- or single-sided, with warnings.
-
-    Without `sides` they stay as they are, except that outline hulls become single-sided.
-    """
+    """Make all materials double- or single-sided; without `sides` only outline hulls, with warnings."""
     if sides is not None:
         return mesh.with_sides(double=sides == BOTH), ()
     inward, areas, closed = _inward_faces(mesh)

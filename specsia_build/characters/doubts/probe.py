@@ -26,22 +26,14 @@ _MIRRORED, _FAR = 500, 0.1  # Points that are mirrored, and the largest distance
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Points on a character's surface under a rotation (3, 3) that maps axes onto axes.
+    """Points on a character's surface under a rotation (3, 3) that maps axes onto axes."""
 
-    Attributes:
-        mesh: in its own coordinates.
-        face_part: (F,) part of each face.
-        points: (N, 3), evenly spread by area, rotated; empty if the mesh has no area.
-        faces: (N,) face of each point.
-        part_names, landmarks: as in `RawMesh`; the landmarks are rotated.
-    """
-
-    mesh: Mesh
-    face_part: NDArray[np.int32]
-    points: Doubles
-    faces: NDArray[np.intp]
-    part_names: Sequence[Sequence[str]] = ((),)
-    landmarks: Sequence[Landmark] = ()
+    mesh: Mesh  # In its own coordinates
+    face_part: NDArray[np.int32]  # (F,) part of each face
+    points: Doubles  # (N, 3), evenly spread by area, rotated; empty if the mesh has no area
+    faces: NDArray[np.intp]  # (N,) face of each point
+    part_names: Sequence[Sequence[str]] = ((),)  # As in `RawMesh`
+    landmarks: Sequence[Landmark] = ()  # As in `RawMesh`, but rotated
     rotation: Doubles = field(default_factory=lambda: np.eye(3))
 
     @cached_property

@@ -7,7 +7,6 @@ Ends with code 0 and the GLB, with `REFUSED` and a reason as the last line of st
 import gc
 import os
 import sys
-from typing import Any
 
 import numpy as np
 import ufbx
@@ -114,11 +113,7 @@ def main() -> int:
     return 0
 
 
-def run() -> Any:
-    """Run `main` and end the process at once: elements of ufbx must not be freed, see `scene.each`."""
+if __name__ == "__main__":
+    # The process ends at once, as elements of ufbx must not be freed, see `scene.each`.
     gc.disable()
     os._exit(main())
-
-
-if __name__ == "__main__":
-    run()

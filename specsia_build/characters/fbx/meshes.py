@@ -40,7 +40,9 @@ class SharedMesh:
         triangles, polygon = triangulate(positions, indices[0], first, keep, shorter=False)
         # A vertex for each combination of attributes that a corner has.
         used, corner = np.unique(indices[:, triangles.reshape(-1)], axis=1, return_inverse=True)
-        self.rows = integers(mesh.vertex_indices)[triangles.reshape(-1)][_first_of(corner, used.shape[1])]
+        own_corner = np.empty(used.shape[1], np.int64)
+        own_corner[corner.reshape(-1)] = np.arange(corner.size)
+        self.rows = integers(mesh.vertex_indices)[triangles.reshape(-1)][own_corner]
         self.triangles = corner.reshape(-1, 3)
         stated = integers(mesh.face_material)
         self.material = stated[polygon] if len(stated) == len(faces) else np.zeros(len(polygon), np.int64)
@@ -56,9 +58,8 @@ class SharedMesh:
             colours = array(mesh.vertex_color.values, 4)[used[-1]]
             colours[:, :3] = srgb_to_linear(np.clip(colours[:, :3], 0.0, 1.0))
             self.colours = glb.accessor(colours.astype("<f4"))
-        self.channels = [
-            channel for deformer in each(mesh.blend_deformers) for channel in each(deformer.channels)
-        ]
+        deformers = each(mesh.blend_deformers)
+        self.channels = [channel for deformer in deformers for channel in each(deformer.channels)]
         self.keys = [each(channel.keyframes) for channel in self.channels]
         self.targets = [self._target(key.shape, glb, len(positions)) for keys in self.keys for key in keys]
 
@@ -72,13 +73,6 @@ class SharedMesh:
     def weights(self) -> list[float]:
         """Weight of each morph target as the file has it."""
         return [float(key.effective_weight) for keys in self.keys for key in keys]
-
-
-def _first_of(corner: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """(count,) a corner of each vertex."""
-    first = np.empty(count, np.int64)
-    first[corner.reshape(-1)] = np.arange(corner.size)
-    return first
 
 
 class MeshWriter:
@@ -97,17 +91,13 @@ class MeshWriter:
         return self._shapes[mesh.typed_id]
 
     def add(self, node: Any, extra: dict[str, int]) -> int | None:
-        """Add the mesh of a node with its materials; returns its index, None if it has no triangles.
-
-        `extra` are accessors of joints and weights.
-        """
+        """Add a node's mesh, `extra` accessors of joints and weights; its index, None without triangles."""
         mesh = node.mesh
         shape, materials = self.shape(mesh), each(node.materials) or each(mesh.materials)
         key = (mesh.typed_id, tuple(material.typed_id for material in materials))
         if key not in self._built:
-            primitives = [
-                self._primitive(shape, materials, int(number), extra) for number in np.unique(shape.material)
-            ]
+            numbers = map(int, np.unique(shape.material))
+            primitives = [self._primitive(shape, materials, number, extra) for number in numbers]
             entry = {"primitives": primitives, "weights": shape.weights() or None}
             self._built[key] = self._glb.add("meshes", name=mesh.name, **entry) if primitives else None
         return self._built[key]

@@ -26,10 +26,7 @@ _FIX = "export it again, as binary FBX or as glTF"
 
 
 def read_fbx(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX file, as `read_export` does; vertex colours show where no texture can be read.
-
-    Raises as `fbx_document`, and CharacterError if nothing is left of it.
-    """
+    """Read an FBX file as `read_export`, vertex colours where no texture is; raises as `fbx_document`."""
     raw = read_export(fbx_document(entry.path, SideFiles(entry.path, entry.within)), entry, moving=moving)
     return replace(raw, mesh=without_covered_colours(raw.mesh))
 

@@ -18,10 +18,7 @@ _retain.argtypes = [ctypes.py_object]
 
 
 def each(elements: Any) -> list[Any]:
-    """The elements of one of ufbx's lists, which are never freed: the process ends after one file.
-
-    ufbx 0.0.5 does not count the references that its lists give.
-    """
+    """The elements of one of ufbx's lists, never freed: ufbx 0.0.5 does not count their references."""
     listed = [elements[k] for k in range(len(elements))]
     for element in listed:
         _retain(element)

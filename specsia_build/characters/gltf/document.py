@@ -60,25 +60,17 @@ _JSON_COSTS = {b"[": 80, b"{": 240, b",": 100, b'"': 40}
 
 @dataclass(frozen=True)
 class Document:
-    """A glTF file, its JSON split into entries and its buffers read on demand.
-
-    Attributes:
-        files: finds the files that it refers to, and says what folder they may not lie outside of.
-        root: its JSON but for its lists.
-        lists: JSON of the entries of each list, empty for those that the file lacks.
-        binary: the GLB's binary chunk, or None.
-        fps: frames per second that poses are counted in.
-        is_export: whether Blender exported it from another format.
-        warnings: sentences about what was left out or repaired, as keys in order.
-    """
+    """A glTF file, its JSON split into entries and its buffers read on demand."""
 
     path: Path
-    files: SideFiles
-    root: schema.Root
+    files: SideFiles  # Finds the files that it refers to, and says what folder they may not lie outside of
+    root: schema.Root  # Its JSON but for its lists
+    # JSON of the entries of each list, empty for those that the file lacks
     lists: Mapping[str, Sequence[Raw]]
-    binary: memoryview | None
-    fps: float = FRAME_RATE
-    is_export: bool = False
+    binary: memoryview | None  # The GLB's binary chunk, or None
+    fps: float = FRAME_RATE  # Frames per second that poses are counted in
+    is_export: bool = False  # Whether it was made of another format
+    # Sentences about what was left out or repaired, as keys in order
     warnings: dict[str, None] = field(default_factory=dict)
     _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)
     _bytes: dict[tuple[type[GltfEntry], int], memoryview] = field(default_factory=dict)
@@ -133,9 +125,8 @@ class Document:
                 self._bytes[key] = memoryview(data_uri(uri, self.name))
             elif uri:
                 if (path := self.files.place(unquote(uri))) is None:
-                    raise CharacterError(
-                        f"{self.name} refers to '{uri}', which is not a file inside its folder"
-                    )
+                    problem = f"{self.name} refers to '{uri}', which is not a file inside its folder"
+                    raise CharacterError(problem)
                 self._bytes[key] = memoryview(self.files.read(path))
             elif index == 0 and self.binary is not None:
                 self._bytes[key] = self.binary
@@ -214,9 +205,8 @@ class Document:
 
 def damaged(place: str, problem: str) -> CharacterError:
     """Error about a place in a file, such as ``Knight.glb: accessors[4]``."""
-    return CharacterError(
-        f"{place} {problem}: the file is damaged or wrongly written, export it again as glTF 2.0"
-    )
+    fault = f"{place} {problem}: the file is damaged or wrongly written, export it again as glTF 2.0"
+    return CharacterError(fault)
 
 
 def is_data(uri: str) -> bool:
@@ -254,10 +244,7 @@ def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
 
 
 def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in types of Draco.
-
-    Raises ValueError if it is damaged or lacks an attribute.
-    """
+    """Decode faces (F, 3) and attributes (V, width) of Draco, in its types; a ValueError if damaged."""
     import DracoPy
 
     try:
@@ -378,9 +365,8 @@ def _decode(text: bytes | Raw, kind: type[_T], place: str) -> _T:
         raise damaged((place + where).replace(":.", ": "), f"is wrongly written ({problem})") from error
     except (ValueError, RecursionError) as error:
         name = place.partition(":")[0]
-        raise CharacterError(
-            f"{name} is not a glTF file that can be read: its JSON is damaged ({error})"
-        ) from error
+        fault = f"{name} is not a glTF file that can be read: its JSON is damaged ({error})"
+        raise CharacterError(fault) from error
 
 
 @cache

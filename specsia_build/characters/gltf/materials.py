@@ -69,10 +69,7 @@ class ConvertedMaterial:
 
 @dataclass(frozen=True)
 class Materials:
-    """The materials of one file, each built once; those without a base-colour texture show any `fallback`.
-
-    A damaged material, texture or image costs that alone, with a warning.
-    """
+    """The materials of a file, each built once, `fallback` for base-colour textures; damage is a warning."""
 
     document: Document
     fallback: Path | None
@@ -143,9 +140,8 @@ class Materials:
                 texture = None if emissive_placement != placement else texture
                 placement = emissive_placement
             elif emissive_placement != placement:
-                self.document.warn(
-                    f"{self.document.name}: materials[{index}] emits light at its base colour's UVs"
-                )
+                problem = f"{self.document.name}: materials[{index}] emits light at its base colour's UVs"
+                self.document.warn(problem)
         material = Material(
             name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),
@@ -273,9 +269,8 @@ def _vrm0_material(
         if index < len(listed):
             stated = msgspec.convert(listed[index], schema.VrmMaterial)
     except msgspec.ValidationError as error:
-        document.warn(
-            f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used"
-        )
+        problem = f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used"
+        document.warn(problem)
     shader = stated.shader or ""
     cull = None if shader == GLTF_SHADER else stated.float_properties.get("_CullMode")
     if cull is not None:

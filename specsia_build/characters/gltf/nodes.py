@@ -32,21 +32,13 @@ _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """All N nodes of a file, in its scene or not.
+    """All N nodes of a file, in its scene or not."""
 
-    Attributes:
-        nodes: as stored; transforms that are not finite are removed.
-        parents: index of each node's parent, None for roots.
-        skeleton: the same nodes, parents first, with the morph weights that nodes state.
-        number: (N,) int32, each node's index in the skeleton.
-        broken: nodes whose transform is not finite.
-    """
-
-    nodes: Sequence[schema.Node]
-    parents: Sequence[int | None]
-    skeleton: Skeleton
-    number: NDArray[np.int32]
-    broken: frozenset[int]
+    nodes: Sequence[schema.Node]  # As stored; transforms that are not finite are removed
+    parents: Sequence[int | None]  # Index of each node's parent, None for roots
+    skeleton: Skeleton  # The same nodes, parents first, with the morph weights that nodes state
+    number: NDArray[np.int32]  # (N,) int32, each node's index in the skeleton
+    broken: frozenset[int]  # Nodes whose transform is not finite
 
     def check(self, document: Document, used: Iterable[int]) -> None:
         """Raise `CharacterError` if a node in use is broken or hangs below a broken one."""
@@ -66,9 +58,8 @@ class Hierarchy:
 def read_hierarchy(document: Document) -> Hierarchy:
     """Read the nodes of a file."""
     if document.count(schema.Node) > MOST_NODES:
-        raise CharacterError(
-            f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again"
-        )
+        problem = f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again"
+        raise CharacterError(problem)
     nodes, broken = document.entries(schema.Node), set[int]()
     for index, node in enumerate(nodes):
         for key in ("matrix", "translation", "rotation", "scale"):
@@ -228,10 +219,7 @@ def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
 
 
 def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
-    """Read the motion that a pose belongs to, and its time in seconds.
-
-    A pose is ``rest``, or an action's name with an optional frame; without one its first.
-    """
+    """Read the motion of a pose, ``rest`` or an action with an optional frame, and its time in seconds."""
     if pose == "rest":
         return None, 0.0
     names = _names(document)
@@ -330,7 +318,6 @@ def _humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, int]:
         bones = {bone.bone: bone for bone in bones if bone.bone}
     missing = [name for name, bone in bones.items() if not 0 <= bone.node < len(number)]
     if missing:
-        document.warn(
-            f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}"
-        )
+        problem = f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}"
+        document.warn(problem)
     return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}

@@ -33,44 +33,29 @@ _KEPT_INFLUENCE_COST = 12  # Bytes of memory of an influence until the whole fil
 
 @dataclass(frozen=True)
 class Instance:
-    """A mesh at a node.
+    """A mesh at a node."""
 
-    Attributes:
-        node, mesh: as stored; `index` is the mesh's.
-        place: index of the node in the skeleton.
-        weights: of the mesh's morph targets; as many as are stated, or zeros.
-        offset, world: (4, 4) float64, from the mesh's coordinates to the node's and to the file's.
-        names: of the node, of the mesh and of the nodes above, nearest first.
-    """
-
-    node: schema.Node
-    mesh: schema.GltfMesh
-    index: int
-    place: int
-    weights: tuple[float, ...]
-    offset: Doubles
-    world: Doubles
-    names: tuple[str, ...]
+    node: schema.Node  # As stored
+    mesh: schema.GltfMesh  # As stored
+    index: int  # Of the mesh
+    place: int  # Index of the node in the skeleton
+    weights: tuple[float, ...]  # Of the mesh's morph targets; as many as are stated, or zeros
+    offset: Doubles  # (4, 4) float64, from the mesh's coordinates to the node's
+    world: Doubles  # (4, 4) float64, from the mesh's coordinates to the file's
+    names: tuple[str, ...]  # Of the node, of the mesh and of the nodes above, nearest first
 
 
 @dataclass(frozen=True)
 class Vertices:
-    """The vertices that a primitive uses.
-
-    Attributes:
-        label: its place in the file, for errors.
-        count: rows that every accessor must have.
-        morph: weight of each of its morph targets.
-        used: (V,) rows of the accessors that faces use, or None for all.
-        unpacked: attributes decoded from Draco, (count, width); others are accessors.
-    """
+    """The vertices that a primitive uses."""
 
     document: Document
     primitive: schema.Primitive
-    label: str
-    count: int
-    morph: tuple[float, ...] = ()
-    used: NDArray[np.int64] | None = None
+    label: str  # Its place in the file, for errors
+    count: int  # Rows that every accessor must have
+    morph: tuple[float, ...] = ()  # Weight of each of its morph targets
+    used: NDArray[np.int64] | None = None  # (V,) rows of the accessors that faces use, or None for all
+    # Attributes decoded from Draco, (count, width); others are accessors
     unpacked: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -254,16 +239,14 @@ class MeshReader:
         faces = part.surface.faces
         self.triangles += len(faces)
         if self.triangles > polygons.MAX_TRIANGLES:
-            raise CharacterError(
-                f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it"
-            )
+            problem = f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it"
+            raise CharacterError(problem)
         cost = polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points)
         memory.take(INSTANCE_COST + cost)
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
-            self.document.warn(
-                f"{self.document.name}: '{name}' has no UVs for its texture, which was left out"
-            )
+            problem = f"{self.document.name}: '{name}' has no UVs for its texture, which was left out"
+            self.document.warn(problem)
         matrices = (
             instance.world[:3] if influences is None else self._blended(instance.node.skin or 0, influences)
         )

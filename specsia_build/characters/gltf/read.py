@@ -93,10 +93,7 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
 
 
 def read_export(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
-    """Read a document that was made of another format as `read_document`, turned to Z up, facing -Y.
-
-    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
-    """
+    """Read a document made of another format, turned to Z up, facing -Y; poses have the file's own frames."""
     raw = read_document(document, entry, moving=moving)
     turn = up_rotation("+y")
     return replace(
@@ -144,9 +141,8 @@ def _rig_of(
         for target, offsets in source.morphs("POSITION", (3,)):
             rows = np.flatnonzero(offsets.any(axis=1))
             if not np.isfinite(offsets).all():
-                document.warn(
-                    f"{source.label} has a morph target of numbers that are not finite; it was left out"
-                )
+                problem = f"{source.label} has a morph target of numbers that are not finite; it was left out"
+                document.warn(problem)
             elif len(rows):
                 memory.take(16 * len(rows))
                 moved = (rows + vertex_count).astype(np.int32)
@@ -226,10 +222,7 @@ def _read_scene(
 
 
 def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) -> Collection[int]:
-    """Nodes above and below joints and visible meshes; all if no mesh has a skin, which may have been lost.
-
-    A file may carry skeletons that nothing visible hangs on.
-    """
+    """Nodes above and below joints and visible meshes, as a skeleton may be spare; all without a skin."""
     nodes = hierarchy.nodes
     if not joints:
         return range(len(nodes))

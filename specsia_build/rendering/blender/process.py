@@ -54,10 +54,7 @@ def how_to_get(what: str) -> str:
 
 
 def find_command(script: str) -> list[str] | None:
-    """Command that runs a script by `SPECSIA_BLENDER`, the `bpy` package or ``blender`` on the path, or None.
-
-    Raises UsageError if `SPECSIA_BLENDER` names nothing that can be run.
-    """
+    """Command that runs a script in Blender, None without; a UsageError if `SPECSIA_BLENDER` is wrong."""
     path, setting = str(scripts_folder() / script), os.environ.get(EXECUTABLE_SETTING)
     blender = shutil.which(setting or "blender")
     if setting and blender is None:

@@ -45,10 +45,7 @@ class CyclesRenderer:
 def render_views(
     mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int = _SAMPLES
 ) -> Iterator[Layers]:
-    """Each camera's layers, in order, all rendered before the first is given.
-
-    Raises CharacterError if the mesh cannot be drawn or Blender fails on it, UsageError without a Blender.
-    """
+    """Each camera's layers; a CharacterError if Blender fails on the mesh, a UsageError without Blender."""
     drawn = _drawable(mesh)
     if len({(camera.size, camera.height) for camera in cameras}) != 1:
         raise ValueError("the cameras of one mesh must have one size")

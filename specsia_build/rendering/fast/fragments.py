@@ -62,9 +62,8 @@ lies beyond `PIXEL_SAMPLES` repeats the centre and is not counted."""
 _not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
 inside = triangle(SAMPLE_X, SAMPLE_Y)
 
-BITS = np.array(
-    [1 << s if s < PIXEL_SAMPLES else 0 for s in range(LANES)], np.uint64
-)  # Each sample's bit in a mask
+# Each sample's bit in a mask
+BITS = np.array([1 << s if s < PIXEL_SAMPLES else 0 for s in range(LANES)], np.uint64)
 _BYTES = (PIXEL_SAMPLES + 7) // 8  # Bytes of a mask that can be set
 # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
 SUM_BITS = 16
@@ -262,10 +261,7 @@ def samples_inside(edges, right, down, reach, taken):  # type: ignore[no-untyped
 
 @uncounted
 def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  # type: ignore[no-untyped-def]
-    """Draw the faces `touching`, all of one alpha class, OPAQUE or MASK, at all samples of the close pixels.
-
-    Returns whether there was room for all fragments.
-    """
+    """Draw the faces `touching`, of one alpha class, at all samples of close pixels; whether all had room."""
     size = far.shape[0]
     slots, rows = close.slots, close.rows
     first, following = fragments.first, fragments.following

@@ -179,10 +179,7 @@ def alpha_classes(mesh: Mesh, surface: ShadedSurface, textures: TextureTable) ->
 
 
 def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
-    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where no repeat or mirror is lost.
-
-    A face that is textured far from 0 would else be looked up with too few digits.
-    """
+    """Texture coordinates (F, 3, 2) moved towards 0, for digits, by whole periods that change nothing."""
     if mesh.uv is None:
         return np.zeros((len(mesh.faces), 3, 2), np.float32)
     if mesh.uv.min() >= -2 and mesh.uv.max() <= 2:

@@ -77,10 +77,7 @@ def project_perspective(vertices, w2c, focal_length, radius, centre):  # type: i
 
 
 class Drawn(NamedTuple):
-    """The faces that a view shows, N of them, wound so that their area on the screen is positive.
-
-    What every pass over the faces needs lies side by side: vertices would be fetched from all over memory.
-    """
+    """The N faces that a view shows, wound to positive area, with what passes need side by side in memory."""
 
     face: NDArray[np.int32]  # (N,)
     corners: NDArray[np.int32]  # (N, 6), screen x and y of the three corners
@@ -172,8 +169,7 @@ def reaches(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
 
 @inlined
 def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
-    """Depth of a drawn face: the weights of the edge functions bc, ca and ab, float64, and how it grows
-    per 1/256 pixel right and down, float32."""
+    """Depth of a face: weights of edges bc, ca, ab, float64; growth per 1/256 pixel right, down, float32."""
     inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
     za = drawn.depth[n, 0] * inverse
     zb = drawn.depth[n, 1] * inverse
@@ -333,10 +329,7 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
 
 @compiled
 def find_runs(ids, box):  # type: ignore[no-untyped-def]
-    """Neighbours in a row of the box that show the same face: (N, 4) int32 row, first and end column, face.
-
-    `ids` is `padded`.
-    """
+    """Runs of pixels of one face in the box: (N, 4) int32 row, first, end column, face; `ids` is `padded`."""
     size = ids.shape[0]
     runs = np.empty(((box[1] - box[0]) * (box[3] - box[2]), 4), np.int32)
     n = 0

@@ -107,10 +107,7 @@ def draw_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, *, seen: bool)
 
 
 def drawable(mesh: Mesh) -> Mesh:
-    """Move unused vertices that are not finite to the origin.
-
-    Raises CharacterError if the mesh has no faces, or other vertices are not finite.
-    """
+    """Move unused vertices that are not finite to the origin; a CharacterError for others, or no faces."""
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh has no faces to draw")
     if np.isfinite(mesh.vertices).all():

@@ -244,8 +244,7 @@ def _step(color, y, x, y2, x2):  # type: ignore[no-untyped-def]
 
 @uncounted
 def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type: ignore[no-untyped-def]
-    """Mark neighbours that belong to different parts of the surface or differ much in colour, and of the
-    jumps those that show. `ids`, `color` and `marked` are `padded`."""
+    """Mark neighbours of different parts or much different colours, and the jumps that show; all `padded`."""
     size = ids.shape[0]
     bottom, right = box[1] - 1, box[3] - 1
     for y in range(box[0], box[1]):

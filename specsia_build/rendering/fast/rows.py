@@ -234,8 +234,7 @@ _place_first, _place_second, _place_third = map(_place_row, range(3))
 
 @inlined
 def place_row(position, at, count, start, steps):  # type: ignore[no-untyped-def]
-    """Fill up to `ROW` pixels of `position` (H, W, 3), from flat index `at` on, by three planes: three values
-    float32 at the first of them, and as many steps per pixel."""
+    """Fill up to `ROW` pixels of `position` (H, W, 3) from flat index `at` by planes: starts, steps (3,)."""
     _place_first(position, at, count, start, steps)
     if 3 * count > ROW:
         _place_second(position, at, count, start, steps)

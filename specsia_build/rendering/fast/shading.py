@@ -66,10 +66,7 @@ def _plane(planes, i, k, at_a, at_b, at_c, slopes):  # type: ignore[no-untyped-d
 
 @uncounted
 def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
-    """Give a row to each face of `ids` (N, M) that has none; returns how many rows are given. See `Loaded`.
-
-    Rows follow the faces' own order, in which what belongs to them lies in memory.
-    """
+    """Give a row of `Loaded` to each face of `ids` (N, M) without one, in their own order; how many rows."""
     low, high = len(rows), -1
     for y in range(len(ids)):
         for x in range(ids.shape[1]):

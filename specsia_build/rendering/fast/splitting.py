@@ -1,7 +1,5 @@
 """Meshes made ready for perspective cameras: faces small enough to draw flat, and none behind a camera."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

@@ -47,9 +47,8 @@ class TextureTable(NamedTuple):
     """All texels of T textures and their mip levels, and the settings of their samplers."""
 
     texels: NDArray[np.uint8]  # (N, 4), sRGB
-    levels: NDArray[
-        np.int64
-    ]  # (T, L, 3), offset, width and height of each level; missing ones repeat the last
+    # (T, L, 3), offset, width and height of each level; missing ones repeat the last
+    levels: NDArray[np.int64]
     last: NDArray[np.int32]  # (T,), the highest level
     wrap: NDArray[np.int32]  # (T, 2)
     nearest: NDArray[np.bool_]  # (T,)

@@ -1,7 +1,5 @@
 """A cache of their own, and files that Blender writes, for tests of .blend files."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,8 +24,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def write() -> Write:
-    """Have a script for a Python with bpy, which finds all of `making`, make a scene, and write it to a
-    file."""
+    """Have a script, which finds all of `making`, make a scene with bpy, and write it to a file."""
     needs("bpy", "libraries")
 
     def written(path: Path, script: str) -> Path:

@@ -4,8 +4,6 @@ Ten frames a second. A rig that is twice as large and at (1, 0, 0) bends its upp
 to (1, 3, 0), with a strip on it and a sword on the bone; a box slides; a mirrored face smiles.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -120,9 +118,8 @@ def curve(action: str, path: str, index: int, keys: Sequence[tuple[float, float]
 
 curve("Rig|Bend", "location", 1, [(1, 0), (11, 3)])
 for index, values in ((0, (1, math.cos(math.pi / 4))), (1, (0, math.sin(math.pi / 4)))):
-    curve(
-        "Rig|Bend", 'pose.bones["upper"].rotation_quaternion', index, list(zip((1, 11), values, strict=True))
-    )
+    bent = list(zip((1, 11), values, strict=True))
+    curve("Rig|Bend", 'pose.bones["upper"].rotation_quaternion', index, bent)
 curve("BoxAction", "location", 0, [(1, 0), (11, 10)])
 curve("Smiling", 'key_blocks["Smile"].value', 0, [(1, 0.2), (11, 1.0)])
 for thing, name in ((rig, "Rig|Bend"), (box, "BoxAction"), (keys, "Smiling")):

@@ -1,7 +1,5 @@
 """Helpers for scripts that write scenes with bpy."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from typing import Any

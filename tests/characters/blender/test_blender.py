@@ -1,7 +1,5 @@
 """.blend files: surfaces as rendered, colours, motions, when Blender is started; FBX as Blender writes it."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,9 +38,8 @@ MIRRORED, CHIN = (-2.2, 10.0, 1.2), (2.0, 10.5, 0.0)
 
 @pytest.fixture(scope="module")
 def blend(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
-    return write(
-        tmp_path_factory.mktemp("blend") / "scene.blend", "from tests.characters.blender import make_blend"
-    )
+    path = tmp_path_factory.mktemp("blend") / "scene.blend"
+    return write(path, "from tests.characters.blender import make_blend")
 
 
 @pytest.fixture
@@ -68,8 +65,7 @@ def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Mater
 
 
 def test_blend_file_matches_its_render(raw: RawMesh) -> None:
-    assert "Hidden" not in raw.parts
-    assert {"Body", "Flipped", "Cloth", "Hand", "Unseen"} <= set(raw.parts)
+    assert "Hidden" not in raw.parts and {"Body", "Flipped", "Cloth", "Hand", "Unseen"} <= set(raw.parts)
     assert (raw.skinned, raw.animations) == (True, 4)
     mesh, chosen, red = part_of(raw, "red")
     # The mirror modifier doubles the square to the other side of x.
@@ -88,8 +84,7 @@ def test_blend_file_matches_its_render(raw: RawMesh) -> None:
 def test_node_tree_becomes_texture(raw: RawMesh) -> None:
     mesh, chosen, cloth = part_of(raw, "cloth")
     assert_allclose(cloth.base_color, (0.5, 0.25, 1.0, 1.0), atol=1e-6)
-    assert cloth.alpha_mode == "blend"
-    assert cloth.texture is not None
+    assert cloth.alpha_mode == "blend" and cloth.texture is not None
     assert (cloth.texture.wrap, cloth.texture.nearest) == (("clamp", "clamp"), True)
     assert cloth.texture.pixels[1].tolist() == [[255, 0, 0, 255], [0, 255, 0, 255]]
     assert cloth.texture.pixels[0, 1, 3] == 0
@@ -102,8 +97,7 @@ def test_node_tree_becomes_texture(raw: RawMesh) -> None:
 
 def test_material_vertex_colours(raw: RawMesh) -> None:
     mesh, chosen, painted = part_of(raw, "painted")
-    assert painted.base_color == (1, 1, 1, 1)
-    assert mesh.colors is not None
+    assert painted.base_color == (1, 1, 1, 1) and mesh.colors is not None
     assert set(mesh.colors[chosen][..., 0].round(2).ravel().tolist()) == {0.0, 0.25, 0.5, 0.75}
 
 
@@ -195,9 +189,8 @@ def test_fbx_materials(tmp_path: Path, write: Write) -> None:
     (tmp_path / "textures").mkdir()
     Image.fromarray(np.full((2, 2, 4), (90, 60, 30, 0), np.uint8)).save(tmp_path / "textures/hair.png")
     raw = read(path)
-    looks = {
-        m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in raw.mesh.materials
-    }
+    materials = raw.mesh.materials
+    looks = {m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in materials}
     assert looks == {
         "solid": (1.0, "opaque", False),
         "visor": (0.25, "blend", False),
@@ -210,9 +203,8 @@ def test_fbx_materials(tmp_path: Path, write: Write) -> None:
     assert tmp_path / "textures/hair.png" in raw.files
     (painted,) = (k for k, m in enumerate(raw.mesh.materials) if m.name == "painted")
     assert raw.mesh.colors is not None
-    np.testing.assert_allclose(
-        raw.mesh.colors[raw.mesh.face_material == painted][..., :3], [[[1, 0, 0]] * 3], atol=1e-3
-    )
+    colours = raw.mesh.colors[raw.mesh.face_material == painted][..., :3]
+    assert_allclose(colours, [[[1, 0, 0]] * 3], atol=1e-3)
 
 
 def test_takes_become_motions(tmp_path: Path, write: Write) -> None:
@@ -251,8 +243,7 @@ job_server.main(export, {{"blender": "none"}})
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Exports each file as one triangle without any Blender; the file has a letter for each time that it was
-    asked."""
+    """Exports each file as one triangle without Blender; the file has a letter for each time."""
     writer = GltfWriter()
     writer.mesh_node(name="body")
     script, count, glb = tmp_path / "stand_in.py", tmp_path / "asked", writer.write_glb(tmp_path / "made.bin")
@@ -295,16 +286,14 @@ def test_full_disk_is_not_the_characters_fault(stored: Path, own_cache: Path) ->
     assert not list(own_cache.glob("*/scene.glb"))
 
 
-@pytest.mark.parametrize(
-    ("version", "way"), [((3, 11, 7), "pip install"), ((3, 13, 0), "set SPECSIA_BLENDER")]
-)
+@pytest.mark.parametrize(("minor", "way"), [(11, "pip install"), (13, "set SPECSIA_BLENDER")])
 def test_missing_blender_names_the_fix(
-    stored: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], way: str
+    stored: Path, monkeypatch: pytest.MonkeyPatch, minor: int, way: str
 ) -> None:
     monkeypatch.delenv(blender_process.EXECUTABLE_SETTING, raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    monkeypatch.setattr(sys, "version_info", version)
+    monkeypatch.setattr(sys, "version_info", (3, minor, 0))
     with pytest.raises(CharacterError, match=rf"x\.blend: .* Blender: {way}"):
         read_character(Entry("x", "blend", stored))
 

@@ -1,7 +1,5 @@
 """Up and front by joints, shape and looks; foreign content; suspicious looks."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -56,9 +54,8 @@ def test_obj_is_turned_by_shape(tmp_path: Path, up: str, front: str) -> None:
     lowest = vertices[vertices[:, 2] < vertices[:, 2].min() + 0.01, 1]
     assert -lowest.min() > 2 * lowest.max()
     fixes = {fix.key: fix.value for fix in character.fixes}
-    assert fixes == {
-        key: axis for key, axis, own in (("up", up, "+y"), ("front", front, "-y")) if axis != own
-    }
+    stated = (("up", up, "+y"), ("front", front, "-y"))
+    assert fixes == {key: axis for key, axis, own in stated if axis != own}
     assert facts_of(character).faces == character.front
 
 
@@ -93,10 +90,8 @@ def test_sides_named_from_the_viewer(front: str, toes: tuple) -> None:  # type: 
     joints = turned(viewed, front_rotation(front).T)
     assert front_of(probe([BOX], landmarks=joints), usual=front).axis in (None, front)
     sound = turned((*RIG, *TOES), front_rotation(front).T)
-    assert (
-        front_of(probe([BOX], landmarks=sound), usual=front.translate(str.maketrans("+-", "-+"))).axis
-        == front
-    )
+    opposite = front.translate(str.maketrans("+-", "-+"))
+    assert front_of(probe([BOX], landmarks=sound), usual=opposite).axis == front
 
 
 @pytest.mark.parametrize("front", AXES[:4])
@@ -177,9 +172,8 @@ def test_scenery_is_named_and_kept(tmp_path: Path, name: str, scenery: list[np.n
 
 
 def test_second_figure_is_named(tmp_path: Path) -> None:
-    other = {
-        "Other" + name: [solid + np.array((3, 0, 0)) for solid in solids] for name, solids in FIGURE.items()
-    }
+    aside = np.array((3, 0, 0))
+    other = {"Other" + name: [*(np.array(solids) + aside)] for name, solids in FIGURE.items()}
     assert names_without_advice(doubts(FIGURE | other, tmp_path)) == {"Limbs", "Trunk"}
 
 
@@ -312,8 +306,7 @@ def test_outline_hull_is_a_rim(tmp_path: Path, said: bool, thickness: float) -> 
     # A hull may lack its flag, as in formats that have no sides.
     path = written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("Outline", hull, BLACK, said))
     drawn, left = read(path, "gltf"), read(path, "gltf", sides="both")
-    assert seen(drawn)[1] > 0.8
-    assert seen(left)[1] < 0.1
+    assert seen(drawn)[1] > 0.8 and seen(left)[1] < 0.1
     new = set(drawn.warnings) - set(left.warnings)
     assert len(new) == int(said)
     assert all("'Outline'" in warning and '"sides": "both"' in warning for warning in new)
@@ -324,18 +317,15 @@ def test_inside_out_figure_warns(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
     (warning,) = read(path, "gltf").warnings
     assert "wound inwards" in warning
-    assert '"sides": "both"' in warning
-    assert read(path, "gltf", sides="both").warnings == ()
+    assert '"sides": "both"' in warning and read(path, "gltf", sides="both").warnings == ()
     # Double-sided, it looks as it should.
     assert read(written(tmp_path / "b.glb", ("skin", inside_out(figure()), RED, True)), "gltf").warnings == ()
 
 
 def test_lost_cape_back_warns(tmp_path: Path) -> None:
     cloth = cape(figure().materials[0])
-    path = written(
-        tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False)
-    )
+    parts = ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False)
+    path = written(tmp_path / "a.glb", *parts)
     (warning,) = read(path, "gltf").warnings
-    assert "backs of single-sided faces" in warning
-    assert "wound inwards" not in warning
+    assert "backs of single-sided faces" in warning and "wound inwards" not in warning
     assert read(path, "gltf", sides="both").warnings == ()

@@ -1,7 +1,5 @@
 """FBX files, by hand as text and binary, and real ones: geometry, materials, textures, motions, damage."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,9 +61,8 @@ def test_square_in_both_encodings(tmp_path: Path, encode: Encode) -> None:
     raw = read(tmp_path, scene(objects, [(1, 2), (2, 0), (3, 2)]), encode)
     assert_allclose(raw.mesh.vertices, np.add(SQUARE, (1, 2, 3)), atol=1e-6)
     assert (raw.parts, raw.up, raw.front, raw.warnings) == (("hero",), "+z", "-y", ())
-    assert [(m.name, m.base_color, m.double_sided) for m in raw.mesh.materials] == [
-        ("red", (1, 0, 0, 1), True)
-    ]
+    (material,) = raw.mesh.materials
+    assert (material.name, material.base_color, material.double_sided) == ("red", (1, 0, 0, 1), True)
     assert raw.mesh.uv is not None
     corners = raw.mesh.vertices[raw.mesh.faces] - (1, 2, 3)
     assert_allclose(raw.mesh.uv, np.stack([corners[..., 0], 1 - corners[..., 2]], axis=-1), atol=1e-6)
@@ -126,13 +123,11 @@ def test_instances_levels_and_what_is_hidden(tmp_path: Path) -> None:
 
 
 def textured(name: str, content: bytes | None = None) -> list[Record]:
-    clip = [record("RelativeFilename", name)]
-    clip += [] if content is None else [record("Content", content)]
+    file = record("RelativeFilename", name)
+    clip = [file] if content is None else [file, record("Content", content)]
     objects = [
         *(square(1), model(2, "hero"), paint(3, "skin", (0.2, 0.2, 0.2))),
-        thing(
-            "Texture", 4, "skin", "", record("RelativeFilename", name), record("FileName", f"C:\\art\\{name}")
-        ),
+        thing("Texture", 4, "skin", "", file, record("FileName", f"C:\\art\\{name}")),
         thing("Video", 5, "skin", "Clip", *clip),
     ]
     return scene(objects, [(1, 2), (2, 0), (3, 2), (4, 3, "DiffuseColor"), (5, 4)])

@@ -12,8 +12,7 @@ import numpy as np
 
 VERSION = 7400
 
-TICKS = 46186158000
-"""Units of time in a second."""
+TICKS = 46186158000  # Units of time in a second
 
 SQUARE = ((0, 0, 0), (2, 0, 0), (2, 0, 1), (0, 0, 1))
 """Corners of the mesh that `square` writes: two wide and one high, facing -Y."""
@@ -98,17 +97,9 @@ def curve(number: int, values: Sequence[float]) -> Record:
     """Keys at every half second, linear between them."""
     count = len(values)
     times = np.arange(count) * TICKS // 2
-    return thing(
-        "AnimationCurve",
-        number,
-        "",
-        "",
-        record("KeyTime", times),
-        record("KeyValueFloat", np.array(values, float)),
-        record("KeyAttrFlags", np.array([4])),
-        record("KeyAttrDataFloat", np.zeros(4)),
-        record("KeyAttrRefCount", np.array([count])),
-    )
+    keys = [record("KeyTime", times), record("KeyValueFloat", np.array(values, float))]
+    keys += [record("KeyAttrFlags", np.array([4])), record("KeyAttrDataFloat", np.zeros(4))]
+    return thing("AnimationCurve", number, "", "", *keys, record("KeyAttrRefCount", np.array([count])))
 
 
 def moving_square(objects: Sequence[Record] = (), links: Sequence[tuple[Any, ...]] = ()) -> list[Record]:
@@ -116,12 +107,11 @@ def moving_square(objects: Sequence[Record] = (), links: Sequence[tuple[Any, ...
 
     Further `objects` and `links` are added.
     """
-    half, whole = (
-        [record("Indexes", np.array([0])), record("Vertices", np.array([0.0, y, 0.0]))] for y in (-1.0, -4.0)
-    )
+    first = record("Indexes", np.array([0]))
+    half, whole = ([first, record("Vertices", np.array([0.0, y, 0.0]))] for y in (-1.0, -4.0))
     weights = [record("Indexes", np.array([2, 3])), record("Weights", np.ones(2))]
     binds = [record(name, np.eye(4).ravel()) for name in ("Transform", "TransformLink")]
-    still = [record("Indexes", np.array([0])), record("Weights", np.ones(1))]
+    still = [first, record("Weights", np.ones(1))]
     own = [
         *(square(1), model(2, "hero"), model(3, "Hips", sort="LimbNode"), model(4, "Head", sort="LimbNode")),
         thing("Deformer", 5, "skin", "Skin"),

@@ -1,7 +1,5 @@
 """Materials and textures of glTF, and of VRM 0.x as UniVRM and three-vrm read them."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any
@@ -54,8 +52,7 @@ def test_factors_are_linear(tmp_path: Path) -> None:
         alphaMode="MASK",
         alphaCutoff=0.3,
     )
-    assert material.name == "skin"
-    assert material.base_color == (0.1, 0.2, 0.3, 0.4)
+    assert (material.name, material.base_color) == ("skin", (0.1, 0.2, 0.3, 0.4))
     assert_allclose(material.emissive, (1.0, 0.75, 0.3))
     assert (material.alpha_mode, material.alpha_cutoff, material.unlit) == ("mask", 0.3, False)
 
@@ -87,18 +84,16 @@ def test_emission_of_black_materials(
 )
 def test_glass_is_see_through(tmp_path: Path, stated: dict[str, str], opacity: float) -> None:
     glass = {"KHR_materials_transmission": {"transmissionFactor": 1}}
-    pane = with_material(
-        tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated
-    )
+    base = {"baseColorFactor": [1, 1, 1, 0.5]}
+    pane = with_material(tmp_path, pbrMetallicRoughness=base, extensions=glass, **stated)
     assert pane.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
     assert pane.base_color[3] == pytest.approx(opacity)
 
 
 def test_specular_glossiness_diffuse(tmp_path: Path) -> None:
     extensions = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}}
-    material = with_material(
-        tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]}, extensions=extensions
-    )
+    base = {"baseColorFactor": [1, 0, 0, 1]}
+    material = with_material(tmp_path, pbrMetallicRoughness=base, extensions=extensions)
     assert material.base_color == (0.2, 0.4, 0.6, 1.0)
 
 
@@ -132,20 +127,15 @@ def test_texture_transforms(tmp_path: Path, transform: dict[str, Any], expected:
 
 
 @pytest.mark.parametrize(
-    ("mode", "texel_alpha", "factor_alpha", "corner_alpha", "expected"),
+    ("mode", "alpha", "expected"),
     [
-        ("BLEND", 255, 1.0, 1.0, "opaque"),
-        ("MASK", 255, 1.0, 1.0, "opaque"),
-        ("BLEND", 254, 1.0, 1.0, "blend"),
-        ("BLEND", 255, 0.5, 1.0, "blend"),
-        ("BLEND", 255, 1.0, 0.5, "blend"),
-        ("MASK", 0, 1.0, 1.0, "mask"),
-        ("OPAQUE", 0, 0.5, 0.5, "opaque"),
+        *((mode, (255, 1.0, 1.0), "opaque") for mode in ("BLEND", "MASK")),
+        *(("BLEND", alpha, "blend") for alpha in ((254, 1.0, 1.0), (255, 0.5, 1.0), (255, 1.0, 0.5))),
+        *(("MASK", (0, 1.0, 1.0), "mask"), ("OPAQUE", (0, 0.5, 0.5), "opaque")),
     ],
 )
-def test_fully_opaque_is_opaque(
-    tmp_path: Path, mode: str, texel_alpha: int, factor_alpha: float, corner_alpha: float, expected: str
-) -> None:
+def test_fully_opaque_is_opaque(tmp_path: Path, mode: str, alpha: tuple[Any, ...], expected: str) -> None:
+    texel_alpha, factor_alpha, corner_alpha = alpha
     writer = GltfWriter()
     writer.add("textures", source=writer.image(png([[[1, 2, 3, 255], [1, 2, 3, texel_alpha]]])))
     base = {"baseColorTexture": {"index": 0}, "baseColorFactor": [1, 1, 1, factor_alpha]}
@@ -173,8 +163,7 @@ def test_image_and_its_fallback(
     writer.data["textures"][0] = {**kept, "extensions": {extension: {"source": image}}}
     raw = read(writer, tmp_path)
     texture = only_material(raw).texture
-    assert texture is not None
-    assert texture.pixels.shape[:2] == size
+    assert texture is not None and texture.pixels.shape[:2] == size
     assert len(raw.warnings) == (extension == "EXT_texture_webp")
 
 
@@ -205,8 +194,7 @@ def test_texture_for_bare_materials(tmp_path: Path) -> None:
     assert raw.files == (tmp_path / "a.glb", given)
 
 
-HALF_IN_GAMMA = 0.21404114
-"""Linear light of 0.5 in sRGB."""
+HALF_IN_GAMMA = 0.21404114  # Linear light of 0.5 in sRGB
 
 
 def vrm0(
@@ -240,8 +228,7 @@ def test_mtoon_colour_and_transform(tmp_path: Path) -> None:
     assert_allclose(material.base_color, [HALF_IN_GAMMA, 1, 0, 0.5], atol=1e-6)
     assert_allclose(material.emissive, [HALF_IN_GAMMA, 0, 0], atol=1e-6)
     assert (material.alpha_mode, material.alpha_cutoff, material.double_sided) == ("mask", 0.3, True)
-    assert material.texture is not None
-    assert material.texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
+    assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
     assert raw.mesh.uv is not None
     # v = 1 - scale - offset: 0.375, and half of the coordinates' own.
     assert_allclose(raw.mesh.uv[0], [[0.25, 0.375], [0.75, 0.375], [0.25, 0.625]], atol=1e-6)
@@ -262,9 +249,8 @@ def test_mtoon_colour_and_transform(tmp_path: Path) -> None:
 def test_alpha_mode_by_shader_or_keyword(tmp_path: Path, shader: str, keywords: Any, mode: str) -> None:
     said = {"shader": shader, "vectorProperties": {"_Color": [1, 1, 1, 0.5]}, "keywordMap": keywords}
     (material,) = vrm0(tmp_path, [said]).mesh.materials
-    assert (material.alpha_mode, material.unlit) == (mode, True)
+    assert (material.alpha_mode, material.unlit, material.texture) == (mode, True, None)
     assert material.base_color == (1.0, 1.0, 1.0, 0.5)
-    assert material.texture is None
 
 
 @pytest.mark.parametrize(

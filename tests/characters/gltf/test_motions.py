@@ -1,7 +1,5 @@
 """Rigs, motions and poses of glTF files, and warnings about motions that cannot be played."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +21,7 @@ TIMES = [1.0, 2.0, 3.0]
 SHIFTS = [[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [4.0, 8.0, 0.0]]
 
 
-def animate(
-    writer: GltfWriter, name: str | None, path: str = "translation", node: int = 0, **given: Any
-) -> None:
+def animate(writer: GltfWriter, name: str, path: str = "translation", node: int = 0, **given: Any) -> None:
     """Add an animation of one channel; `times` and `values` are keys or accessors' indices."""
     times, values = given.pop("times", TIMES), given.pop("values", SHIFTS)
     curve = {
@@ -33,13 +29,8 @@ def animate(
         "output": values if isinstance(values, int) else writer.accessor(values),
         **given,
     }
-    named = {} if name is None else {"name": name}
-    writer.add(
-        "animations",
-        **named,
-        channels=[{"sampler": 0, "target": {"node": node, "path": path}}],
-        samplers=[curve],
-    )
+    channel = {"sampler": 0, "target": {"node": node, "path": path}}
+    writer.add("animations", name=name, channels=[channel], samplers=[curve])
 
 
 def read(writer: GltfWriter, tmp_path: Path, **entry: Any) -> AnimatedCharacter:
@@ -54,8 +45,7 @@ def corners(moving: AnimatedCharacter, seconds: float, motion: int = 0) -> NDArr
 
 
 def two_skins() -> GltfWriter:
-    """A mesh with a skin at two nodes of different skins, one without at a moved node, and a mesh of two
-    targets."""
+    """A mesh at two nodes of different skins, one without a skin at a moved node, one of two targets."""
     writer = GltfWriter()
     joints = writer.accessor([[0, 1, 0, 0]] * 3, "u1")
     weights = writer.accessor([[191, 64, 0, 0]] * 3, "u1", normalized=True)
@@ -173,10 +163,8 @@ def test_vrm_bones(tmp_path: Path, extensions: dict[str, Any], front: str) -> No
     animate(writer, "nod")
     writer.data["extensions"] = extensions
     moving = read(writer, tmp_path)
-    assert {bone: moving.rig.skeleton.names[node] for bone, node in moving.humanoid.items()} == {
-        "hips": "hips",
-        "head": "head",
-    }
+    names = {bone: moving.rig.skeleton.names[node] for bone, node in moving.humanoid.items()}
+    assert names == {"hips": "hips", "head": "head"}
     alone = read_motions(tmp_path / "a.glb")
     assert (alone.humanoid, alone.front, len(alone.motions)) == (moving.humanoid, front, 1)
     assert read_gltf(tmp_path / "a.glb").front == front
@@ -206,9 +194,8 @@ def test_frames_are_24ths_of_a_second(tmp_path: Path, pose: str, shift: list[flo
 
 def test_real_character_poses(characters_dir: Path) -> None:
     knight = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb")
-    rest, idle, dead = (
-        facts_of(read_character(replace(knight, pose=pose))) for pose in ("rest", "Idle@12", "Death_A_Pose")
-    )
+    poses = ("rest", "Idle@12", "Death_A_Pose")
+    rest, idle, dead = (facts_of(read_character(replace(knight, pose=pose))) for pose in poses)
     assert set(idle.warnings) <= set(rest.warnings)
     character = read_character(replace(knight, pose="Death_A_Pose"))
     lying = character.mesh

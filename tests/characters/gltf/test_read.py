@@ -1,7 +1,4 @@
-"""Geometry of glTF files: buffers, hierarchy, skins, morph targets, real characters, Draco and
-meshoptimizer."""
-
-from __future__ import annotations
+"""Geometry of glTF: buffers, hierarchy, skins, morph targets, real characters, Draco, meshoptimizer."""
 
 import struct
 from collections.abc import Callable
@@ -54,11 +51,8 @@ def test_triangle_round_trip(tmp_path: Path) -> None:
     raw = read_gltf(path)
     assert_array_equal(corners(raw), [TRIANGLE])
     assert_array_equal(raw.mesh.normals, [[[0, 0, 1]] * 3])
-    assert raw.mesh.uv is None
-    assert raw.mesh.colors is None
-    assert raw.mesh.vertices.dtype == np.float32
-    assert raw.mesh.faces.dtype == np.int32
-    assert raw.mesh.face_material.dtype == np.int32
+    assert raw.mesh.uv is raw.mesh.colors is None and raw.mesh.vertices.dtype == np.float32
+    assert raw.mesh.faces.dtype == raw.mesh.face_material.dtype == np.int32
     assert (raw.up, raw.front, raw.parts, raw.files, raw.warnings) == ("+y", "-y", ("leaf",), (path,), ())
     assert not raw.skinned
 
@@ -73,9 +67,7 @@ def test_triangle_round_trip(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("indexed", [True, False])
-def test_strips_and_fans_keep_winding(
-    tmp_path: Path, mode: int | None, expected: list[list[int]], indexed: bool
-) -> None:
+def test_strips_and_fans_keep_winding(tmp_path: Path, mode: int | None, expected: Any, indexed: bool) -> None:
     points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 3, 0]], float)
     count = 5 if mode in (5, 6) else 3
     indices = list(range(count)) if indexed else None
@@ -123,11 +115,8 @@ def test_sparse_accessors(tmp_path: Path, backed: bool) -> None:
     rows = writer.view(struct.pack("<2H", 1, 2))
     values = writer.view(struct.pack("<6f", 5, 6, 7, 8, 9, 10))
     entry = writer.data["accessors"][position]
-    entry["sparse"] = {
-        "count": 2,
-        "indices": {"bufferView": rows, "componentType": 5123},
-        "values": {"bufferView": values},
-    }
+    indices = {"bufferView": rows, "componentType": 5123}
+    entry["sparse"] = {"count": 2, "indices": indices, "values": {"bufferView": values}}
     if not backed:
         del entry["bufferView"]
     writer.mesh_node({"attributes": {"POSITION": position}})
@@ -208,18 +197,15 @@ def skinned_writer() -> GltfWriter:
     upper_bind[:3, 3] = (0, -1, 0)
     binds = writer.accessor([np.eye(4).T, upper_bind.T])
     points = [[1, 0, 0], [0, 2, 0], [1, 1, 0]]
-    joints, weights = (
-        [[0, 9, 9, 9], [1, 0, 0, 0], [0, 1, 0, 0]],
-        [[0.25, 0, 0, 0], [1, 0, 0, 0], [2, 2, 0, 0]],
-    )
+    joints = [[0, 9, 9, 9], [1, 0, 0, 0], [0, 1, 0, 0]]
+    weights = [[0.25, 0, 0, 0], [1, 0, 0, 0], [2, 2, 0, 0]]
     attributes: dict[str, Any] = {
         "NORMAL": writer.accessor([[1, 0, 0]] * 3),
         "JOINTS_0": writer.accessor(joints, "u1"),
         "WEIGHTS_0": writer.accessor(weights),
     }
-    body = writer.mesh_node(
-        writer.primitive(points, **attributes), name="body", translation=[100, 0, 0], skin=0
-    )
+    skinned = writer.primitive(points, **attributes)
+    body = writer.mesh_node(skinned, name="body", translation=[100, 0, 0], skin=0)
     prop = writer.mesh_node(name="prop", translation=[0, 0, 1])
     upper = writer.add("nodes", name="upper", translation=[0, 1, 0], rotation=QUARTER_TURN_Z, children=[prop])
     lower = writer.add("nodes", name="lower", translation=[0, 1, 0], children=[upper])
@@ -295,9 +281,8 @@ def test_knight_agrees_with_the_specification(characters_dir: Path) -> None:
     )
     binds = values(writer, skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
     palette = np.stack([world(joint) for joint in skin["joints"]]) @ binds
-    points, joints, weights = (
-        values(writer, primitive["attributes"][name]) for name in ("POSITION", "JOINTS_0", "WEIGHTS_0")
-    )
+    names = ("POSITION", "JOINTS_0", "WEIGHTS_0")
+    points, joints, weights = (values(writer, primitive["attributes"][name]) for name in names)
     moved = np.einsum("vkij,vj->vki", palette[joints], np.c_[points, np.ones(len(points))])
     expected = np.einsum("vk,vki->vi", weights / weights.sum(axis=1, keepdims=True), moved)[:, :3]
     raw = read_gltf(path)
@@ -314,8 +299,7 @@ def test_kenney_agrees_with_trimesh(characters_dir: Path) -> None:
     area = np.linalg.norm(np.cross(ours[:, 1] - ours[:, 0], ours[:, 2] - ours[:, 0]), axis=1).sum() / 2
     assert_allclose(area, reference.area, rtol=1e-5)
     assert raw.files == (path, path.parent / "Textures" / "colormap.png")
-    assert raw.mesh.materials[0].texture is not None
-    assert not raw.skinned and raw.animations == 4
+    assert raw.mesh.materials[0].texture is not None and not raw.skinned and raw.animations == 4
     assert raw.mesh.vertices[:, 1].max() > read_gltf(path, drop=["antenna"]).mesh.vertices[:, 1].max() + 0.1
 
 
@@ -343,10 +327,8 @@ def test_compression_keeps_the_look(
     source, packed = characters_dir / name, tmp_path / "a.glb"
     packed.write_bytes(pack(source.read_bytes()))
     plain, found = read_gltf(source), read_gltf(packed)
-    assert found.parts == plain.parts
-    assert len(found.mesh.faces) == len(plain.mesh.faces)
-    assert found.skinned
-    assert not found.warnings
+    assert (found.parts, len(found.mesh.faces)) == (plain.parts, len(plain.mesh.faces))
+    assert found.skinned and not found.warnings
     for kind in ("uv", "normals", "colors"):
         assert (getattr(found.mesh, kind) is None) == (getattr(plain.mesh, kind) is None)
     before, after = drawn(source), drawn(packed)

@@ -1,7 +1,5 @@
 """Write tiny glTF files with known geometry, and compress them with Draco and meshoptimizer."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json
@@ -36,12 +34,8 @@ def glb_of(text: bytes, binary: bytes) -> bytes:
     """The bytes of a .glb file, by its JSON and its buffer."""
     text += b" " * (-len(text) % 4)
     binary += bytes(-len(binary) % 4)
-    chunks = (
-        struct.pack("<II", len(text), 0x4E4F534A)
-        + text
-        + struct.pack("<II", len(binary), 0x004E4942)
-        + binary
-    )
+    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text
+    chunks += struct.pack("<II", len(binary), 0x004E4942) + binary
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
@@ -85,8 +79,7 @@ class GltfWriter:
         targets: list[dict[str, int]] | None = None,
         **attributes: int,
     ) -> dict[str, Any]:
-        """A primitive of points and, unless each three points are a triangle, indices into them; accessors by
-        name."""
+        """A primitive of points, indices unless each three are a triangle, and accessors by name."""
         entry: dict[str, Any] = {"attributes": {"POSITION": self.accessor(positions), **attributes}}
         if indices is not None:
             entry["indices"] = self.accessor(np.ravel(indices), "u4")
@@ -149,9 +142,8 @@ def values(writer: GltfWriter, index: int) -> NDArray[Any]:
     view = writer.data["bufferViews"][accessor["bufferView"]]
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     stride = view.get("byteStride", dtype.itemsize * width)
-    return np.ndarray(
-        (accessor["count"], width), dtype, bytes(writer.binary), start, (stride, dtype.itemsize)
-    ).copy()
+    shape, strides = (accessor["count"], width), (stride, dtype.itemsize)
+    return np.ndarray(shape, dtype, bytes(writer.binary), start, strides).copy()
 
 
 def draco(content: bytes, **options: Any) -> bytes:
@@ -177,13 +169,11 @@ def _pack_draco(writer: GltfWriter, primitive: dict[str, Any], options: dict[str
     )
     made = DracoPy.decode(data)
     kinds = {"POSITION": 0, "NORMAL": 1}
-    ids |= {
-        n: a["unique_id"] for a in made.attributes for n, kind in kinds.items() if a["attribute_type"] == kind
-    }
+    for attribute in made.attributes:
+        ids |= {n: attribute["unique_id"] for n, kind in kinds.items() if attribute["attribute_type"] == kind}
     primitive["indices"] = _empty(writer, primitive["indices"], made.faces.size)
-    primitive["attributes"] = {
-        n: _empty(writer, k, len(made.points)) for n, k in primitive["attributes"].items()
-    }
+    accessors = primitive["attributes"].items()
+    primitive["attributes"] = {name: _empty(writer, k, len(made.points)) for name, k in accessors}
     primitive["extensions"] = {DRACO: {"bufferView": writer.view(data), "attributes": ids}}
 
 
@@ -194,8 +184,7 @@ def _empty(writer: GltfWriter, index: int, count: int) -> int:
 
 
 def meshopted(content: bytes, extension: str = MESHOPT, version: int = 0) -> bytes:
-    """The same .glb with every buffer view of vertices or triangles in meshoptimizer's form, and no plain
-    copy."""
+    """The same .glb with all vertices and triangles in meshoptimizer's form, and no plain copy."""
     writer = opened(content)
     data = writer.data
     triangles = {p.get("indices") for mesh in data["meshes"] for p in mesh["primitives"]}

@@ -1,7 +1,5 @@
 """Cycles and pyrender draw what the fast renderer draws; faults of Blender."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time
@@ -40,12 +38,8 @@ def needs_blender() -> None:
 
 def quad(x: float, z: float, y: float, material: Material, reach: float = 1.0, half: float = 0.14) -> Mesh:
     """An upright square about (x, z) at depth y whose UVs run from 0 to `reach`, seen from the front."""
-    corners = [
-        [x - half, y, z - half],
-        [x + half, y, z - half],
-        [x + half, y, z + half],
-        [x - half, y, z + half],
-    ]
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    corners = [[x + right * half, y, z + up * half] for right, up in signs]
     uv = np.array([[0, 1], [1, 1], [1, 0], [0, 0]]) * reach
     return mesh_of(corners, [[0, 1, 2], [0, 2, 3]], material, uv=uv)
 
@@ -62,7 +56,7 @@ def picture(seed: int, opaque: bool = True) -> NDArray[np.uint8]:
 def surfaces() -> list[Mesh]:
     """Squares of every kind of surface: samplers, alpha modes, emission, vertex colours."""
     tile, veil = Texture(picture(1)), Texture(picture(2, opaque=False))
-    behind = Material("behind", (0.1, 0.5, 0.2, 1.0))
+    mirrored, behind = replace(tile, wrap=("mirror", "repeat")), Material("behind", (0.1, 0.5, 0.2, 1.0))
     half_red = Material("red", (1.0, 0.1, 0.1, 0.5), alpha_mode="blend")
     coloured = quad(0.45, -0.45, 0.0, Material("grey", (0.5, 0.5, 0.5, 1.0)))
     colors = np.random.default_rng(3).random((2, 3, 4)).astype(np.float32)
@@ -72,9 +66,7 @@ def surfaces() -> list[Mesh]:
     return [
         quad(-0.45, 0.45, 0.0, Material("repeat", texture=tile), reach=1.7),
         quad(-0.15, 0.45, 0.0, Material("clamp", texture=replace(tile, wrap=("clamp", "clamp"))), reach=1.7),
-        quad(
-            0.15, 0.45, 0.0, Material("mirror", texture=replace(tile, wrap=("mirror", "repeat"))), reach=1.7
-        ),
+        quad(0.15, 0.45, 0.0, Material("mirror", texture=mirrored), reach=1.7),
         quad(0.45, 0.45, 0.0, Material("nearest", (0.9, 0.8, 0.7, 1.0), replace(tile, nearest=True))),
         quad(-0.45, 0.0, 0.0, Material("mask", texture=veil, alpha_mode="mask", alpha_cutoff=0.4)),
         quad(-0.1, 0.0, 0.0, Material("veil", texture=veil, alpha_mode="blend")),
@@ -131,9 +123,7 @@ def test_agrees_from_anywhere(characters_dir: Path) -> None:
 @pytest.mark.usefixtures("needs_blender")
 def test_agrees_on_every_surface() -> None:
     ((theirs, ours, parity),) = both(concatenate(surfaces()), [Camera(0.0, SIZE)])
-    assert parity.iou >= 0.995
-    assert parity.color_mae <= 1
-    assert parity.position_off == 0
+    assert parity.iou >= 0.995 and parity.color_mae <= 1 and parity.position_off == 0
     seen = (theirs.mask > 0) & (ours.mask > 0) & (theirs.coverage == 255) & (ours.coverage == 255)
     assert np.abs(theirs.color.astype(int) - ours.color)[seen, 3].mean() <= 1
     assert len(np.unique(theirs.mask[seen])) > 20, "there should be see-through pixels"
@@ -142,11 +132,8 @@ def test_agrees_on_every_surface() -> None:
 @pytest.mark.parametrize(("z", "last", "why"), [(0, 1, "no faces"), (np.nan, 2, "not finite")])
 def test_undrawable_mesh_needs_no_blender(z: float, last: int, why: str) -> None:
     with pytest.raises(CharacterError, match=why):
-        next(
-            render_views(
-                mesh_of([[0, 0, 0], [1, 0, z], [0, 0, 1]], [[0, 1, last]]), [Camera(0.0, 16)], "unlit"
-            )
-        )
+        mesh = mesh_of([[0, 0, 0], [1, 0, z], [0, 0, 1]], [[0, 1, last]])
+        next(render_views(mesh, [Camera(0.0, 16)], "unlit"))
 
 
 SCRIPT = """
@@ -203,9 +190,8 @@ def test_hanging_job_is_ended(stand_in: Callable[[], BlenderProcess]) -> None:
 
 
 @pytest.mark.parametrize("job", [{"n": 1}, {"n": 1, "sleep": 600}])
-def test_child_ends_with_parent(
-    stand_in: Callable[[], BlenderProcess], tmp_path: Path, job: dict[str, int]
-) -> None:
+@pytest.mark.usefixtures("stand_in")
+def test_child_ends_with_parent(tmp_path: Path, job: dict[str, int]) -> None:
     parent = (
         "import json, os, sys, threading, time\n"
         "from specsia_build.rendering.blender import process as blender_process\n"
@@ -233,17 +219,11 @@ def dressed() -> Mesh:
     """Boxes, a texture with a factor and an emission, and vertex colours."""
     smooth = np.linspace(0, 255, 8 * 8 * 4).reshape(8, 8, 4).astype(np.uint8)
     smooth[..., 3] = 255
-    cloth = Material(
-        "cloth", (0.9, 0.5, 0.3, 1.0), Texture(smooth, ("clamp", "repeat")), emissive=(0.0, 0.05, 0.1)
-    )
+    texture = Texture(smooth, ("clamp", "repeat"))
+    cloth = Material("cloth", (0.9, 0.5, 0.3, 1.0), texture, emissive=(0.0, 0.05, 0.1))
     corners = [(1.0, 0.2, 0.2, 1.0), (0.2, 1.0, 0.2, 1.0), (0.4, 0.4, 0.8, 1.0), (0.5, 0.5, 0.5, 1.0)]
-    return concatenate(
-        [
-            compass(),
-            sheet(12, 12, 40, 40, -0.1, cloth, 96, uv=(0.0, 0.0, 1.5, 1.5)),
-            sheet(12, 56, 40, 84, 0.1, None, 96, colors=corners),
-        ]
-    )
+    near = sheet(12, 12, 40, 40, -0.1, cloth, 96, uv=(0.0, 0.0, 1.5, 1.5))
+    return concatenate([compass(), near, sheet(12, 56, 40, 84, 0.1, None, 96, colors=corners)])
 
 
 @pytest.mark.usefixtures("needs_gl")
@@ -253,13 +233,10 @@ def test_pyrender_agrees(yaw: float) -> None:
     (theirs,) = load_renderer("pyrender").render(mesh, [camera])
     (ours,) = FastRenderer().render(mesh, [camera])
     parity = compare(ours, theirs, *mesh.bounds())
-    assert parity.iou >= 0.99
-    assert parity.coverage_edge_mae <= 0.05
+    assert parity.iou >= 0.99 and parity.coverage_edge_mae <= 0.05
     # Vertex colours are interpolated as they are encoded.
-    assert parity.color_mae <= 3
-    assert parity.position_p95 <= 1
-    assert not theirs.color[theirs.mask == 0].any()
-    assert (theirs.mask == 0).any()
+    assert parity.color_mae <= 3 and parity.position_p95 <= 1
+    assert not theirs.color[theirs.mask == 0].any() and (theirs.mask == 0).any()
 
 
 BOX = box((0, 0, 0), (0.1, 0.1, 0.1))

@@ -1,7 +1,5 @@
 """Translucent surfaces: many layers, crossing ones, across tiles, and their memory."""
 
-from __future__ import annotations
-
 import tracemalloc
 from dataclasses import replace
 
@@ -16,9 +14,7 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from tests.rendering.reference import layered
 from tests.rendering.scenes import PIXEL, RGBA, SIZE, WHITE, look_at, mesh_of, sheet, soup, sphere
 
-ROUNDING = 0.6
-"""Levels by which a byte may differ from a number: half a level, and what the tables of the transfer function
-add."""
+ROUNDING = 0.6  # Levels by which a byte may differ from a number: half a level, and what look-up tables add
 
 
 def glassy(mesh: Mesh, color: RGBA = (1.0, 1.0, 1.0, 0.5)) -> Mesh:
@@ -86,9 +82,8 @@ def test_tiles_do_not_matter(moved: tuple[int, int]) -> None:
 
     def drawn(right: int, down: int) -> Layers:
         x, z = (columns + right - SIZE / 2) * PIXEL, (SIZE / 2 - rows - down) * PIXEL
-        return look_at(
-            glassy(mesh_of(np.stack([x, depths, z], axis=1), np.arange(120), colors=colors), WHITE)
-        )
+        loose = mesh_of(np.stack([x, depths, z], axis=1), np.arange(120), colors=colors)
+        return look_at(glassy(loose, WHITE))
 
     here, there = drawn(0, 0), drawn(*moved)
     right, down = moved

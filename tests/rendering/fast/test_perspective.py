@@ -1,7 +1,5 @@
 """Perspective views: faces split and cut for them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Geometry of the fast renderer: places, visibility, and coverage of pixels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -160,11 +158,7 @@ def test_non_finite_or_distant_vertices(value: float) -> None:
 def test_agrees_with_brute_force(seed: int, count: int, yaw: float) -> None:
     mesh = soup(seed, count)
     layers, expected = look_at(mesh, yaw, 48), reference(mesh, Camera(yaw, 48))
-    assert [a.dtype.name for a in (layers.color, layers.coverage, layers.position)] == [
-        "uint8",
-        "uint8",
-        "float32",
-    ]
+    assert layers.color.dtype == layers.coverage.dtype == np.uint8 and layers.position.dtype == np.float32
     assert not layers.color[layers.mask == 0].any() and not layers.position[layers.mask == 0].any()
     assert_array_equal(layers.mask, layers.coverage)
     error: NDArray[np.float64] = np.abs(layers.coverage / 255 - expected.coverage)
@@ -178,10 +172,9 @@ def test_agrees_with_brute_force(seed: int, count: int, yaw: float) -> None:
 
 
 def test_small_and_thin_things_survive() -> None:
-    hairs = [
-        mesh_of([[x, 0, -0.4], [x + 0.3 * PIXEL, 0, -0.4], [x + 0.1, 0, 0.4]], [[0, 1, 2]])
-        for x in np.linspace(-0.4, 0.3, 7)
-    ]
+    left = np.linspace(-0.4, 0.3, 7)
+    corners = [[[x, 0, -0.4], [x + 0.3 * PIXEL, 0, -0.4], [x + 0.1, 0, 0.4]] for x in left]
+    hairs = [mesh_of(points, [[0, 1, 2]]) for points in corners]
     specks = [box((x, 0, 0.5), (0.2 * PIXEL, 0.01, 0.2 * PIXEL)) for x in np.linspace(-0.4, 0.4, 9)]
     mesh = concatenate([*hairs, *specks])
     layers, expected = look_at(mesh), reference(mesh, Camera(0, SIZE))

@@ -1,7 +1,5 @@
 """Colours of the fast renderer: textures, factors, vertex colours, cut-outs, light, mip levels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import combinations
 
@@ -51,11 +49,9 @@ def test_bytes_survive_tables() -> None:
 def test_texels_interpolate_encoded() -> None:
     # Two texels over 20 pixels: the first's centre at 5, the second's at 15.
     pixels = grid([20, 220])
-    row = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color[
-        20, 10:30, 0
-    ]
+    drawn = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp"))))
     expected = np.clip(20 + 200 * (np.arange(20) + 0.5 - 5) / 10, 20, 220)
-    assert_allclose(row.astype(float), expected, atol=0.51)
+    assert_allclose(drawn.color[20, 10:30, 0].astype(float), expected, atol=0.51)
 
 
 WRAPPED: dict[Wrap, list[int]] = {
@@ -99,9 +95,8 @@ def test_absurd_uv(value: float, wrap: Wrap) -> None:
 
 def test_factors_multiply() -> None:
     half = 188
-    material = replace(
-        textured(np.array([[[half, 255, half, 255]]], np.uint8)), base_color=(0.5, 1.0, 0.25, 1.0)
-    )
+    plain = textured(np.array([[[half, 255, half, 255]]], np.uint8))
+    material = replace(plain, base_color=(0.5, 1.0, 0.25, 1.0))
     colors: list[RGBA] = [(1.0, 0.5, 0.5, 1.0)] * 4
     color = inner(look_at(sheet(10, 10, 30, 30, material=material, colors=colors)))
     light = float(srgb_to_linear(np.array(half / 255)))
@@ -231,9 +226,8 @@ def renewed(mesh: Mesh) -> Mesh:
 @pytest.mark.parametrize("images", [1, 2])
 def test_views_are_independent(images: int, sizes: tuple[int, int]) -> None:
     grain = np.random.default_rng(0).integers(0, 256, (images, 256, 256, 4), np.uint8)
-    mesh = concatenate(
-        [sheet(11 + 16 * k, 11, 27 + 16 * k, 27, material=textured(grain[k])) for k in range(images)]
-    )
+    looks = enumerate(map(textured, grain[:images]))
+    mesh = concatenate([sheet(11 + 16 * k, 11, 27 + 16 * k, 27, material=look) for k, look in looks])
     for size in sizes:
         assert picture(mesh, size) == picture(renewed(mesh), size)
     swapped = replace(mesh, materials=mesh.materials[::-1])
