@@ -74,7 +74,7 @@ def test_all_face_syntaxes_agree(tmp_path: Path, faces: str) -> None:
 def test_vertex_colours_are_srgb(tmp_path: Path) -> None:
     raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0 1 1 1\nf 1 2 3\n")
     assert raw.mesh.colors is not None
-    expected = [[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]
+    expected = np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]])
     assert_allclose(raw.mesh.colors[0], expected, atol=1e-3)
 
 
