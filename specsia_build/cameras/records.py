@@ -48,17 +48,6 @@ class _View(msgspec.Struct):
     centre: tuple[_Finite, _Finite] | None = None
 
 
-def is_front(camera: Camera) -> bool:
-    """Whether a camera is the dataset's frontal one, whatever its size."""
-    if camera.fov_deg is not None or camera.width != ORTHO_WIDTH or camera.height != camera.size:
-        return False
-    front = Camera(0.0, camera.size)
-    aside = camera.position() - front.position()
-    aside[1] = 0.0  # How far away an orthographic camera stands does not show.
-    turned = np.abs(camera.basis() - front.basis()).max()
-    return camera.principal_point == front.principal_point and max(turned, np.abs(aside).max()) < 1e-6
-
-
 def inside_figure(camera: Camera) -> bool:
     """Whether a perspective camera stands in the box of side 1 that holds a character."""
     return camera.fov_deg is not None and bool(np.abs(camera.position()).max() <= EXTENT / 2)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from specsia_build.cameras.records import MOST_CAMERAS, inside_figure, is_front, read_cameras
+from specsia_build.cameras.records import MOST_CAMERAS, inside_figure, read_cameras
 from specsia_build.errors import UsageError, brief, meant, no_such
 from specsia_build.frame import CAMERA_DISTANCE, EXTENT, ORTHO_WIDTH, Camera, view_yaws
 
@@ -71,11 +71,6 @@ class CameraRig:
         seed = seed if self.lens.seed is None else self.lens.seed
         cameras = (_random(self.lens, f"{seed}:{character_id}:{k}") for k in range(len(self.names)))
         return tuple(replace(camera, size=size) for camera in cameras)
-
-    @property
-    def front(self) -> int | None:
-        """The view that is the dataset's orthographic frontal view, or None."""
-        return next((k for k, camera in enumerate(self.fixed) if is_front(camera)), None)
 
     @property
     def perspective(self) -> bool:

@@ -111,6 +111,11 @@ def choice(kind: Any) -> click.Choice[str]:
     return click.Choice(get_args(kind))
 
 
+def comma_names(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    """Names that are joined by commas; None where the option is not given."""
+    return None if text is None else tuple(dict.fromkeys(filter(None, text.split(","))))
+
+
 json_option = click.option(
     "--json",
     is_flag=True,

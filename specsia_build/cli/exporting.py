@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from click import option
 
 from specsia_build import terminal
 from specsia_build.cameras.rigs import RIGS
-from specsia_build.cli.command import LAYOUTS, command, conclude, json_option, options, processes, tell
-from specsia_build.config import cores
+from specsia_build.cli.command import (
+    LAYOUTS,
+    comma_names,
+    command,
+    conclude,
+    json_option,
+    options,
+    processes,
+    tell,
+)
+from specsia_build.config import LayerName, cores
 from specsia_build.errors import UsageError, argument, no_such, plural
 
 if TYPE_CHECKING:
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
     from specsia_build.pipeline.views import Estimate
 
 PUBLISHED = "specsia-15k-rows"  # Layout of the published rows
-MORE_LAYERS = ("depth", "normal", "position", "part", "material", "lit")
+MORE_LAYERS = tuple(name for name in get_args(LayerName) if name != "albedo")  # The pictures show that
 
 _SHARED = options(
     option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new."),
@@ -41,7 +50,9 @@ _SHARED = options(
 @_SHARED
 @option("--cameras", metavar="RIG", help=f"Views to draw: {', '.join(RIGS)}.  [default: the layout's]")
 @option("--size", type=click.IntRange(32, 2048), help="Width of views in pixels.")
-@option("--layers", default="", metavar="A,B", help=f"More layers of views: {', '.join(MORE_LAYERS)}.")
+@option(
+    "--layers", metavar="A,B", callback=comma_names, help=f"More layers of views: {', '.join(MORE_LAYERS)}."
+)
 @option("--motion", metavar="NAME|FILE", help="Draw figures in motion, a pose in each view.")
 @option("--seed", type=click.IntRange(0, 2**53), help="Of random cameras and of light.")
 @option("--limit", type=click.IntRange(1), help="Take the first so many characters.")
@@ -56,12 +67,14 @@ def export(where: str, layout: str, out: Path, backend: str | None, workers: int
     """
     from specsia_build.pipeline.export import Request
     from specsia_build.pipeline.views import ViewOptions
+    from specsia_build.stages.clips.actor import located
 
-    layers = tuple(dict.fromkeys(filter(None, more.pop("layers").split(","))))
+    layers = more.pop("layers") or ()
     if unknown := [name for name in layers if name not in MORE_LAYERS]:
         raise UsageError(no_such("layer", unknown[0], MORE_LAYERS))
-    dry_run = more.pop("dry_run")
-    request = Request(where, layout, out, backend, ViewOptions(layers=layers, **more), dry_run)
+    motion, dry_run = more.pop("motion"), more.pop("dry_run")
+    views = ViewOptions(layers=layers, motion=None if motion is None else located(motion), **more)
+    request = Request(where, layout, out, backend, views, dry_run)
     _export(request, workers)
 
 
@@ -95,7 +108,7 @@ def _export(request: Request, workers: int) -> None:
     reasons = [reason for reason, _ in written.missed.values()]
     # A character that cannot be drawn has failed; a part that a reader cannot take has not.
     failed = [m.reason for m in written.missed.values() if m.suits or layout.shows == "views"]
-    steps = getattr(layout, "steps", "").replace("FOLDER", argument(out.absolute()))
+    steps = layout.steps.replace("FOLDER", argument(out.absolute()))
     steps = steps.replace("VIEWS", str(written.rows // written.parts))
     facts = {
         "written": [f"{plural(written.rows, 'picture')} in {parts}"],

@@ -11,7 +11,7 @@ import click
 from click import option
 
 from specsia_build.cli.closing import end, failure_sentences, folded_warnings
-from specsia_build.cli.command import LAYOUTS, choice, command, json_option, options, tell
+from specsia_build.cli.command import LAYOUTS, choice, comma_names, command, json_option, options, tell
 from specsia_build.config import (
     DEFAULT_CLIPS_OUT,
     FRAMES,
@@ -26,7 +26,6 @@ from specsia_build.config import (
     check_failures,
 )
 from specsia_build.errors import UsageError, plural, some
-from specsia_build.folders import expanded
 from specsia_build.terminal import Table
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ _SHARED = options(
 @option(
     "--layers",
     metavar="NAMES",
-    callback=lambda context, option, names: None if names is None else tuple(names.split(",")),
+    callback=comma_names,
     help=f"More columns, of Y*'s surface: {', '.join(get_args(LayerName))}; joined by commas.",
 )
 @layouts
@@ -179,7 +178,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings, stated
-    from specsia_build.stages.clips.actor import check_settings, is_file_name
+    from specsia_build.stages.clips.actor import check_settings, located
     from specsia_build.stages.registry import refuse_unused_stages
 
     name = settings.pop("config_name")
@@ -189,9 +188,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     if others["backends"]:
         of_clips["reconstructed"] = True
     if motions := of_clips.get("motions"):
-        of_clips["motions"] = [
-            str(expanded(name).absolute()) if is_file_name(name) else name for name in motions
-        ]
+        of_clips["motions"] = [located(name) for name in motions]
     config_file = None if name is None else named_settings(name)
     flags = {**others, "clips": of_clips}
     config, paths = effective(source, out or DEFAULT_CLIPS_OUT, config_file, flags, fresh)

@@ -14,6 +14,7 @@ from specsia_build.arrays import Pixels
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
 from specsia_build.errors import ByShape, SpecsiaError
+from specsia_build.frame import Camera
 
 if TYPE_CHECKING:
     from specsia_build.dataset.reading import OpenedDataset
@@ -73,6 +74,12 @@ def pair_columns(dataset: OpenedDataset) -> tuple[str, ...]:
         return ("uid", "character_id", "view", schema.COLOR, schema.POS, schema.GT)
     columns = (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK, *(_CLIP if dataset.moving else ()))
     return tuple(name for name in columns if name not in schema.LATER or name in dataset.columns)
+
+
+def camera_of(row: Mapping[str, Any], size: int) -> Camera:
+    """The camera of a row, whose pictures are `size` pixels wide; sets of earlier versions have rings."""
+    stated = {name: row[name] for name in schema.CAMERA_COLUMNS if name in row}
+    return Camera(row["yaw_deg"], size, **stated)
 
 
 def is_frontal(view: int, frame: int | None = None) -> bool:

@@ -83,6 +83,11 @@ def decode_points(levels: NDArray[np.uint16]) -> Doubles:
     return np.asarray(levels / _LEVELS - 1)
 
 
+def landing(camera: Camera, points: Doubles, x: NDArray[np.intp], y: NDArray[np.intp]) -> Doubles:
+    """(N, 2), how far to the right and down points (N, 3) land from the middles of pixels, in pixels."""
+    return np.asarray(camera.project(points)[:, :2] - np.stack([x, y], axis=1) - 0.5)
+
+
 def check_depth(camera: Camera, depth: NDArray[np.uint16], mask: Pixels) -> Iterator[str]:
     """Check that depths are those of a figure about the origin, and have its silhouette (H, W)."""
     yield from _silhouette("gt_depth", depth > 0, mask)
@@ -109,8 +114,7 @@ def check_points(camera: Camera, position: NDArray[np.uint16], mask: Pixels) -> 
     shown = np.asarray(position.any(axis=2))
     yield from _silhouette("gt_position", shown, mask)
     y, x = np.nonzero(shown)
-    pixels = camera.project(decode_points(position[y, x]))[:, :2]
-    off = np.hypot(pixels[:, 0] - x - 0.5, pixels[:, 1] - y - 0.5) > _LANDING_PX
+    off = np.hypot(*landing(camera, decode_points(position[y, x]), x, y).T) > _LANDING_PX
     if len(off) and off.mean() > _MOST_OFF:
         yield f"gt_position lands beside its own pixel in {int(off.sum())} of {len(off)} pixels"
 

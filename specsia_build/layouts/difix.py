@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from specsia_build import png
 from specsia_build.cameras.records import CAMERAS_FILE, cameras_json
 from specsia_build.dataset import schema
 from specsia_build.dataset.layers import frame_file
+from specsia_build.dataset.pairs import camera_of
 from specsia_build.errors import CharacterError
 from specsia_build.files.writing import write_bytes
-from specsia_build.frame import Camera
 from specsia_build.layouts.layout import Layout, json_text
 from specsia_build.layouts.media import on_canvas
 from specsia_build.layouts.part import Part, Written
@@ -30,7 +30,7 @@ class Difix(Layout):
     unit = "character"
     layers = ()
     shows = "pairs"
-    least: ClassVar[int] = 1
+    least = 1
     steps = _STEPS
     loading = f"""\
 `{_LIST}` has rows by split: `image`, Z; `target_image`, Y\\*; `ref_image`, Y\\* of the first view; and a \
@@ -58,7 +58,7 @@ this folder, so start the trainer here. In the published code item 0 cannot be r
                     write_bytes(out / file, png.encode(on_canvas(picture, shape, 255)))
                 row |= {"ref_image": f"{part.split}/targets/{key}_00.png", "prompt": _PROMPT}
                 rows[f"{key}_{k:02d}"] = row
-        cameras = [Camera(yaw, len(picture)) for yaw in pictures.meta["yaws"]]
+        cameras = [camera_of(row, len(picture)) for row in pictures.meta["rows"]]
         record = cameras_json(cameras, [f"{k:02d}" for k in range(len(cameras))])
         write_bytes(out / part.split / "cameras" / part.key / CAMERAS_FILE, record)
         return {"frames": len(rows), "rows": rows}

@@ -53,6 +53,9 @@ class Layout(ABC):
     shows: ClassVar[Shows] = "characters"
     joins_backends: ClassVar[bool] = False  # Whether pairs of several backends lie in one folder
     folder: ClassVar[str | None] = None  # Name of its folder in a run, if that is not its own name
+    least: ClassVar[int] = 0  # Names that the list of `train` needs for the trainer to train on one
+    held_out: ClassVar[str] = ""  # What the trainer holds out of that list
+    steps: ClassVar[str] = ""  # Lines of configuration that the trainer needs; FOLDER stands for the folder
 
     def check(self, config: BuildConfig) -> None:  # noqa: B027  most layouts accept all settings
         """Raise UsageError, with advice, if the layout's reader cannot take the result of these settings."""

@@ -84,8 +84,7 @@ def export(request: Request, workers: int, advance: Callable[[int], None]) -> Ex
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
     parts, facts = (_of_run if is_run else _of_dataset)(where, layout, request.backend)
-    if request.views.strict and (short := short_list(layout, [part.split for part, _ in parts])) is not None:
-        raise UsageError(short)
+    short_list(layout, [part.split for part, _ in parts], request.views.strict)
     packed = pack(PackTarget(layout, out), parts, in_processes(workers, advance), facts)
     return _result(request, layout, parts, packed)
 
@@ -120,7 +119,7 @@ def _is_source(where: str) -> bool:
 
 def _draws(layout: ViewLayout, request: Request, is_run: bool, is_source: bool) -> bool:
     """Whether views are drawn, which are not there; UsageError if they cannot be."""
-    stated = request.views.cameras is not None or request.views.size is not None or request.views.layers
+    stated = _stated(request.views._replace(seed=None, limit=None)) is not None
     if is_source or (is_run and (layout.shows != "pairs" or stated)):
         return True
     if is_run or (layout.shows == "pairs" and not stated):

@@ -23,6 +23,7 @@ from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.files.sources import source_digest
 from specsia_build.folders import expanded
 from specsia_build.frame import normalise
+from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.packing import RunTasks, records
 from specsia_build.layouts.part import Facts, Member, Part, Written
 from specsia_build.layouts.views.layout import Drawable, ViewLayout
@@ -127,8 +128,7 @@ def plan(
         split = characters.splits[entry.id]
         part = Part(entry.id, split, (member,), part_options, Draw(entry, rig, size, seed, options.motion))
         parts.append((part, layout.fingerprint(part)))
-    if options.strict and (sentence := short_list(layout, [part.split for part, _ in parts])) is not None:
-        raise UsageError(f"{sentence}; leave out --strict to write it all the same")
+    short_list(layout, [part.split for part, _ in parts], options.strict)
     build = {
         "specsia": __version__,
         "config": config,
@@ -181,13 +181,16 @@ def _changed(entry: Entry, before: Written | None) -> dict[str, Any]:
     return {"changed": dict(changed)} if changed else {}
 
 
-def short_list(layout: Any, splits: Sequence[str]) -> str | None:
-    """A sentence if the trainer holds out all names of `train`; None if it trains on some."""
-    names, least = splits.count("train"), getattr(layout, "least", 0)
-    if names >= least:
+def short_list(layout: Layout, splits: Sequence[str], strict: bool = False) -> str | None:
+    """A sentence if the trainer holds out all names of `train`, else None; `strict` makes it a UsageError."""
+    names = splits.count("train")
+    if names >= layout.least:
         return None
-    held = f", of which the trainer holds out {layout.held_out}" if getattr(layout, "held_out", "") else ""
-    return f"the list of train has {plural(names, 'name')}{held}: training needs at least {least}"
+    held = f", of which the trainer holds out {layout.held_out}" if layout.held_out else ""
+    short = f"the list of train has {plural(names, 'name')}{held}: training needs at least {layout.least}"
+    if strict:
+        raise UsageError(f"{short}; leave out --strict to write it all the same")
+    return short
 
 
 def drawn_in_processes(workers: int, config: BuildConfig, advance: Callable[[int], None]) -> RunTasks:

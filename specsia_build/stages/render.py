@@ -92,8 +92,7 @@ def _settings(job: Job) -> dict[str, Any]:
     return {
         **{name: getattr(config, name) for name in ("views", "size", "look", "seed", "frontal")},
         **({} if config.outline == RANDOM else {"outline": config.outline}),
-        **camera_settings(config, job.entry.id),
-        **({"layers": list(config.layers)} if config.layers else {}),
+        **view_settings(config, job.entry.id),
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "entry": entry_settings(job.entry),
     }
@@ -126,6 +125,12 @@ def camera_settings(config: BuildConfig, character_id: str) -> dict[str, Any]:
     cameras = map(asdict, cameras_of(config, character_id))
     columns = itemgetter("yaw_deg", *CAMERA_COLUMNS)
     return {"cameras": [dict(zip(("yaw_deg", *CAMERA_COLUMNS), columns(c), strict=True)) for c in cameras]}
+
+
+def view_settings(config: BuildConfig, character_id: str) -> dict[str, Any]:
+    """What a run states of its views beside a plain ring: cameras, and the names of layers."""
+    layers = {"layers": list(config.layers)} if config.layers else {}
+    return {**camera_settings(config, character_id), **layers}
 
 
 def front_mask(files: Mapping[str, bytes]) -> str:
@@ -229,8 +234,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "source": entry.source,
         "triangles": len(mesh.faces),
         "warnings": warnings,
-        **camera_settings(config, entry.id),
-        **({"layers": list(config.layers)} if config.layers else {}),
+        **view_settings(config, entry.id),
     }
     return Artefact(entry.id, files, meta), character.files
 

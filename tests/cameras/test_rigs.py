@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from specsia_build.cameras.records import cameras_json, is_front
+from specsia_build.cameras.records import cameras_json
 from specsia_build.cameras.rigs import _KINDS, _LIMITS, CameraRig, parse_rig
 from specsia_build.errors import UsageError, printable
 from specsia_build.frame import Camera, view_cameras
@@ -31,7 +31,7 @@ def directions(rig: CameraRig) -> list[tuple[float, ...]]:
 def test_a_ring_is_that_of_the_dataset(views: int) -> None:
     rig = parse_rig(f"ring:{views}")
     assert rig.cameras(512, "anybody", 7) == view_cameras(views, 512)
-    assert rig.front == 0 and not rig.perspective
+    assert not rig.perspective
 
 
 def test_named_rigs_stand_where_their_trainers_have_them() -> None:
@@ -39,11 +39,11 @@ def test_named_rigs_stand_where_their_trainers_have_them() -> None:
     azimuths, elevations = range(30, 360, 60), [20, -10] * 3
     assert directions(zero) == [(0, 0), *zip(azimuths, elevations, strict=True)]
     assert {camera.fov_deg for camera in zero.cameras(320)} == {30}
-    assert zero.front is None and zero.perspective
+    assert zero.perspective
     wonder = parse_rig("wonder3d")
     assert wonder.names == ("front", "front_right", "right", "back", "left", "front_left")
     assert directions(wonder) == [(azimuth, 0) for azimuth in (0, 45, 90, 180, 270, 315)]
-    assert wonder.front == 0 and not wonder.perspective
+    assert not wonder.perspective
     adapter = parse_rig("mv-adapter")
     assert directions(adapter)[:8] == [(azimuth, 0) for azimuth in (0, 90, 180, 270, 45, 315, 135, 225)]
     above, below = (camera.position() for camera in adapter.cameras(64)[8:])
@@ -98,8 +98,7 @@ def test_rigs_are_read_again_from_their_file(spec: str, tmp_path: Path) -> None:
     path.write_bytes(cameras_json(cameras, rig.names))
     again = parse_rig(str(path))
     assert again.names == rig.names and again.cameras(512) == cameras
-    assert (again.front, again.perspective) == (rig.front, rig.perspective)
-    assert [is_front(camera) for camera in cameras] == [k == rig.front for k in range(len(cameras))]
+    assert again.perspective == rig.perspective
 
 
 REFUSED = {

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from specsia_build.cameras.records import read_cameras
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.dataset import truth
 from specsia_build.dataset.pairs import decode_column
@@ -50,6 +51,9 @@ def test_perspective_pairs(source: Path, tmp_path: Path) -> None:
     assert np.mean([row["iou"] for row in rows]) > 0.6
     # Reprojects every position through the row's own camera.
     commands.specsia("verify", tmp_path / "out" / "dataset")
+    commands.specsia("export", tmp_path / "out", "--layout", "difix", "--out", tmp_path / "difix")
+    for path in (tmp_path / "difix").glob("*/cameras/*/cameras.json"):
+        assert [camera.fov_deg for camera in read_cameras(path).values()] == [45.0] * 4
     again = build(source, tmp_path / "out")
     assert {stage["built"] for stage in again["stages"] if stage["stage"] != "pack"} == {0}
     changed = build(source, tmp_path / "out", "--cameras", LENS.replace("25", "-10"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Pixels
 from specsia_build.config import COLOURED
 from specsia_build.dataset import schema, truth
-from specsia_build.dataset.pairs import content_of, decode_column, is_frontal
+from specsia_build.dataset.pairs import camera_of, content_of, decode_column, is_frontal
 from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import Kind, open_shard
@@ -122,8 +122,7 @@ def _perspective_errors(pos: Pixels, camera: Camera, corners: NDArray[np.float64
     y, x = np.nonzero(pos[..., 3] == 255)
     steps = (corners[1:] - corners[0]) / 255
     points = corners[0] + pos[y, x, :3].astype(np.float64) @ steps
-    pixels = np.stack([x + 0.5, y + 0.5], axis=1)
-    return np.asarray(camera.project(points)[:, :2] - pixels, np.float32)
+    return truth.landing(camera, points, x, y).astype(np.float32)
 
 
 def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Iterator[str]:
@@ -275,16 +274,14 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
     if not (all(map(math.isfinite, numbers)) and radius > 0 and 0 < fov < 180):
         yield f"its camera is none: yaw_deg {row['yaw_deg']}, {stated}"
     elif not moving and pos.shape[0] == pos.shape[1]:
-        camera = Camera(row["yaw_deg"], len(pos), **stated)
-        yield from check_position(pos, camera, (low, high), group.settings.pos_frame)
+        yield from check_position(pos, camera_of(row, len(pos)), (low, high), group.settings.pos_frame)
 
 
 def _layer(column: str) -> Callable[..., Iterator[str]]:
     """The check of a column of `truth`."""
 
     def problems(row: Values, group: RowGroup, layer: NDArray[np.integer], mask: Pixels) -> Iterator[str]:
-        stated = {name: row[name] for name in ("yaw_deg", *schema.CAMERA_COLUMNS)}
-        yield from truth.LAYER_CHECKS[column](Camera(size=len(mask), **stated), layer, mask)
+        yield from truth.LAYER_CHECKS[column](camera_of(row, len(mask)), layer, mask)
 
     return problems
 

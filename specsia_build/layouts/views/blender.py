@@ -61,10 +61,10 @@ as `r_N_normal.png`.
     def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         home = self.home(drawn.split, drawn.id)
         frames: dict[str, list[Any]] = {split: [] for split in _SPLITS}
-        for k, view in enumerate(drawn.views()):
+        for k, (view, time) in enumerate(zip(drawn.views(), drawn.times(), strict=True)):
             stem = f"{_split(k)}/r_{k}"
             matrix = scaled(view.camera, self.scale).c2w().tolist()
-            frame = {"file_path": f"./{stem}", **drawn.times()[k], "transform_matrix": matrix}
+            frame = {"file_path": f"./{stem}", **time, "transform_matrix": matrix}
             frames[_split(k)].append(frame)
             write_bytes(out / home / f"{stem}.png", png.encode(view.layers.color))
             for name, data in drawn.layer_files(view, self.scale).items():

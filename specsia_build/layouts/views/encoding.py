@@ -11,7 +11,7 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.arrays import Doubles, Floats, Pixels
-from specsia_build.dataset.layers import LABEL, LAYERS
+from specsia_build.dataset.truth import LAYER_ENCODERS
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.pictures.sheets import as_stored
@@ -60,10 +60,7 @@ def encode_tar(samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> bytes:
 
 def grey16(image: NDArray[np.floating]) -> bytes:
     """Encode (H, W) as a PNG of 16 bits, rounded and clipped to 0 to 65535."""
-    stream = io.BytesIO()
-    levels = np.clip(np.rint(image), 0, 65535).astype(np.uint16)
-    Image.fromarray(levels).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
+    return png.encode(np.clip(np.rint(image), 0, 65535).astype(np.uint16))
 
 
 def webp(picture: Pixels) -> bytes:
@@ -111,16 +108,12 @@ LAYER_SUFFIXES: Mapping[str, str] = {
     "material": ".png",
     "lit": ".png",
 }
-"""Depth (H, W) along the camera's axis and positions (H, W, 3), both 0 where nothing is seen, in units of the
-layout; normals of the frame as RGBA; numbers of parts and materials plus one, in 24 bits; light by a seed."""
+"""Suffixes by layer. Depth (H, W) along the camera's axis and positions (H, W, 3) are in units of the layout
+and 0 where nothing is seen; the PNGs are those of `dataset.truth`."""
 
 
 def encode_layer(name: str, view: SurfaceView, scale: float, seed: int) -> bytes:
     """Encode a layer of `LAYER_SUFFIXES`; `scale` is the number of the layout's units in one of the frame."""
-    if name == "normal":
-        return png.encode(view.normal_picture())
-    if name == "lit":
-        return png.encode(view.lit(seed))
-    if name in ("part", "material"):
-        return LAYERS[LABEL].encode(view.part if name == "part" else view.material)
+    if LAYER_SUFFIXES[name] == ".png":
+        return LAYER_ENCODERS[name](view, seed)
     return encode_exr((view.depth if name == "depth" else view.layers.position) * scale)

@@ -116,9 +116,7 @@ class ViewLayout(Layout):
     list_file: ClassVar[str | None] = None  # Name of a split's list of characters
     list_key: ClassVar[str | None] = None  # Key of the ids there, if it is no plain list
     coarse: ClassVar[bool] = False  # Whether depth has too few levels for normals to be compared with it
-    least: ClassVar[int] = 1  # Names that the list of `train` needs for the trainer to train on one
-    held_out: ClassVar[str] = ""  # What the trainer holds out of that list
-    steps: ClassVar[str] = ""  # Lines of configuration that the trainer needs; FOLDER stands for the folder
+    least = 1
     bound: CameraRig | None = None  # The rig of an export
 
     def with_rig(self, rig: CameraRig) -> ViewLayout:

@@ -51,7 +51,7 @@ options nerfstudio turns and scales the poses; Pillow must be below 12.
     def write_views(self, drawn: DrawnCharacter, out: Path) -> None:
         home = self.home(drawn.split, drawn.id)
         frames = []
-        for k, view in enumerate(drawn.views()):
+        for k, (view, time) in enumerate(zip(drawn.views(), drawn.times(), strict=True)):
             frame = {"file_path": f"images/{k:03d}.png", "depth_file_path": f"depths/{k:03d}.png"}
             write_bytes(out / home / frame["file_path"], png.encode(view.layers.color))
             depth = grey16(view.depth * (self.scale * _MILLIMETRES))
@@ -59,7 +59,7 @@ options nerfstudio turns and scales the poses; Pillow must be below 12.
             for name, data in drawn.layer_files(view, self.scale).items():
                 frame[f"{Path(name).stem}_layer_path"] = f"layers/{k:03d}_{name}"
                 write_bytes(out / home / "layers" / f"{k:03d}_{name}", data)
-            frames.append({**frame, **drawn.times()[k], **_lens(scaled(view.camera, self.scale))})
+            frames.append({**frame, **time, **_lens(scaled(view.camera, self.scale))})
         record = {"camera_model": "OPENCV", "frames": frames}
         write_bytes(out / home / _TRANSFORMS, json_text(record))
 

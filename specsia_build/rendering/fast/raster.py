@@ -33,22 +33,28 @@ UNMARKED = 0  # Mark of a pixel that nothing crosses
 JUMP, OUTLINE = 1, 2  # Marks of a pixel that a jump of colour crosses, or an outline or border
 
 
+@inlined
+def on_screen(pixels):  # type: ignore[no-untyped-def]
+    """A place in pixels in 1/256 pixel, cut a little beyond `MAX_COORDINATE`."""
+    most = 2.0 * MAX_COORDINATE
+    return int(min(max(np.floor(pixels * SUBPIXEL + 0.5), -most), most))
+
+
 @compiled
 def project(vertices, basis, pixels_per_unit, centre):  # type: ignore[no-untyped-def]
     """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices in an orthographic view.
 
-    `centre` is the column and row of the origin. Coordinates are cut a little beyond `MAX_COORDINATE`.
+    `centre` is the column and row of the origin.
     """
     count = len(vertices)
     sx, sy = np.empty(count, np.int32), np.empty(count, np.int32)
     depth = np.empty(count, np.float32)
-    most = 2.0 * MAX_COORDINATE
     for i in range(count):
         x, y, z = triple64(vertices, i)
         u = basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z
         v = basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z
-        sx[i] = int(min(max(np.floor((u * pixels_per_unit + centre[0]) * SUBPIXEL + 0.5), -most), most))
-        sy[i] = int(min(max(np.floor((centre[1] - v * pixels_per_unit) * SUBPIXEL + 0.5), -most), most))
+        sx[i] = on_screen(u * pixels_per_unit + centre[0])
+        sy[i] = on_screen(centre[1] - v * pixels_per_unit)
         depth[i] = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
     return sx, sy, depth
 
@@ -63,15 +69,14 @@ def project_perspective(vertices, w2c, focal_length, radius, centre):  # type: i
     count = len(vertices)
     sx, sy = np.empty(count, np.int32), np.empty(count, np.int32)
     depth = np.empty(count, np.float32)
-    most = 2.0 * MAX_COORDINATE
     for i in range(count):
         x, y, z = triple64(vertices, i)
         u = w2c[0, 0] * x + w2c[0, 1] * y + w2c[0, 2] * z + w2c[0, 3]
         v = w2c[1, 0] * x + w2c[1, 1] * y + w2c[1, 2] * z + w2c[1, 3]
         inverse = -1.0 / (w2c[2, 0] * x + w2c[2, 1] * y + w2c[2, 2] * z + w2c[2, 3])
         scale = focal_length * inverse
-        sx[i] = int(min(max(np.floor((u * scale + centre[0]) * SUBPIXEL + 0.5), -most), most))
-        sy[i] = int(min(max(np.floor((centre[1] - v * scale) * SUBPIXEL + 0.5), -most), most))
+        sx[i] = on_screen(u * scale + centre[0])
+        sy[i] = on_screen(centre[1] - v * scale)
         depth[i] = radius * (1.0 - radius * inverse)
     return sx, sy, depth
 

@@ -20,6 +20,7 @@ from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError, no_such, some
 from specsia_build.files.sources import state_of
+from specsia_build.folders import expanded
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
@@ -37,6 +38,11 @@ POSE_COST, PIXELS_PER_BYTE = 400, 4
 def is_file_name(name: str) -> bool:
     """Whether a motion of the settings is a file rather than a name."""
     return name != OWN and ("/" in name or Path(name).suffix.lower() in SUFFIXES)
+
+
+def located(name: str) -> str:
+    """A motion as settings have it: a file by its absolute path, whatever folder a command runs in."""
+    return str(expanded(name).absolute()) if is_file_name(name) else name
 
 
 def origin_of(name: str) -> str:
