@@ -11,6 +11,7 @@ from click import option
 
 from specsia_build import terminal
 from specsia_build.cameras.rigs import RIGS
+from specsia_build.cli.closing import folded_warnings, most
 from specsia_build.cli.command import (
     LAYOUTS,
     comma_names,
@@ -110,11 +111,12 @@ def _export(request: Request, workers: int) -> None:
     failed = [m.reason for m in written.missed.values() if m.suits or layout.shows == "views"]
     steps = layout.steps.replace("FOLDER", argument(out.absolute()))
     steps = steps.replace("VIEWS", str(written.rows // written.parts))
+    warnings = [*written.notes, *folded_warnings(written.warnings)]
     facts = {
         "written": [f"{plural(written.rows, 'picture')} in {parts}"],
         "kept": [f"{written.kept:,} as they were"] if written.kept else [],
         "left out": reasons,
-        "warning": list(written.notes),
+        "warning": most(warnings, f"specsia characters {argument(where)}"),
         "folder": [str(out)],
         "load": [f"{out / CARD} says how"],
         "next": [f"specsia verify {argument(out)}", *_with_id(steps, written.first).splitlines()],
@@ -122,7 +124,7 @@ def _export(request: Request, workers: int) -> None:
     title = f"{where} as {request.name}"
     counts = {"parts": written.parts, "rows": written.rows, "kept": written.kept}
     document = {"folder": str(out), "layout": request.name, **counts, "left_out": reasons}
-    document |= {"warnings": list(written.notes)}
+    document |= {"warnings": warnings}
     lines = [f"{parts} of {where} are in {out}, as {request.name}"]
     conclude(document, lines, title, facts, trouble=failed[0] if failed else None)
 

@@ -1,7 +1,7 @@
 """Write characters, a run or a packed dataset in a layout, into a folder of its own."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,15 @@ from specsia_build.errors import SpecsiaError, UsageError, argument, no_such, so
 from specsia_build.folders import expanded
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.opened import open_parts
-from specsia_build.layouts.packing import Packed, PackTarget, in_processes, is_current, pack, plan_digest
+from specsia_build.layouts.packing import (
+    Packed,
+    PackTarget,
+    in_processes,
+    is_current,
+    pack,
+    plan_digest,
+    records,
+)
 from specsia_build.layouts.part import Facts, Part
 from specsia_build.layouts.registry import check_layouts, layers_of, load_layout
 from specsia_build.layouts.verify_folder import folder_record
@@ -59,6 +67,8 @@ class Export:
     first: str = ""  # Key of a part of `train`
     kept: int = 0  # Parts that an earlier export wrote
     notes: Sequence[str] = ()  # Sentences about what the reader will do with it
+    # About characters that were read, by id
+    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     estimate: Estimate | None = None  # Of a dry run
 
 
@@ -146,16 +156,19 @@ def _draw(
     is_same = record is not None and record.get("layout") == layout.name
     if not is_same and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
-    layout, parts, facts = plan(request.where, layout, request.views, work, is_run)
+    layout, parts, facts, remarks = plan(request.where, layout, request.views, work, is_run)
     if request.dry_run:
         guess = estimate(layout, parts, workers)
         return Export(layout, len(parts), sum(part.members[0].rows for part, _ in parts), {}, estimate=guess)
     target = PackTarget(layout, out, work / PARTS_STATE)
     if is_current(target, plan_digest(layout, parts, facts)) == {}:
-        return _result(request, layout, parts, Packed(0, len(parts), {}))
-    work.mkdir(parents=True, exist_ok=True)
-    packed = pack(target, parts, drawn_in_processes(workers, BuildConfig(), advance), facts)
-    return _result(request, layout, parts, packed)
+        packed = Packed(0, len(parts), {})
+    else:
+        work.mkdir(parents=True, exist_ok=True)
+        packed = pack(target, parts, drawn_in_processes(workers, BuildConfig(), advance), facts)
+    warnings = {part.key: part.facts.get("warnings", ()) for part, _ in records(work / PARTS_STATE)}
+    result = _result(request, layout, parts, packed)
+    return replace(result, notes=(*remarks, *result.notes), warnings=warnings)
 
 
 def _of_run(where: str, layout: Layout, backend: str | None) -> tuple[list[tuple[Part, str]], Facts]:

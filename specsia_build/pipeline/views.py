@@ -35,10 +35,17 @@ from specsia_build.pipeline.selection import Characters, find_characters
 from specsia_build.pool import Lost, Pool
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
-from specsia_build.stages.clips.actor import check_settings, in_motion, is_file_name, origin_of, with_motion
+from specsia_build.stages.clips.actor import (
+    actor_of,
+    check_settings,
+    in_motion,
+    is_file_name,
+    origin_of,
+    with_motion,
+)
 from specsia_build.stages.pack import BYTES_PACKAGES
 from specsia_build.stages.render import entry_settings
-from specsia_build.stages.stage import sources_of
+from specsia_build.stages.stage import Job, sources_of
 
 Planned = list[tuple[Part, str]]  # Parts with their fingerprints
 
@@ -77,21 +84,28 @@ class Draw:
         entry, moved = self.entry, None
         if self.motion is None:
             character = read_character(entry)
-            mesh, files = compacted(character.mesh), character.files
+            files, warnings = character.files, character.warnings
+            mesh = compacted(character.mesh)
             mesh = mesh.with_vertices(normalise(mesh.vertices, (), 0).apply(mesh.vertices))
         else:
-            mesh, moved, files = in_motion(entry, self.motion)
+            actor = actor_of(Job(entry, with_motion(self.motion)))
+            mesh, moved = in_motion(actor, entry.id, origin_of(self.motion))
+            files, warnings = actor.files, actor.warnings
         sources = sources_of(entry)
         digests = sources.digests(map(sources.name, files), source_digest)
         meta: dict[str, Any] = {"id": entry.id, "character": entry.id, "sources": dict(digests)}
         meta |= {"license": entry.license, "source": entry.source, "size": self.size, "seed": self.seed}
+        meta["warnings"] = list(warnings)
         return Drawable(meta, {}, mesh=mesh, rig=self.rig, moved=moved)
 
 
 def plan(
     where: str, layout: ViewLayout, options: ViewOptions, work: Path, from_run: bool
-) -> tuple[ViewLayout, Planned, Facts]:
-    """The layout with its rig, its parts with fingerprints, and the facts about all; raises UsageError."""
+) -> tuple[ViewLayout, Planned, Facts, Sequence[str]]:
+    """The layout with its rig, its parts with fingerprints, the facts about all, and sentences on the source.
+
+    Raises UsageError if the layout cannot be written so.
+    """
     if options.layers and not layout.more_layers:
         raise UsageError(f"{layout.name} has no place for more layers: leave out --layers")
     if options.motion is not None and not layout.moving:
@@ -139,7 +153,7 @@ def plan(
     }
     members = [part.members[0] for part, _ in parts]
     facts = Facts(build, characters.source, len(parts), {}, characters.splits, members)
-    return layout, sorted(parts, key=lambda part: part[0].key), facts
+    return layout, sorted(parts, key=lambda part: part[0].key), facts, characters.remarks
 
 
 def _characters(where: str, options: ViewOptions, work: Path, from_run: bool) -> tuple[Characters, int]:

@@ -44,7 +44,7 @@ Moved = Callable[[int], Iterator[Mesh]]
 
 @dataclass(frozen=True)
 class Drawable(Pictures):
-    """A character to be drawn; its `meta` also has `seed`, and `sources`, the digests of its files."""
+    """A character to be drawn; its `meta` also has `seed`, `warnings`, and `sources`, its files' digests."""
 
     mesh: Mesh = field(kw_only=True)  # About the origin; its longest side is 1
     rig: CameraRig = field(kw_only=True)
@@ -165,6 +165,8 @@ class ViewLayout(Layout):
             facts["moving"] = True
         if "changed" in part.options:
             facts["changed"] = part.options["changed"]
+        if meta["warnings"]:
+            facts["warnings"] = meta["warnings"]
         if not rig.fixed:
             write_bytes(out / self.home(part.split, part.key) / CAMERAS_FILE, self._record(cameras))
         return {"frames": len(cameras), "fit": fit, "sources": meta["sources"], **facts}

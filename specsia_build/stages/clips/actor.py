@@ -329,17 +329,16 @@ def with_motion(name: str) -> BuildConfig:
     return BuildConfig(clips=ClipSettings(motions=(OWN,), patterns=(name,)))
 
 
-def in_motion(entry: Entry, name: str) -> tuple[Mesh, Callable[[int], Iterator[Mesh]], tuple[Path, ...]]:
-    """A character at rest, whose longest side is 1, and a function that yields it in so many poses.
+def in_motion(actor: Actor, character_id: str, name: str) -> tuple[Mesh, Callable[[int], Iterator[Mesh]]]:
+    """An actor at rest, whose longest side is 1, and a function that yields it in so many poses.
 
-    These are spread evenly over the first motion that `with_motion` names, and hold the figure in its place.
-    Also returns the character's files. Raises CharacterError if it has no such motion.
+    These are spread evenly over its first motion, and hold the figure in its place. Raises CharacterError, by
+    the names of the character and of the motion that was asked for, if it has none.
     """
-    actor = actor_of(Job(entry, with_motion(name)))
     if not actor.motions:
         offered = [motion for motions in actor.offered.values() for motion in motions]
         reason = "; ".join(actor.warnings) or f"it has {some(offered) or 'none'}"
-        raise CharacterError(f"{entry.id} has no motion '{origin_of(name)}' that can be played: {reason}")
+        raise CharacterError(f"{character_id} has no motion '{name}' that can be played: {reason}")
     motion = next(iter(actor.motions.values()))
     low, high = box_of(actor.mesh)
     scale = 1.0 / float((high - low).max())
@@ -354,4 +353,4 @@ def in_motion(entry: Entry, name: str) -> tuple[Mesh, Callable[[int], Iterator[M
             yield pose.with_vertices(((pose.vertices + shift) * scale).astype(np.float32))
 
     rest = actor.mesh.with_vertices((actor.mesh.vertices * scale).astype(np.float32))
-    return rest, moved, actor.files
+    return rest, moved
