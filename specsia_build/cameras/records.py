@@ -114,7 +114,7 @@ def _camera(view: _View) -> Camera:
     if len(matrix) == 4 and not np.array_equal(matrix[3], (0, 0, 0, 1)):
         raise ValueError("the last row of c2w must be 0, 0, 0, 1")
     if np.abs(matrix[:3, 3]).max() > 1000 * CAMERA_DISTANCE:
-        raise ValueError("it stands absurdly far away")
+        raise ValueError(f"it stands more than {1000 * CAMERA_DISTANCE:,.0f} units away")
     camera = Camera.at(
         matrix,
         columns,

@@ -116,7 +116,7 @@ def _leaves_figure(mesh: Mesh, own: Mask) -> bool:
 
 
 def _level_of(name: str) -> tuple[str, int] | None:
-    """What a name calls a level of detail of, and the level."""
+    """Split the name of a level of detail into that of its object, and the level."""
     level = _LEVEL.search(name)
     if level is None:
         return None
@@ -124,7 +124,7 @@ def _level_of(name: str) -> tuple[str, int] | None:
 
 
 def _plain(name: str) -> str:
-    """A name without signs, letter case and Blender's number."""
+    """A name in lower case, without punctuation and the number that Blender appends."""
     return re.sub(r"[\W_]", "", re.sub(r"\.\d{3}$", "", name)).casefold()
 
 
@@ -146,7 +146,7 @@ def _transparent(mesh: Mesh) -> Mask:
 
 
 def _on_clear_texels(texture: Texture, least: float, uv: Floats) -> Mask:
-    """(N,) whether faces with texture coordinates (N, 3, 2) lie on texels less opaque than `least` alone."""
+    """(N,) whether faces with texture coordinates (N, 3, 2) show only texels less opaque than `least`."""
     solid = texture.pixels[..., 3] >= 255 * least
     if solid.all():
         return np.zeros(len(uv), np.bool_)

@@ -185,7 +185,7 @@ def _member(entry: Entry, settings: Mapping[str, Any], views: int) -> Member:
 
 
 def _changed(entry: Entry, before: Written | None) -> dict[str, Any]:
-    """An option that tells a part from an earlier one if a file beside the character's is another one now."""
+    """An option that has a part drawn again if a file beside the character's own has changed, else none."""
     if before is None:
         return {}
     known, changed = before.facts.get("sources", {}), before.facts.get("changed", {})

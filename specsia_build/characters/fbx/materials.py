@@ -140,7 +140,7 @@ def _colour(stated: Any, default: float) -> list[float]:
 
 
 def _file_of(stated: Any) -> Any:
-    """The texture of a map, of layers and shaders the first that is a file; None without one."""
+    """The first texture of a map, among its layers and shaders, that is a file; None without one."""
     texture = stated.texture
     if texture is None or not stated.texture_enabled:
         return None

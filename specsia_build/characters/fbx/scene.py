@@ -62,7 +62,7 @@ def to_gltf(settings: Any) -> Doubles:
 
 
 def without_unused_rotations(data: bytes, scene: Any) -> bytes:
-    """A file without orders and turns of rotations that do not count, as their node is not `RotationActive`.
+    """Remove orders and extra turns of rotations at nodes that are not `RotationActive`: they do not count.
 
     ufbx 0.0.5 applies them, and its scene cannot be changed; properties of unknown names are ignored.
     """

@@ -21,7 +21,7 @@ _MOST_POINTS = 20_000  # Points of a view that are projected
 _TOLERANCE = 0.02  # Distance that counts as none, as a share of the figure's longest side
 _MOST_DEGREES = 45.0  # Median angle between normals and those of the depth
 _MOST_AWAY = 0.1  # Share of normals that may point away from the camera
-_AWAY = -0.15  # Cosine below which one does
+_AWAY = -0.15  # Cosine of the angle to the viewer below which a normal points away
 _LEAST_PIXELS = 100  # Pixels from which on normals are judged
 
 

@@ -39,7 +39,7 @@ from specsia_build.rendering.surface import SurfaceView, surface_views
 _MARGIN_PX = 1  # Pixels that stay free at the border of every picture
 
 Moved = Callable[[int], Iterator[Mesh]]
-"""A character's mesh in so many poses, from the first of a motion on, evenly until it begins again."""
+"""Yields a character's mesh in so many poses, spread evenly over one cycle of a motion."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class ViewLayout(Layout):
         return cameras_json(cameras, self.view_names(len(cameras)), scale=self.scale)
 
     def view_names(self, count: int) -> Sequence[str]:
-        """Names of the views, which those of their files have in them."""
+        """Names of the views, which are parts of their files' names."""
         return [f"{k:03d}" for k in range(count)]
 
     def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:
@@ -268,7 +268,7 @@ class ViewLayout(Layout):
                     yield from check_normals(view, normals)
 
     def matrices(self, home: Path, cameras: Sequence[Camera]) -> Iterator[tuple[str, Any, Any]]:
-        """Yield the files of a character that hold numbers of cameras, these, and what they should be."""
+        """Yield each file of a character that states cameras, the numbers in it, and the right ones."""
         for name, wanted in self.arrays(cameras).items():
             yield name, np.load(home / name, allow_pickle=False), wanted
 
