@@ -18,6 +18,7 @@ COMPARE = "compare.webp"  # Film of before and after
 REPAIR_SHEET = "sheet.png"
 FRAMED_DRAWING = "drawing.png"  # The drawing in the frame
 FITTED_MODEL = "model"
+JOINTS_FILE = "joints.json"
 REPAIR_FILMS = tuple(f"{_TURN}{end}" for end in (".webp", ".gif", ".mp4"))
 REPAIRED = "repaired"
 REPAIR_LAYERS = (COLOR, MASK, POS, REPAIRED)  # Folders of pictures; `specsia enhance` reads the first three

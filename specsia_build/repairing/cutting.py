@@ -51,11 +51,13 @@ class Cutout:
         picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
         warnings: sentences on what was removed and what may be wrong.
         boxes: left, top, right, bottom of each separate figure in pixels of the drawing, from left to right.
+        step: pixels of the drawing on a side of one of the picture.
     """
 
     picture: Pixels
     warnings: tuple[str, ...]
     boxes: tuple[FigureBox, ...]
+    step: int = 1
 
 
 def cut(
@@ -87,7 +89,7 @@ def cut(
             f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
             "--pixel keeps them; otherwise a larger drawing gives a better result"
         )
-    return Cutout(figure, tuple(warnings), boxes)
+    return Cutout(figure, tuple(warnings), boxes, step)
 
 
 def _silhouette(mask: Pixels, shape: tuple[int, ...]) -> Pixels:

@@ -28,7 +28,7 @@ _SUFFIXES = frozenset(
     {*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"}
 )  # Of files that are taken for drawings
 
-OF_ONE = ("mask", "mesh", "back", "side", "motion")  # Options that belong to one drawing
+OF_ONE = ("mask", "mesh", "back", "side", "joints")  # Options that belong to one drawing
 
 
 @dataclass

@@ -13,7 +13,7 @@ from specsia_build.arrays import Doubles, Mask
 from specsia_build.characters.character import RawMoving
 from specsia_build.characters.motions import built_in
 from specsia_build.errors import CharacterError, some
-from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.frame import ORTHO_WIDTH, Camera, front_rotation
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rigging.joints import JOINTS, Joints
@@ -32,11 +32,10 @@ _ABOVE = {
 }
 """The next joint of a limb."""
 
-_OUTSIDE = 0.04  # Distance from the silhouette, in widths of the picture, from which a joint is not drawn
-_UNSURE = 0.25  # Confidence below which a joint is named in a warning
-_HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
+OUTSIDE = 0.04  # Distance from the silhouette, in widths of the picture, from which a joint is not drawn
+UNSURE_JOINT = 0.25  # Confidence below which a joint is named in a warning
 _TOP = 0.05  # Distance in units from the axis of neck and head within which vertices are its top
-_HAND, _TOES = 0.35, 0.5  # Lengths of hands in lower arms, and of toes in feet
+_HAND, _TOES = 0.5, 0.5  # Lengths of hands in lower arms, and of toes in feet
 _HEAD = 0.8  # Length of a head up to its top
 
 
@@ -56,7 +55,7 @@ PARENTS = _parents()
 """Index into `JOINTS` of the joint that each hangs on; -1 for the hips."""
 
 
-def rig_figure(mesh: Mesh, joints: Joints | None, size: int, *, behind: bool = False) -> RawMoving:
+def rig_figure(mesh: Mesh, joints: Joints | None, size: int, faces: str = "-y") -> RawMoving:
     """The rig of a drawing's reconstruction, and motions that any figure can play.
 
     The rig of a person has a root on the ground and the bones of `JOINTS`; that of any other figure, and
@@ -64,21 +63,19 @@ def rig_figure(mesh: Mesh, joints: Joints | None, size: int, *, behind: bool = F
     surface, or too few joints of a person are drawn.
 
     Args:
-        mesh: the reconstruction in the frame of the drawing, at -Y what is drawn.
+        mesh: the reconstruction in the frame of the drawing.
         joints: in a picture of the frame.
         size: pixels on a side of that picture.
-        behind: whether the drawing shows the figure from behind; `joints` has left and right as in a front.
+        faces: axis that the figure faces; what is drawn of it lies at -Y.
     """
     if joints is None or joints.kind != "person":
         return spine_rig(mesh)
-    if not behind:
-        return _rig_person(mesh, *places_of(mesh, joints, size), joints)
-    turn = _HALF_TURN[:3, :3]
     places, known = places_of(mesh, joints, size)
-    order = [JOINTS.index(_other_side(name)) for name in JOINTS]
-    other = replace(joints, confidence=joints.confidence[order])
-    moving = _rig_person(mesh.rotated(turn), places[order] @ turn, known[order], other)
-    return replace(moving, rig=moving.rig.placed(_HALF_TURN))
+    turn = front_rotation(faces)
+    moving = _rig_person(mesh.rotated(turn), places @ turn.T, known, joints)
+    back = np.eye(4)
+    back[:3, :3] = turn.T
+    return replace(moving, rig=moving.rig.placed(back))
 
 
 def places_of(mesh: Mesh, joints: Joints, size: int) -> tuple[Doubles, Mask]:
@@ -92,7 +89,7 @@ def places_of(mesh: Mesh, joints: Joints, size: int) -> tuple[Doubles, Mask]:
     covered = np.isfinite(front)
     away, nearest = scipy.ndimage.distance_transform_edt(~covered, return_indices=True)
     column, row = np.clip(np.floor(joints.pixels), 0, size - 1).astype(np.int64).T
-    known = np.asarray((joints.confidence > 0) & (away[row, column] <= _OUTSIDE * size))
+    known = np.asarray((joints.confidence > 0) & (away[row, column] <= OUTSIDE * size))
     row, column = nearest[:, row, column]
     # The camera behind sees the columns mirrored.
     first, last = front[row, column], -back[row, size - 1 - column]
@@ -133,7 +130,7 @@ def _standing() -> Doubles:
 
 
 def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> RawMoving:
-    weights = skin_weights(mesh, JOINTS, bone_lines(mesh, places, known))
+    weights = _of_one_place(skin_weights(mesh, JOINTS, bone_lines(mesh, places, known)))
     parents = np.array([0, *(parent + 1 for parent in PARENTS)], np.int32)
     parents[0] = -1
     columns = np.arange(1, len(JOINTS) + 1)
@@ -146,7 +143,7 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
         held[: len(_TRUNK)] |= ~known[: len(_TRUNK)]
         columns[held] = 0
         parents[1 + int(np.flatnonzero(~held)[0])] = 0
-    unsure = [spoken(JOINTS[number]) for number in np.flatnonzero(joints.confidence < _UNSURE)]
+    unsure = [spoken(JOINTS[number]) for number in np.flatnonzero(joints.confidence < UNSURE_JOINT)]
     if unsure and not warnings:
         warnings.append(
             f"cannot tell where the drawing has {some(unsure)}: look at sheet.png, correct joints.json, and "
@@ -161,6 +158,47 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
     spine = [bones[name] for name in _TRUNK[1:]]
     motions = (bounce(root, float(high[2] - low[2])), sway(spine))
     return RawMoving(rig=rig, humanoid=bones, motions=motions, warnings=tuple(warnings))
+
+
+def _joined() -> Mask:
+    """(22, 22) whether two bones may move one point: a lower arm and a hand go with their own arm only.
+
+    Upper arms do not go with what is below the chest.
+    """
+    joined = np.ones((len(JOINTS), len(JOINTS)), np.bool_)
+    for number, name in enumerate(JOINTS):
+        side = "left" if name.startswith("left") else "right"
+        for other, other_name in enumerate(JOINTS):
+            if name.endswith(("LowerArm", "Hand")):
+                together = other_name.startswith(side) and other_name.endswith(("Shoulder", "Arm", "Hand"))
+            elif name.endswith("UpperArm"):
+                together = not other_name.endswith(("hips", "spine", *_LEGS))
+            else:
+                continue
+            joined[number, other] &= together
+            joined[other, number] &= together
+    return joined
+
+
+_JOINED = _joined()
+
+
+def _of_one_place(weights: Doubles) -> Doubles:
+    """Weights (V, 22) without those of bones that are not joined to the one of most weight."""
+    kept = np.where(_JOINED[weights.argmax(axis=1)], weights, 0.0)
+    return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+
+
+def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
+    """The mesh without faces between bones that are not joined: where a drawn arm lies on the body, the two
+    are one surface, which would be stretched to a web as the arm leaves it.
+    """
+    if not own.humanoid:
+        return mesh
+    # The root holds what is below the hips of a figure that ends there.
+    bone = np.maximum(own.rig.slots[:, 0].astype(np.int64) - 1, 0)[mesh.faces]
+    first, second, third = bone.T
+    return mesh.of_faces(_JOINED[first, second] & _JOINED[second, third] & _JOINED[third, first])
 
 
 def bone_lines(mesh: Mesh, places: Doubles, known: Mask) -> list[Segments]:
@@ -190,9 +228,3 @@ def _top_of_head(mesh: Mesh, neck: Doubles, head: Doubles) -> Doubles:
     beside = np.linalg.norm(offsets - along[:, None] * way, axis=1)
     reach = float(along[beside < _TOP].max(initial=length))
     return np.asarray(head + _HEAD * reach * way)
-
-
-def _other_side(name: str) -> str:
-    if name.startswith("left"):
-        return "right" + name.removeprefix("left")
-    return "left" + name.removeprefix("right") if name.startswith("right") else name
