@@ -32,7 +32,7 @@ def write_glb(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
     """
     body = GlbBody(character)
     write_bytes(path, body.encode())
-    return body.warnings
+    return tuple(f"{path.name}: {warning}" for warning in body.warnings)
 
 
 class GlbBody:
