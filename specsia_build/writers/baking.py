@@ -14,9 +14,9 @@ from specsia_build.arrays import Doubles, Floats, Mask, Pixels
 from specsia_build.frame import Camera, decode_position
 from specsia_build.pictures.masks import continued, distance_to
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Seen
+from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.rendering.light import vertex_normals
-from specsia_build.rendering.mesh import Material, Mesh, Texture, extremes
+from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, extremes
 from specsia_build.rendering.topology import weld
 
 TEXTURE_SIZE = 1024  # Texels on a side, unless others are asked for
@@ -49,6 +49,38 @@ def unwrapped(mesh: Mesh, size: int = TEXTURE_SIZE) -> Floats:
     return np.ascontiguousarray(uv[corners], np.float32)
 
 
+def _laid_out(mesh: Mesh, uv: Floats, size: int) -> Layers:
+    """A mesh laid out flat by UVs (F, 3, 2) in 0-1 and drawn: its colours, and the face of each texel."""
+    flat = np.zeros((3 * len(uv), 3), np.float32)
+    flat[:, 0] = uv[..., 0].reshape(-1) - 0.5
+    flat[:, 2] = 0.5 - uv[..., 1].reshape(-1)
+    faces = np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
+    sheet = replace(mesh, vertices=flat, faces=faces, normals=None, rest=None).with_sides(double=True)
+    return next(FastRenderer().render(sheet, [Camera(0.0, size, width=1.0)], seen=True))
+
+
+def repainted(mesh: Mesh, size: int = TEXTURE_SIZE) -> Mesh:
+    """A mesh with one material, whose texture of `size` texels has the colours of all materials."""
+    uv = unwrapped(mesh, size)
+    layers = _laid_out(mesh, uv, size)
+    shown = layers.coverage > 0
+    pixels = continued(layers.color, shown)
+    used = [mesh.materials[k] for k in np.unique(mesh.face_material)]
+    modes = {material.alpha_mode for material in used}
+    mode: AlphaMode = "opaque" if modes == {"opaque"} else "mask" if "blend" not in modes else "blend"
+    # Texels at the edge of a chart are covered in part only.
+    pixels[..., 3] = continued(layers.color[..., 3], layers.coverage == 255) if mode != "opaque" else 255
+    return _with_texture(replace(mesh, uv=uv), pixels, mode)
+
+
+def _with_texture(mesh: Mesh, pixels: Pixels, mode: AlphaMode = "opaque") -> Mesh:
+    """A mesh with a texture (N, N, 4) in place of its materials and colours."""
+    double_sided = any(material.double_sided for material in mesh.materials)
+    texture = Texture(pixels, ("clamp", "clamp"))
+    material = Material("baked", texture=texture, alpha_mode=mode, unlit=True, double_sided=double_sided)
+    return replace(mesh, materials=(material,), face_material=np.zeros_like(mesh.face_material), colors=None)
+
+
 @dataclass(frozen=True, eq=False)
 class Bake:
     """A texture under construction, of an opaque mesh in the frame.
@@ -69,17 +101,11 @@ class Bake:
 
     @cached_property
     def _texels(self) -> Seen:
-        """The faces that texels show: the mesh laid out flat by its UVs, and drawn."""
-        uv = self.mesh.uv
-        assert uv is not None
-        flat = np.zeros((3 * len(uv), 3), np.float32)
-        flat[:, 0] = uv[..., 0].reshape(-1) - 0.5
-        flat[:, 2] = 0.5 - uv[..., 1].reshape(-1)
-        faces = np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
-        sheet = Mesh(flat, faces, (Material(),), np.zeros(len(faces), np.int32))
-        layers = next(FastRenderer().render(sheet, [Camera(0.0, self.size, width=1.0)], seen=True))
-        assert layers.seen is not None
-        return layers.seen
+        """The faces that texels show."""
+        assert self.mesh.uv is not None
+        seen = _laid_out(self.mesh, self.mesh.uv, self.size).seen
+        assert seen is not None
+        return seen
 
     @cached_property
     def _places(self) -> Mask:
@@ -135,15 +161,7 @@ class Bake:
         colours[self._places] = share * seen + (1 - share) * around
         pixels = np.full((self.size, self.size, 4), 255, np.uint8)
         pixels[..., :3] = np.rint(continued(colours, self._places))
-        double_sided = any(material.double_sided for material in self.mesh.materials)
-        texture = Texture(pixels, ("clamp", "clamp"))
-        material = Material("baked", texture=texture, unlit=True, double_sided=double_sided)
-        return replace(
-            self.mesh,
-            materials=(material,),
-            face_material=np.zeros_like(self.mesh.face_material),
-            colors=None,
-        )
+        return _with_texture(self.mesh, pixels)
 
     def _filled(self, seen: Doubles, known: Mask) -> Floats:
         """A colour (V, 3) for each vertex: the mean of what was seen there, and smooth between those.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
@@ -79,43 +77,3 @@ class ExportedCharacter:
         length = np.linalg.norm(normals.astype(np.float64), axis=-1, keepdims=True)
         sound = np.isfinite(length) & (length > 1e-6)
         return np.where(sound, normals / np.where(sound, length, 1.0), _UP).astype(np.float32)
-
-
-class Patch(NamedTuple):
-    """The faces of one material, with a vertex for each combination of attributes that a corner has.
-
-    `material` is its number, `triangles` (F, 3) the faces, and `rows` (V,) the mesh's vertex and `corners`
-    (V,) one of the mesh's 3 F corners for each of the patch's vertices.
-    """
-
-    material: int
-    triangles: NDArray[np.int64]
-    rows: NDArray[np.int32]
-    corners: NDArray[np.int64]
-
-
-def patches(mesh: Mesh, attributes: Sequence[Floats]) -> Iterator[Patch]:
-    """Split a mesh by material, and its vertices where attributes (F, 3, W) float32 of their corners differ.
-
-    Faces that name a vertex twice have no area and are left out.
-    """
-    a, b, c = mesh.faces.T
-    has_area = (a != b) & (b != c) & (c != a)
-    for material in range(len(mesh.materials)):
-        chosen = np.flatnonzero(has_area & (mesh.face_material == material))
-        if not len(chosen):
-            continue
-        columns = [mesh.faces[chosen].reshape(-1, 1)]
-        for values in attributes:
-            whole = np.ascontiguousarray(values[chosen], np.float32)
-            columns.append(whole.reshape(len(columns[0]), -1).view(np.int32))
-        table = np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=np.int32))
-        keys = table.view(np.dtype((np.void, table.itemsize * table.shape[1])))[:, 0]
-        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        # Vertices come in the order of the faces, whatever their values are.
-        order = np.argsort(first)
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        own = first[order]
-        corners = 3 * chosen[own // 3] + own % 3
-        yield Patch(material, rank[inverse.reshape(-1, 3)], table[own, 0], corners)

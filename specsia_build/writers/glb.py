@@ -16,7 +16,8 @@ from specsia_build.animation.rig import Rig
 from specsia_build.arrays import Doubles, Floats
 from specsia_build.files.glb import INDICES, VERTICES, GlbWriter
 from specsia_build.files.writing import write_bytes
-from specsia_build.writers.exported import ExportedCharacter, Patch, patches
+from specsia_build.rendering.patches import Patch, patches
+from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.materials import UNLIT, GltfMaterials
 from specsia_build.writers.skin import BoundSkin
 
@@ -66,7 +67,7 @@ class GlbBody:
         """The bytes of the file."""
         character = self._character
         owner = "; ".join(filter(None, (character.credit, character.license)))
-        asset = {"version": "2.0", "generator": f"specsia {__version__}"}
+        asset = {"version": "2.0", "generator": f"written by specsia {__version__}"}
         root: dict[str, Any] = {"asset": asset | ({"copyright": owner} if owner else {})}
         used = sorted(self.extensions)
         if any(UNLIT in material.get("extensions", {}) for material in self.glb.lists["materials"]):
@@ -98,7 +99,7 @@ def _mesh(glb: GlbWriter, character: ExportedCharacter, skin: _Skinned | None) -
     points = character.in_metres().vertices if skin is None else skin.bound.points
     attributes = {"TEXCOORD_0": mesh.uv, "NORMAL": character.normals(), "COLOR_0": mesh.colors}
     given = {name: values for name, values in attributes.items() if values is not None}
-    for patch in patches(mesh, list(given.values())):
+    for patch in patches(mesh.faces, mesh.face_material, list(given.values())):
         material = mesh.materials[patch.material]
         stored = {"POSITION": glb.accessor(points[patch.rows].astype("<f4"), VERTICES, bounds=True)}
         for name, values in given.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
@@ -56,7 +57,9 @@ def column() -> Mesh:
     grid = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
     cells = np.arange(72).reshape(8, 9)[:, :8].reshape(-1, 1)
     quads = np.concatenate([cells + np.array(corners) for corners in ((0, 9, 10), (0, 10, 1))])
-    points, faces, kinds = [], [], []
+    points: list[NDArray[np.float64]] = []
+    faces: list[NDArray[np.int64]] = []
+    kinds: list[NDArray[np.int32]] = []
     for axis in range(3):
         for sign in (-1, 1):
             own = np.insert(grid, axis, sign / 2, axis=1) * (0.3, 0.3, 0.9)
