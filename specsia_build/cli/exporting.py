@@ -26,7 +26,7 @@ from specsia_build.cli.command import (
     tell,
 )
 from specsia_build.config import LayerName, cores
-from specsia_build.errors import UsageError, argument, no_such, plural
+from specsia_build.errors import CharacterError, UsageError, argument, no_such, plural
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.export import Request
@@ -106,17 +106,21 @@ def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -
 def mesh(where: str, out: Path, backend: str | None, texture: int | None, **look: Any) -> None:
     """Write one character, or a run's reconstruction of one, as a file that other programs open.
 
-    It stands upright on the ground, in metres, Y up and facing +Z. GLB keeps its materials, or with --texture
-    has one texture for all, and its rig and motions; OBJ has one texture, PLY colours of vertices, and STL
-    the shape alone.
+    It stands upright on the ground, in metres, Y up and facing +Z, or in PLY and STL Z up and facing -Y. GLB
+    keeps its materials, or with --texture has one texture for all, and its rig and motions; OBJ has one
+    texture, PLY colours of vertices, and STL the shape alone.
     """
     from specsia_build.pipeline.meshes import character_at
     from specsia_build.writers.files import check_file, write_character
 
     check_file(out)
-    character, warnings = character_at(where, backend)
-    character = replace(character, **{name: value for name, value in look.items() if value is not None})
-    warnings = (*warnings, *write_character(out, character, texture))
+    try:
+        character, warnings = character_at(where, backend)
+        character = replace(character, **{name: value for name, value in look.items() if value is not None})
+        warnings = (*warnings, *write_character(out, character, texture))
+    except CharacterError as error:
+        # Of a single character the input is at fault, as with a file that is not there.
+        raise UsageError(str(error)) from error
     triangles, size = len(character.mesh.faces), out.stat().st_size
     motions = [motion.name for motion in character.motions] if out.suffix.lower() == ".glb" else []
     document = {"file": str(out), "triangles": triangles, "bytes": size, "motions": motions}

@@ -14,6 +14,7 @@ from specsia_build import png
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_file
+from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.writers.baking import TEXTURE_SIZE, repainted
 from specsia_build.writers.exported import ExportedCharacter
@@ -96,11 +97,16 @@ def _single(character: ExportedCharacter) -> Mesh:
     return repainted(mesh, TEXTURE_SIZE)
 
 
+def _z_up(character: ExportedCharacter) -> Mesh:
+    """The character's mesh in metres, Z up and facing -Y, as programs expect it in PLY and STL."""
+    return character.in_metres().rotated(up_rotation("+y"))
+
+
 def _write_ply(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
     """Write binary PLY with the colours of vertices."""
     import trimesh
 
-    shape = character.in_metres().to_trimesh()
+    shape = _z_up(character).to_trimesh()
     shape.visual = shape.visual.to_color() if shape.visual.kind == "texture" else shape.visual
     data: bytes = trimesh.exchange.ply.export_ply(shape, vertex_normal=False)
     write_bytes(
@@ -113,7 +119,7 @@ def _write_stl(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
     """Write binary STL, which holds the shape alone."""
     import trimesh
 
-    data: Any = trimesh.exchange.stl.export_stl(character.in_metres().to_trimesh())
+    data: Any = trimesh.exchange.stl.export_stl(_z_up(character).to_trimesh())
     write_bytes(path, _MARK.encode().ljust(80, b"\0") + data[80:])
     return (*_left_out(path, character), f"{path.name} has no colours, as STL holds none")
 

@@ -126,10 +126,9 @@ def _mesh(glb: GlbWriter, character: ExportedCharacter, skin: _Skinned | None) -
 
 
 def _normals(normals: Floats, patch: Patch, skin: _Skinned | None) -> Floats:
-    """Normals (V, 3) of a patch's vertices, Z up, in the coordinates of the points that are stored."""
-    if skin is not None:
-        return skin.bound.normals(skin.rig, patch.rows, normals)
-    return np.stack([normals[:, 0], normals[:, 2], -normals[:, 1]], axis=1)
+    """Normals (V, 3) of a patch's vertices, Z up, as the points that are stored have them."""
+    upright = np.stack([normals[:, 0], normals[:, 2], -normals[:, 1]], axis=1)
+    return upright if skin is None else skin.bound.normals(patch.rows, upright)
 
 
 def _indices(glb: GlbWriter, triangles: NDArray[np.int64]) -> int:

@@ -6,25 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig, padded
 from specsia_build.animation.skeleton import composed, decomposed
-from specsia_build.arrays import Doubles, Floats, Mask
+from specsia_build.arrays import Doubles, Floats
 from specsia_build.files.glb import VERTICES, GlbWriter
 
 _ROOT = "root"
 _SHARES = 4  # Joints that may move a vertex
 _LOST = 0.02  # Share of a vertex's weight that may be left out without a warning
 _SHEAR = 1e-3  # Part of a joint's size by which its transform at rest may differ from the file's
-_MIRROR = np.array([-1.0, 1.0, 1.0])
+_FLAT = 1e-9  # Least volume, by the figure's scale, of a joint's transform that points are moved by
 
 
 @dataclass(frozen=True, eq=False)
 class BoundSkin:
     """A rig in metres: p = root · Σ weight · world[joint] · bind · point.
 
-    Mirroring joints are bound to mirrored points, as programs do not agree on which side faces there have.
+    Points are where they are drawn at rest, as far as joints that share vertices agree on it: programs
+    without skins show the figure, too, and no joint mirrors what is bound to it.
 
     Attributes:
         root: (4, 4), from the skeleton's coordinates to the file's, without a scale.
@@ -32,7 +34,8 @@ class BoundSkin:
         points: (V, 3), of the mesh's vertices.
         joints, weights: (V, 4), joints as places in `nodes`, weights that sum to 1.
         nodes, binds: (P,) nodes of the skeleton, some of them repeated, and (P, 4, 4) inverse bind matrices.
-        mirrored: (V,) whether each vertex is bound to mirroring joints.
+        moved: (V, 3, 3), from the rig's points to these.
+        at_rest: (V, 3, 3), from these points to the file's coordinates at rest.
         warnings: about what glTF cannot hold.
     """
 
@@ -43,7 +46,8 @@ class BoundSkin:
     weights: Floats
     nodes: NDArray[np.int32]
     binds: Doubles
-    mirrored: Mask
+    moved: Doubles
+    at_rest: Doubles
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -51,26 +55,17 @@ class BoundSkin:
         """Bind a rig whose mesh `to_metres` (4, 4) moves into the file's coordinates."""
         root = to_metres @ rig.placement
         scale = float(np.cbrt(abs(np.linalg.det(root[:3, :3]))))
-        root[:3, :3] /= scale
         slots, weights, lost = _strongest(rig)
-        mirrors = rig.rest_signs < 0
-        mirrored = mirrors[slots[:, 0]]
-        points = rig.points * np.float64(scale)
-        points[mirrored] *= _MIRROR
-        binds = rig.inverse_binds.copy()
-        binds[:, :3, 3] *= scale
-        binds[mirrors, :3, :3] *= _MIRROR
+        placed = root @ rig.skeleton.rest_worlds[rig.nodes] @ rig.inverse_binds
+        common = placed[_chief(slots, weights, len(rig.nodes))]
+        common[np.abs(np.linalg.det(common)) < _FLAT * scale**3] = np.diag([scale, scale, scale, 1.0])
+        back = np.linalg.inv(common)
+        at_rest = placed @ back
+        binds = np.diag([scale, scale, scale, 1.0]) @ rig.inverse_binds @ back
+        own = common[slots[:, 0]]
         kept, place = _distinct(rig.nodes, binds, np.unique(slots[weights > 0]))
-        warnings = []
-        if lost > _LOST:
-            warnings.append(
-                f"vertices follow more than {_SHARES} joints: the strongest were kept, without up to "
-                f"{lost:.0%} of a vertex's weight"
-            )
-        skeleton = rig.skeleton
-        plain = composed(skeleton.translations, skeleton.rotations, skeleton.scales)
-        if np.abs(plain - skeleton.rest).max(initial=0.0) > _SHEAR * np.abs(skeleton.rest).max(initial=1.0):
-            warnings.append("joints are sheared at rest, which glTF cannot hold: look at the pose")
+        points = np.einsum("vij,vj->vi", own[:, :3, :3], rig.points.astype(np.float64)) + own[:, :3, 3]
+        root[:3, :3] /= scale
         return cls(
             root=root,
             scale=scale,
@@ -79,8 +74,9 @@ class BoundSkin:
             weights=weights,
             nodes=rig.nodes[kept],
             binds=binds[kept],
-            mirrored=mirrored,
-            warnings=tuple(warnings),
+            moved=own[:, :3, :3],
+            at_rest=np.einsum("vk,vkij->vij", weights.astype(np.float64), at_rest[slots, :3, :3]),
+            warnings=_warnings(rig, lost),
         )
 
     def add_nodes(self, glb: GlbWriter, rig: Rig) -> int:
@@ -117,19 +113,19 @@ class BoundSkin:
             "WEIGHTS_0": glb.accessor(self.weights[rows], VERTICES),
         }
 
-    def normals(self, rig: Rig, rows: NDArray[np.int32], normals: Floats) -> Floats:
-        """Normals (N, 3) of the mesh at rest in the coordinates of the points (N,)."""
-        back, _ = rig.back_to_points
-        own = np.einsum("nij,nj->ni", back[rows], normals.astype(np.float64))
-        own[self.mirrored[rows]] *= -_MIRROR
+    def normals(self, rows: NDArray[np.int32], normals: Floats) -> Floats:
+        """Normals (N, 3) in the file's coordinates at rest, of vertices (N,), as their points have them."""
+        matrices = self.at_rest[rows]
+        # Normals move by cofactors, whose inverse is the transpose but for a factor.
+        own = np.einsum("nji,nj->ni", matrices, normals.astype(np.float64))
+        own *= np.where(np.linalg.det(matrices) < 0, -1.0, 1.0)[:, None]
         length = np.linalg.norm(own, axis=1, keepdims=True)
         unit = np.divide(own, length, out=np.tile([0.0, 1.0, 0.0], (len(own), 1)), where=length > 1e-12)
         return np.asarray(unit, np.float32)
 
     def offsets(self, rows: NDArray[np.int32], offsets: Floats) -> Floats:
         """Offsets (N, 3) of a morph target of vertices (N,), as their points have them."""
-        own = offsets * np.where(self.mirrored[rows, None], _MIRROR, 1.0) * self.scale
-        return np.asarray(own, np.float32)
+        return np.asarray(np.einsum("nij,nj->ni", self.moved[rows], offsets), np.float32)
 
 
 def _transform(move: Doubles, turn: Doubles, scale: Doubles) -> dict[str, Any]:
@@ -148,6 +144,33 @@ def _strongest(rig: Rig) -> tuple[NDArray[np.int32], Floats, float]:
     total = weights.sum(axis=1, keepdims=True)
     lost = float((1.0 - total / rig.weights.sum(axis=1, keepdims=True)).max(initial=0.0))
     return slots, (weights / total).astype(np.float32), lost
+
+
+def _chief(slots: NDArray[np.int32], weights: Floats, count: int) -> NDArray[np.int64]:
+    """For each of `count` slots the one of most weight among those connected to it by vertices."""
+    used = weights[:, 1:] > 0
+    first = np.broadcast_to(slots[:, :1], used.shape)[used]
+    links = scipy.sparse.coo_array((np.ones(len(first)), (first, slots[:, 1:][used])), (count, count))
+    group = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
+    total = np.bincount(slots.reshape(-1), weights.reshape(-1), count)
+    order = np.lexsort((-total, group))
+    _, begin = np.unique(group[order], return_index=True)
+    return np.asarray(order[begin][group])
+
+
+def _warnings(rig: Rig, lost: float) -> tuple[str, ...]:
+    """What glTF cannot hold of a rig; `lost` is the largest share of a vertex's weight that is left out."""
+    warnings = []
+    if lost > _LOST:
+        warnings.append(
+            f"vertices follow more than {_SHARES} joints: the strongest were kept, without up to {lost:.0%} "
+            "of a vertex's weight"
+        )
+    skeleton = rig.skeleton
+    plain = composed(skeleton.translations, skeleton.rotations, skeleton.scales)
+    if np.abs(plain - skeleton.rest).max(initial=0.0) > _SHEAR * np.abs(skeleton.rest).max(initial=1.0):
+        warnings.append("joints are sheared at rest, which glTF cannot hold: look at the pose")
+    return tuple(warnings)
 
 
 def _distinct(
