@@ -9,9 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build.errors import ByShape
 from specsia_build.jit import compiled, ready
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.patches import patches
 from specsia_build.rendering.vectors import cross, minus, put, triple, triple64
 
 Wrap = Literal["repeat", "clamp", "mirror"]
@@ -214,6 +217,54 @@ class Mesh(_Reckoned):
         normals = None if self.normals is None else turned(self.normals, rotation)
         rest = None if self.rest is None else turned(self.rest, rotation)
         return replace(self, vertices=turned(self.vertices, rotation), normals=normals, rest=rest)
+
+    def to_trimesh(self) -> Any:
+        """The surface as a `trimesh.Trimesh` in the mesh's own axes, in which characters are Z up.
+
+        It has one vertex for each combination of UV, colour and normal. With a single textured material it
+        has that; without textures, the colours of vertices; of several materials `trimesh` packs the images
+        into one, for which UVs must lie in 0-1. Light that materials emit is left out.
+        """
+        import trimesh
+
+        given = [values for values in (self.uv, self.colors, self.normals) if values is not None]
+        used = [self.materials[k] for k in np.unique(self.face_material)]
+        textured = self.uv is not None and any(material.texture is not None for material in used)
+        parts = []
+        for patch in patches(self.faces, self.face_material, given):
+            of_corners = self.cornerwise(lambda values: values.reshape(-1, values.shape[2])[patch.corners])  # noqa: B023
+            colours, uv = of_corners["colors"], of_corners["uv"]
+            material = self.materials[patch.material]
+            tint = np.broadcast_to(np.array(material.base_color), (len(patch.rows), 4))
+            levels = _levels(tint if colours is None or textured else tint * colours)
+            part = trimesh.Trimesh(
+                self.vertices[patch.rows],
+                patch.triangles,
+                vertex_normals=of_corners["normals"],
+                vertex_colors=None if textured else levels,
+                process=False,
+            )
+            if textured:
+                image = levels[:1, None] if material.texture is None else material.texture.pixels
+                own = np.zeros((len(patch.rows), 2)) if uv is None else uv * (1, -1) + (0, 1)
+                look = trimesh.visual.material.PBRMaterial(
+                    name=material.name or None,
+                    baseColorTexture=Image.fromarray(image),
+                    baseColorFactor=None if material.texture is None else levels[0],
+                    metallicFactor=0.0,
+                    roughnessFactor=1.0,
+                    alphaMode=material.alpha_mode.upper(),
+                    doubleSided=material.double_sided,
+                )
+                part.visual = trimesh.visual.TextureVisuals(uv=own, material=look)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else trimesh.util.concatenate(parts)
+
+
+def _levels(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Linear colours and opacities (N, 4), 0-1, as sRGB levels and opacities 0-255."""
+    encoded = np.concatenate([linear_to_srgb(colours[:, :3]), np.clip(colours[:, 3:], 0, 1)], axis=1)
+    return np.asarray(np.rint(255 * encoded), np.uint8)
 
 
 def concatenate(meshes: Sequence[Mesh]) -> Mesh:

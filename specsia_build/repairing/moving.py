@@ -35,13 +35,11 @@ class Rigged:
     """The rig of a reconstruction's vertices in the frame.
 
     Attributes:
-        mesh: what it moves: the reconstruction, without webs between an arm and the body.
         own: the rig with the figure's own motions, and warnings.
         joints: those in the frame of the drawing that it was made from; None for a character's own rig.
         name: of the file that it comes from.
     """
 
-    mesh: Mesh
     own: RawMoving
     name: str
     joints: Joints | None = None
@@ -50,6 +48,10 @@ class Rigged:
     def limbs(self) -> bool:
         """Whether it has the bones of a person, or is a character's own."""
         return self.joints is None or bool(self.own.humanoid)
+
+    def movable(self, mesh: Mesh) -> Mesh:
+        """The reconstruction, with any texture, without the webs of a drawing between an arm and the body."""
+        return mesh if self.joints is None else without_webs(mesh, self.own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +124,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
             own = replace(_only_moving(character), rig=rig, warnings=notes.warnings)
         else:
             own = replace(_only_moving(character), rig=rig, warnings=())
-        return Rigged(placed.mesh, own, name)
+        return Rigged(own, name)
     known = _found(front) if joints is None else _read(joints, front)
     used = None if joints is None and front.facing in PROFILES else known
     try:
@@ -131,7 +133,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
         if joints is not None:
             raise UsageError(f"{joints.name}: {error}") from error
         own = replace(spine_rig(placed.mesh), warnings=(str(error),))
-    return Rigged(without_webs(placed.mesh, own), own, front.name, known)
+    return Rigged(own, front.name, known)
 
 
 def _only_moving(character: RawMoving) -> RawMoving:
@@ -173,8 +175,8 @@ def joints_of_drawing(joints: Joints, front: Frontal) -> bytes:
     return joints_json(replace(joints, pixels=front.place.in_picture(joints.pixels, size)), front.place.size)
 
 
-def moving(rigged: Rigged, names: Sequence[str]) -> Moving:
-    """Find motions by their names: the figure's own, built-in ones, or files; at least one.
+def moving(rigged: Rigged, mesh: Mesh, names: Sequence[str]) -> Moving:
+    """Find motions of a reconstruction by names: the figure's own, built-in ones, or files; at least one.
 
     Raises `UsageError` if there is no such motion, or it does not suit the rig.
     """
@@ -184,7 +186,7 @@ def moving(rigged: Rigged, names: Sequence[str]) -> Moving:
         motion, notes = _motion(rigged, name)
         motions.append(motion)
         warnings += notes
-    return Moving(rigged.mesh, rigged.own.rig, tuple(motions), tuple(dict.fromkeys(warnings)))
+    return Moving(rigged.movable(mesh), rigged.own.rig, tuple(motions), tuple(dict.fromkeys(warnings)))
 
 
 def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[str, ...]]:
