@@ -17,7 +17,7 @@ JOINTS = (
     "head",
     *(side + limb for side in _SIDES for limb in _LIMBS),
 )
-"""Bones of VRM 1.0's humanoid that a body needs; the place of each is where it begins, nearest to the hips."""
+"""Bones of VRM 1.0's humanoid that a body needs; the place of each is where it begins, near the hips."""
 
 FigureKind = Literal["person", "four-legged", "other"]
 
@@ -39,3 +39,11 @@ class Joints:
     confidence: Doubles
     kind: FigureKind = "person"
     certainty: float = 1.0
+
+
+MIRRORED = tuple(
+    JOINTS.index({"left": "right", "right": "left"}.get(side, side) + joint[len(side) :])
+    for joint in JOINTS
+    for side in [next((side for side in _SIDES if joint.startswith(side)), "")]
+)
+"""Number of the joint on the other side, for each of `JOINTS`; its own for those in the middle."""

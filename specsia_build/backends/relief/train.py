@@ -224,8 +224,8 @@ def save(model: Net, out: Path) -> None:
     save_file(arrays, str(out / "weights.safetensors"))
 
 
-def _with_share(argument: str) -> tuple[Path, float]:
-    """Path and share of ``MANIFEST[=SHARE]``."""
+def with_share(argument: str) -> tuple[Path, float]:
+    """Path and share, 1 by default, of ``MANIFEST[=SHARE]``; a click.BadParameter if it is no number."""
     path, _, number = argument.partition("=")
     try:
         share = float(number or 1)
@@ -262,7 +262,7 @@ def main(
     Manifests are taken in proportion to their shares, 1 by default: a.jsonl=0.6 b.jsonl=0.4. Without any,
     pictures that an earlier command kept are taken, so that a machine with a GPU needs no characters.
     """
-    shares = [_with_share(argument) for argument in manifests]
+    shares = [with_share(argument) for argument in manifests]
     out.mkdir(parents=True, exist_ok=True)
     if shares:
         try:
