@@ -19,7 +19,7 @@ from specsia_build.pictures.films import over
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
 from specsia_build.rigging.examples import pictures_of
 from specsia_build.rigging.find import find_joints
-from specsia_build.rigging.joints import JOINTS, MIRRORED, Joints
+from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, Joints
 
 FAR = 0.1  # Share of the height beyond which a joint is lost
 NOT_PEOPLE = {
@@ -50,8 +50,8 @@ def errors_of(entry: Entry) -> tuple[np.ndarray, int, Joints]:
     truth = picture.joints[:, :2]
     height = np.ptp(np.nonzero((picture.color[..., 3] > 127).any(axis=1))[0]) + 1
     error = np.linalg.norm(found.pixels - truth, axis=1) / height
-    other = np.linalg.norm(found.pixels[list(MIRRORED)] - truth, axis=1) / height
-    pairs = error + error[list(MIRRORED)] > other + other[list(MIRRORED)]
+    other = np.linalg.norm(found.pixels[list(OTHER_SIDE)] - truth, axis=1) / height
+    pairs = error + error[list(OTHER_SIDE)] > other + other[list(OTHER_SIDE)]
     return error, int(pairs.sum()) // 2, found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from specsia_build.arrays import Doubles
-from specsia_build.rigging.examples import DRAWN, Picture, cut_out
+from specsia_build.rigging.examples import FRAME, JointPicture, cut_out
 from specsia_build.rigging.find import KINDS
 from specsia_build.rigging.joints import JOINTS
 
@@ -24,7 +24,7 @@ class _Sheet:
     """A transparent sheet with a pen of one width and colour."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.image = Image.new("RGBA", (DRAWN * _FINE, DRAWN * _FINE))
+        self.image = Image.new("RGBA", (FRAME * _FINE, FRAME * _FINE))
         self.draw = ImageDraw.Draw(self.image)
         self.rng = rng
         self.ink = _ink(rng, 0.35)
@@ -32,14 +32,14 @@ class _Sheet:
         self.filled = rng.random() < 0.7
 
     def _pixels(self, places: Any) -> list[_Place]:
-        at = (np.asarray(places, np.float64) * 0.62 + (0.5, 0.2)) * DRAWN * _FINE
+        at = (np.asarray(places, np.float64) * 0.62 + (0.5, 0.2)) * FRAME * _FINE
         return [(float(x), float(y)) for x, y in at]
 
     def limb(self, places: Any, wide: float, colour: _Ink) -> None:
         """A line of joined strokes, filled and with a contour where it is wide."""
         points = self._pixels(places)
         for thick, ink in ((wide + self.width, self.ink), (wide - self.width, colour)):
-            pixels = thick * 0.62 * DRAWN * _FINE
+            pixels = thick * 0.62 * FRAME * _FINE
             if pixels < 1:
                 continue
             self.draw.line(points, fill=(*ink, 255), width=round(pixels), joint="curve")
@@ -51,7 +51,7 @@ class _Sheet:
         """A closed shape, filled, with a contour."""
         points = self._pixels(places)
         self.draw.polygon(points, fill=(*colour, 255))
-        width = max(1, round(self.width * 0.62 * DRAWN * _FINE))
+        width = max(1, round(self.width * 0.62 * FRAME * _FINE))
         self.draw.line([*points, points[0]], fill=(*self.ink, 255), width=width, joint="curve")
 
     def oval(self, middle: Any, across: float, down: float, colour: _Ink) -> None:
@@ -62,11 +62,11 @@ class _Sheet:
         """A colour to fill with; of some drawings all parts are white."""
         return _ink(self.rng, 1.0) if self.filled else (255, 255, 255)
 
-    def picture(self, joints: Doubles, kind: int) -> Picture:
+    def picture(self, joints: Doubles, kind: int) -> JointPicture:
         """The drawing and its joints (22, 2), in this sheet's places."""
-        small = self.image.convert("RGBa").resize((DRAWN, DRAWN), Image.Resampling.BOX).convert("RGBA")
+        small = self.image.convert("RGBa").resize((FRAME, FRAME), Image.Resampling.BOX).convert("RGBA")
         places = np.full((len(JOINTS), 3), np.nan)
-        places[:, :2] = (joints * 0.62 + (0.5, 0.2)) * DRAWN
+        places[:, :2] = (joints * 0.62 + (0.5, 0.2)) * FRAME
         return cut_out(np.array(small), places, kind)
 
 
@@ -75,11 +75,12 @@ def _ink(rng: np.random.Generator, light: float) -> _Ink:
     return red, green, blue
 
 
-def drawn_person(rng: np.random.Generator) -> Picture:
+def drawn_person(rng: np.random.Generator) -> JointPicture:
     """A person of strokes or of simple shapes, with arms and legs in any direction."""
     sheet = _Sheet(rng)
     at = _skeleton(rng)
-    skin, cloth, trousers = sheet.colour(), sheet.colour(), sheet.colour()
+    skin, cloth = sheet.colour(), sheet.colour()
+    trousers = sheet.colour()
     thin = rng.random() < 0.3
     wide = 0.0 if thin else float(rng.uniform(0.03, 0.1))
     large = float(rng.uniform(0.09, 0.24))
@@ -162,7 +163,7 @@ def _face(sheet: _Sheet, head: Doubles, large: float) -> None:
     sheet.limb(mouth, 0.0, sheet.ink)
 
 
-def drawn_creature(rng: np.random.Generator) -> Picture:
+def drawn_creature(rng: np.random.Generator) -> JointPicture:
     """An animal on four legs from its side, or a figure without limbs: a ghost, a fish or a ball."""
     sheet = _Sheet(rng)
     nothing = np.full((len(JOINTS), 2), np.nan)

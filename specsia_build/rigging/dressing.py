@@ -142,12 +142,13 @@ def _hair(mesh: Mesh, places: Places, tall: float, rng: np.random.Generator) -> 
     """Hair behind or around the head, and a hat."""
     if "head" not in places:
         return []
-    parts, neck, top = [], places["head"], float(mesh.vertices[:, 2].max())
+    neck, top = places["head"], float(mesh.vertices[:, 2].max())
     aside = np.abs(mesh.vertices[:, 0] - neck[0])
     near = mesh.vertices[(mesh.vertices[:, 2] > neck[2]) & (aside < 0.2 * tall)]
     if top - neck[2] < 0.05 * tall or len(near) < 8:
         return []
     middle, half = (near.max(0) + near.min(0)) / 2, np.ptp(near, axis=0) / 2
+    parts: list[Mesh] = []
     colour = _colour(rng)
     if rng.random() < 0.3:
         root = middle + half * (0, 0.6, 1)

@@ -29,14 +29,14 @@ from specsia_build.rigging.dressing import Places, dressed, places_of, with_larg
 from specsia_build.rigging.find import KINDS
 from specsia_build.rigging.joints import JOINTS
 
-DRAWN, _MARGIN = 224, 4  # Pixels of the frame that characters are drawn in, and around them
+FRAME, _MARGIN = 224, 4  # Pixels of the frame that characters are drawn in, and around them
 _NEEDED = ("leftUpperArm", "rightUpperArm", "leftUpperLeg", "rightUpperLeg")  # Bones of a person
 _YAW = 12.0  # Standard deviation of the turn about the vertical axis in degrees, at most `_MOST_YAW`
 _MOST_YAW = 20.0
 _UPRIGHT, _FRONTAL = 0.7, 0.8  # Least cosines of trunk and hips to the axes of a standing, frontal figure
 
 
-class Picture(NamedTuple):
+class JointPicture(NamedTuple):
     """A drawn figure, cut out, with its joints.
 
     Attributes:
@@ -50,7 +50,7 @@ class Picture(NamedTuple):
     kind: int
 
 
-def pictures_of(entry: Entry, kind: int, count: int) -> Iterator[Picture]:
+def pictures_of(entry: Entry, kind: int, count: int) -> Iterator[JointPicture]:
     """`count` pictures of a character, a person's with joints; a CharacterError if it cannot be read.
 
     A person without arms or legs that its rig tells gives none.
@@ -109,10 +109,10 @@ def _stands(places: Places) -> bool:
     return bool(above[2] > _UPRIGHT * np.linalg.norm(above) and across[0] > _FRONTAL * np.linalg.norm(across))
 
 
-def _drawn(mesh: Mesh, places: Places, yaw: float, kind: int) -> Picture:
+def _drawn(mesh: Mesh, places: Places, yaw: float, kind: int) -> JointPicture:
     """A picture of a posed mesh, turned by `yaw`, and of its joints."""
-    turn = Camera(yaw, DRAWN).turn()
-    camera = Camera(0.0, DRAWN)
+    turn = Camera(yaw, FRAME).turn()
+    camera = Camera(0.0, FRAME)
     mesh = compacted(mesh).rotated(turn)
     placed = normalise(mesh.vertices, [camera], 2)
     mesh = mesh.with_vertices(placed.apply(mesh.vertices))
@@ -124,42 +124,40 @@ def _drawn(mesh: Mesh, places: Places, yaw: float, kind: int) -> Picture:
         known["hips"] = (places["leftUpperLeg"] + places["rightUpperLeg"]) / 2
     for number, bone in enumerate(JOINTS):
         if bone in known:
-            x, y, z = placed.apply((turn @ known[bone])[None])[0]
-            column, row = (DRAWN / 2 + at * camera.pixels_per_unit for at in (x, -z))
-            joints[number] = column, row, _inside(mesh, (x, y, z))
+            place = placed.apply((turn @ known[bone])[None])[0]
+            joints[number, :2] = FRAME / 2 + place[[0, 2]] * (1, -1) * camera.pixels_per_unit
+            joints[number, 2] = _inside(mesh, place)
     return cut_out(layers.color, joints, kind)
 
 
-def _inside(mesh: Mesh, place: tuple[float, float, float]) -> float:
+def _inside(mesh: Mesh, place: Doubles) -> float:
     """How far through a mesh a place lies on its line of sight, 0 to 1; NaN where the line misses it."""
-    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
-    x, y, z = place
-    near = np.minimum(np.minimum(a[:, 0], b[:, 0]), c[:, 0]) <= x
-    near &= np.maximum(np.maximum(a[:, 0], b[:, 0]), c[:, 0]) >= x
-    a, b, c = a[near], b[near], c[near]
-    whole = (b[:, 0] - a[:, 0]) * (c[:, 2] - a[:, 2]) - (c[:, 0] - a[:, 0]) * (b[:, 2] - a[:, 2])
-    whole[np.abs(whole) < 1e-12] = np.nan
-    of_b = ((x - a[:, 0]) * (c[:, 2] - a[:, 2]) - (c[:, 0] - a[:, 0]) * (z - a[:, 2])) / whole
-    of_c = ((b[:, 0] - a[:, 0]) * (z - a[:, 2]) - (x - a[:, 0]) * (b[:, 2] - a[:, 2])) / whole
-    hit = (of_b >= 0) & (of_c >= 0) & (of_b + of_c <= 1)
-    depths = a[hit, 1] + of_b[hit] * (b[hit, 1] - a[hit, 1]) + of_c[hit] * (c[hit, 1] - a[hit, 1])
+    corners = mesh.vertices[mesh.faces] - place
+    corners = corners[(corners[..., 0].min(axis=1) <= 0) & (corners[..., 0].max(axis=1) >= 0)]
+    after = np.roll(corners, -1, axis=1)
+    # Twice the area, as seen, between each edge and the line of sight
+    areas = corners[..., 0] * after[..., 2] - corners[..., 2] * after[..., 0]
+    whole = areas.sum(axis=1)
+    hit = (areas * np.sign(whole)[:, None] >= 0).all(axis=1) & (np.abs(whole) > 1e-12)
+    opposite = np.roll(areas[hit], -1, axis=1)
+    depths = (opposite * corners[hit, :, 1]).sum(axis=1) / whole[hit]
     if len(depths) < 2 or np.ptp(depths) < 1e-6:
         return float("nan")
-    return float(np.clip((y - depths.min()) / np.ptp(depths), 0, 1))
+    return float(np.clip(-depths.min() / np.ptp(depths), 0, 1))
 
 
-def cut_out(color: Pixels, joints: Doubles, kind: int) -> Picture:
+def cut_out(color: Pixels, joints: Doubles, kind: int) -> JointPicture:
     """Cut a picture to its figure and a margin; a CharacterError if it shows nothing."""
     if not (color[..., 3] >= HALF_COVERED).any():
         raise CharacterError("it shows nothing from the front")
     rows, columns = box_around(color[..., 3] >= HALF_COVERED, _MARGIN)
     moved = joints - (columns.start, rows.start, 0)
-    return Picture(np.ascontiguousarray(color[rows, columns]), moved.astype(np.float32), kind)
+    return JointPicture(np.ascontiguousarray(color[rows, columns]), moved.astype(np.float32), kind)
 
 
 def _unjointed(
     animated: AnimatedCharacter, kind: int, count: int, rng: np.random.Generator
-) -> Iterator[Picture]:
+) -> Iterator[JointPicture]:
     """Pictures of an animal or a thing from any side."""
     mesh, rig = _bound(animated)
     for number in range(count):
@@ -171,9 +169,9 @@ def _unjointed(
         yield _drawn(posed, {}, yaws[number] if number < 2 else yaws[int(rng.integers(5))], kind)
 
 
-def gathered(entries: Sequence[Entry], kind: int, count: int) -> list[Picture]:
+def gathered(entries: Sequence[Entry], kind: int, count: int) -> list[JointPicture]:
     """Pictures of characters of one kind; those that cannot be read are left out with a message."""
-    drawn: list[Picture] = []
+    drawn: list[JointPicture] = []
     for entry in entries:
         try:
             own = list(pictures_of(entry, kind, count))

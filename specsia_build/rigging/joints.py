@@ -41,9 +41,5 @@ class Joints:
     certainty: float = 1.0
 
 
-MIRRORED = tuple(
-    JOINTS.index({"left": "right", "right": "left"}.get(side, side) + joint[len(side) :])
-    for joint in JOINTS
-    for side in [next((side for side in _SIDES if joint.startswith(side)), "")]
-)
-"""Number of the joint on the other side, for each of `JOINTS`; its own for those in the middle."""
+OTHER_SIDE = (*range(6), *range(14, 22), *range(6, 14))
+"""Number of the same joint on the other side, for each of `JOINTS`; its own for those in the middle."""

@@ -14,20 +14,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from specsia_build.arrays import Doubles
+from specsia_build.backends.relief.net import inputs
 from specsia_build.backends.relief.sheets import FILLED, SIZE
-from specsia_build.rigging.examples import Picture
-from specsia_build.rigging.joints import JOINTS, MIRRORED
+from specsia_build.rigging.examples import JointPicture
+from specsia_build.rigging.joints import JOINTS, OTHER_SIDE
 
 _ROOM = 160  # Pixels of a square that holds a picture, whose longest side is `FILLED`
 # Standard deviation of the logarithm of stretching, and its values from top to bottom
 _PROPORTION, _KNOTS = 0.16, 5
 
 
-class Batch(NamedTuple):
+class JointBatch(NamedTuple):
     """Crops and targets.
 
     Attributes:
-        x: (N, 6, S, S) the network's input.
+        x: (N, 8, S, S) the input of `relief`'s network.
         joints: (N, 22, 3) columns, rows, and shares of the way through the body; NaN where unknown.
         absent: (N, 22) bool, whether the picture's border has cut a joint off.
         kinds: (N,) int64.
@@ -42,7 +43,7 @@ class Batch(NamedTuple):
 class Looks:
     """Weighted pictures, and batches of them in other looks."""
 
-    def __init__(self, drawn: Sequence[tuple[Picture, float]]) -> None:
+    def __init__(self, drawn: Sequence[tuple[JointPicture, float]]) -> None:
         self._weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
         self._pixels = np.zeros((len(drawn), _ROOM, _ROOM, 4), np.uint8)
         self._joints = np.full((len(drawn), len(JOINTS), 3), np.nan, np.float32)
@@ -50,7 +51,7 @@ class Looks:
         for number, (picture, _) in enumerate(drawn):
             self._place(number, picture)
 
-    def _place(self, number: int, picture: Picture) -> None:
+    def _place(self, number: int, picture: JointPicture) -> None:
         """Put a picture, with colours times alpha, into the middle of its square."""
         height, width = picture.color.shape[:2]
         scale = FILLED / max(height, width)
@@ -63,7 +64,7 @@ class Looks:
         places[:, 1] = places[:, 1] * (size[1] / height) + top
         self._joints[number] = places
 
-    def batch(self, rng: np.random.Generator, count: int) -> Batch:
+    def batch(self, rng: np.random.Generator, count: int) -> JointBatch:
         """`count` pictures, each in another look."""
         chosen = rng.choice(len(self._weights), count, p=self._weights)
         pixels = torch.from_numpy(self._pixels[chosen]).permute(0, 3, 1, 2).float() / 255
@@ -76,26 +77,23 @@ class Looks:
             shape.frame(rough[k, 3].numpy() > 0.5, rng)
             joints[k], absent[k] = shape.joints(self._joints[number])
             grids.append(shape.grid(SIZE))
-        crops = functional.grid_sample(pixels, _stack(grids), align_corners=False)
+        shaped = functional.grid_sample(pixels, _stack(grids), align_corners=False)
         for k, shape in enumerate(moved):
-            crops[k, :, shape.kept :] = 0
-        painted = _painted(crops, rng)
+            shaped[k, :, shape.kept :] = 0
+        painted = _painted(shaped, rng)
         mirror = rng.random(count) < 0.5
         painted[mirror] = painted[mirror].flip(-1)
-        joints[mirror] = joints[mirror][:, MIRRORED]
+        joints[mirror] = joints[mirror][:, OTHER_SIDE]
         joints[mirror, :, 0] = SIZE - joints[mirror, :, 0]
-        absent[mirror] = absent[mirror][:, MIRRORED]
-        x = torch.cat([painted * 2 - 1, _POSITIONS.expand(count, -1, -1, -1)], 1)
+        absent[mirror] = absent[mirror][:, OTHER_SIDE]
+        crops = (painted * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+        x = torch.from_numpy(np.stack([inputs(crop, 0.0) for crop in crops])).permute(0, 3, 1, 2)
         kinds = torch.from_numpy(self._kinds[chosen])
-        return Batch(x, torch.from_numpy(joints), torch.from_numpy(absent), kinds)
+        return JointBatch(x, torch.from_numpy(joints), torch.from_numpy(absent), kinds)
 
 
 def _stack(grids: object) -> Tensor:
     return torch.from_numpy(np.stack(list(grids)).astype(np.float32))  # type: ignore[call-overload]
-
-
-_STEPS = (np.arange(SIZE, dtype=np.float32) + 0.5) * 2 / SIZE - 1
-_POSITIONS = torch.from_numpy(np.stack(np.meshgrid(_STEPS, _STEPS)))
 
 
 _TONES = torch.tensor([0.5, 0.8, -0.4])[:, None, None]  # Shares of red, green and blue in a tone

@@ -7,7 +7,6 @@ Needs torch. See `examples` and `doodles` for what it is trained on, `looks` for
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -18,60 +17,78 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from specsia_build.backends.relief import net
+from specsia_build.backends.relief import train as relief
 from specsia_build.backends.relief.sheets import FILLED, SIZE
-from specsia_build.backends.relief.train import with_share
 from specsia_build.characters.sources import open_source
-from specsia_build.networks.convolution import LEAK
+from specsia_build.networks.unet import read_tensors
 from specsia_build.rigging import find
 from specsia_build.rigging.doodles import drawn_creature, drawn_person
-from specsia_build.rigging.examples import Picture, gathered
+from specsia_build.rigging.examples import JointPicture, gathered
 from specsia_build.rigging.joints import JOINTS
-from specsia_build.rigging.looks import Batch, Looks
+from specsia_build.rigging.looks import JointBatch, Looks
 
-BATCH = 8  # Pictures in a step
+_BATCH = 8  # Pictures in a step
 _RATE = 1.5e-3  # Largest learning rate
 _BLUR = 2.5  # Standard deviation of a joint's place in the target heat map, in pixels of a crop
 _DOODLES = 3000  # Number of doodles, a quarter of them creatures
 _NEAR = 0.05  # Lengths of the figure within which a joint counts as found, for its confidence
 
 
-def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
-    leaky = nn.LeakyReLU(LEAK, inplace=True)
-    return nn.Sequential(nn.Conv2d(first, last, 3, stride, 1), leaky, nn.Conv2d(last, last, 3, 1, 1), leaky)
+class JointNet(nn.Module):
+    """Maps (N, `find.MAPS`, S / 4, S / 4) from features of `relief`'s network, see `ReliefFeatures`."""
 
-
-class Net(nn.Module):
-    """U-net from crops (N, `find.CHANNELS`, S, S) to maps (N, `find.OUTPUTS`, S / 4, S / 4)."""
-
-    def __init__(self, widths: Sequence[int] = find.WIDTHS) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.first = _block(find.FOLD**2 * find.CHANNELS, widths[0])
-        self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(widths)])
-        ups = zip(widths[:0:-1], widths[-2::-1], strict=True)
-        self.up = nn.ModuleList([_block(a + b, b) for a, b in ups])
-        self.head = nn.Conv2d(widths[0], find.OUTPUTS, 3, 1, 1)
+        low, middle = find.WIDTHS
+        self.low = relief.block(find.INNER_CHANNELS, low)
+        self.middle = relief.block(low + find.OUTER_CHANNELS, middle)
+        self.head = nn.Conv2d(middle, find.MAPS, 3, 1, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        folded = functional.pixel_unshuffle(x, find.FOLD)
-        levels = [self.first(folded.contiguous(memory_format=torch.channels_last))]
-        for down in self.down:
-            levels.append(down(levels[-1]))
-        y = levels.pop()
-        for up in self.up:
-            y = up(torch.cat([functional.interpolate(y, scale_factor=2.0), levels.pop()], 1))
-        maps: Tensor = self.head(y).float()
+    def forward(self, features: tuple[Tensor, Tensor]) -> Tensor:
+        inner, outer = features
+        maps: Tensor = self.head(self.middle(torch.cat([_doubled(self.low(inner)), outer], 1))).float()
         return maps
 
 
-def losses(maps: Tensor, batch: Batch) -> tuple[Tensor, ...]:
+class ReliefFeatures:
+    """The shipped network of `relief`, which is not trained further."""
+
+    def __init__(self) -> None:
+        self._net = relief.Net()
+        for name, array in read_tensors(net.WEIGHTS_FILE).items():
+            whole = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
+            self._net.state_dict()[name].copy_(torch.from_numpy(np.ascontiguousarray(whole)))
+        self._net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of its inputs (N, 8, S, S) at S / 8 px, `find.INNER_CHANNELS`, and at S / 4 px."""
+        folded = functional.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+        levels = [self._net.first(folded)]
+        for down in self._net.down:
+            levels.append(down(levels[-1]))
+        back = [levels[-1]]
+        for number in range(find.UPS):
+            pair = [_doubled(back[-1]), levels[find.DEPTH - 1 - number]]
+            back.append(self._net.up[number](torch.cat(pair, 1)))
+        inner = torch.cat([_doubled(_doubled(back[0])), _doubled(back[1]), back[2]], 1)
+        return inner, torch.cat([back[3], levels[1]], 1)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0)
+
+
+def losses(maps: Tensor, batch: JointBatch) -> tuple[Tensor, ...]:
     """Losses of heat maps, places, shares of the way through the body, confidences and kinds."""
     count = len(JOINTS)
     heat, inside, sure, kinds = maps.split((find.HEATS, count, count, len(find.KINDS)), 1)
-    heat = functional.pixel_shuffle(heat, find.FINER)
+    heat = functional.pixel_shuffle(heat, find.SUBCELLS)
     size = heat.shape[-1]
     steps = (torch.arange(size) + 0.5) * SIZE / size
     chances = heat.flatten(2).softmax(-1).view_as(heat)
-    coarse = functional.avg_pool2d(chances, find.FINER) * find.FINER**2
+    coarse = functional.avg_pool2d(chances, find.SUBCELLS) * find.SUBCELLS**2
     x, y = (chances.sum(2) * steps).sum(-1), (chances.sum(3) * steps).sum(-1)
     known = ~batch.joints[..., 0].isnan()
     joints = batch.joints.nan_to_num()
@@ -102,14 +119,15 @@ def losses(maps: Tensor, batch: Batch) -> tuple[Tensor, ...]:
 _WEIGHTS = (1.0, 0.1, 2.0, 0.3, 0.3)  # Weights of the losses
 
 
-def train(looks: Looks, out: Path, *, minutes: float, seed: int = 1) -> Net:
+def train(looks: Looks, out: Path, *, minutes: float, seed: int = 1) -> JointNet:
     """Train a network for `minutes`, writing ``out/weights.safetensors`` every 500 steps and at the end.
 
     The learning rate falls by a cosine. What is written is the running average of the weights.
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    model, average = Net().to(memory_format=torch.channels_last), Net()  # type: ignore[call-overload]
+    features = ReliefFeatures()
+    model, average = JointNet().to(memory_format=torch.channels_last), JointNet()  # type: ignore[call-overload]
     average.load_state_dict(model.state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), _RATE, betas=(0.9, 0.98), weight_decay=0.01)
     half = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
@@ -119,9 +137,9 @@ def train(looks: Looks, out: Path, *, minutes: float, seed: int = 1) -> Net:
     while (done := (time.monotonic() - started) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = _RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
-        batch = looks.batch(np.random.default_rng((seed, step)), BATCH)
+        batch = looks.batch(np.random.default_rng((seed, step)), _BATCH)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            maps = model(batch.x.contiguous(memory_format=torch.channels_last))
+            maps = model(features(batch.x))
         parts = losses(maps, batch)
         optimiser.zero_grad()
         (torch.stack(parts) * torch.tensor(_WEIGHTS)).sum().backward()
@@ -141,7 +159,7 @@ def train(looks: Looks, out: Path, *, minutes: float, seed: int = 1) -> Net:
     return average
 
 
-def save(model: Net, out: Path) -> None:
+def save(model: JointNet, out: Path) -> None:
     """Write ``weights.safetensors``: float16, convolutions as (3, 3, in, out)."""
     arrays: dict[str, NDArray[np.float16]] = {}
     for name, value in model.state_dict().items():
@@ -150,10 +168,10 @@ def save(model: Net, out: Path) -> None:
     save_file(arrays, str(out / "weights.safetensors"))
 
 
-def _of_sources(sources: Sequence[str], kind: int, each: int) -> Iterator[tuple[Picture, float]]:
+def _of_sources(sources: Sequence[str], kind: int, each: int) -> Iterator[tuple[JointPicture, float]]:
     """Weighted pictures of characters of a kind that are not in the splits `validation` and `test`."""
     for argument in sources:
-        source, share = with_share(argument)
+        source, share = relief.with_share(argument)
         with tempfile.TemporaryDirectory() as scratch:
             entries = open_source(str(source), Path(scratch)).entries
             drawn = gathered([e for e in entries if e.split in (None, "train")], kind, each)
@@ -187,7 +205,7 @@ def main(
     takes. Sources are taken in proportion to their shares, 1 by default.
     """
     out.mkdir(parents=True, exist_ok=True)
-    drawn: list[tuple[Picture, float]] = []
+    drawn: list[tuple[JointPicture, float]] = []
     for kind, sources in enumerate((people, animals, others)):
         drawn += _of_sources(sources, kind, each)
     for number in range(_DOODLES if doodles > 0 else 0):
