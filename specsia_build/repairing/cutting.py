@@ -52,12 +52,14 @@ class Cutout:
         warnings: sentences on what was removed and what may be wrong.
         boxes: left, top, right, bottom of each separate figure in pixels of the drawing, from left to right.
         step: pixels of the drawing on a side of one of the picture.
+        cut: sides of the picture at which the figure seems to be cut, of top, right, bottom and left.
     """
 
     picture: Pixels
     warnings: tuple[str, ...]
     boxes: tuple[FigureBox, ...]
     step: int = 1
+    cut: tuple[str, ...] = ()
 
 
 def cut(
@@ -81,7 +83,13 @@ def cut(
         silhouette = None if silhouette is None else np.asarray(Image.fromarray(silhouette).reduce(step))
     figure, warnings = _without_ground(picture) if silhouette is None else (_inside(picture, silhouette), [])
     figure, boxes, chosen = _chosen(figure, number, step)
-    warnings += [*chosen, *_cut_sides(figure[..., 3])]
+    warnings += chosen
+    sides = _cut_sides(figure[..., 3])
+    if sides:
+        warnings.append(
+            f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is "
+            "missing from all views; draw it whole, with some ground around it"
+        )
     rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     width, height = columns.stop - columns.start, rows.stop - rows.start
     if max(width, height) < _SMALL and not pixel:
@@ -89,7 +97,7 @@ def cut(
             f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
             "--pixel keeps them; otherwise a larger drawing gives a better result"
         )
-    return Cutout(figure, tuple(warnings), boxes, step)
+    return Cutout(figure, tuple(warnings), boxes, step, sides)
 
 
 def _silhouette(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
@@ -247,8 +255,8 @@ def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tupl
     )
 
 
-def _cut_sides(alpha: NDArray[np.uint8]) -> list[str]:
-    """Warn of sides of the picture at which a silhouette (h, w) seems to be cut."""
+def _cut_sides(alpha: NDArray[np.uint8]) -> tuple[str, ...]:
+    """Sides of the picture at which a silhouette (h, w) seems to be cut."""
     covered = alpha >= HALF_COVERED
     rows, columns = box_around(covered)
     sides = []
@@ -261,12 +269,7 @@ def _cut_sides(alpha: NDArray[np.uint8]) -> list[str]:
         # What ends at the border, such as a sole or a tip, is rounded.
         if first >= CUT_SHARE * (along.stop - along.start) and first >= _STRAIGHT * inside:
             sides.append(name)
-    if not sides:
-        return []
-    return [
-        f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is "
-        "missing from all views; draw it whole, with some ground around it"
-    ]
+    return tuple(sides)
 
 
 def scale_whole(figure: Pixels, longest: float) -> Pixels:

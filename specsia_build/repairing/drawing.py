@@ -71,10 +71,12 @@ class FramePlace:
     Attributes:
         size: width and height of the picture in pixels.
         box: left, top, right and bottom of the frame in its pixels; it may reach beyond.
+        cut: sides of the picture at which the figure is cut, see `Cutout`.
     """
 
     size: tuple[int, int]
     box: tuple[float, float, float, float]
+    cut: tuple[str, ...] = ()
 
     def in_frame(self, pixels: Doubles, side: int) -> Doubles:
         """Columns and rows (N, 2) of the picture in a frame of so many pixels on a side."""
@@ -185,7 +187,8 @@ def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawin
     cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
     facing, warnings = (reading.facing, ()) if reading.facing else choose_facing(cutout.picture)
     front = frame_figure(cutout.picture, reading, name, cutout.step)
-    return replace(front, facing=facing, warnings=(*cutout.warnings, *warnings))
+    place = None if front.place is None else replace(front.place, cut=cutout.cut)
+    return replace(front, facing=facing, warnings=(*cutout.warnings, *warnings), place=place)
 
 
 def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:

@@ -23,11 +23,14 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.drawing import FACES, PROFILES, Frontal
 from specsia_build.repairing.reconstruction import VIEW_MARGIN, Frame, Placed, frames_of
 from specsia_build.rigging.file import joints_json, read_joints
-from specsia_build.rigging.joints import JOINTS, Joints
-from specsia_build.rigging.skeleton import OUTSIDE, rig_figure, without_webs
+from specsia_build.rigging.find import find_joints
+from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, Joints
+from specsia_build.rigging.skeleton import OUTSIDE, below_cut, rig_figure, without_webs
 from specsia_build.rigging.sway import FOR_ANY, spine_rig
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.clips.motions import moves
+
+_PERSON = 0.75  # Certainty from which a figure that looks like a person is one
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +144,18 @@ def _only_moving(character: RawMoving) -> RawMoving:
 
 
 def _found(front: Frontal) -> Joints:
-    """The joints in a frontal picture; none is sure, and the figure is no person, where none can be found."""
-    count = len(JOINTS)
-    return Joints(np.zeros((count, 2)), np.full(count, 0.5), np.zeros(count), "other", 0.0)
+    """The joints of a drawing's figure; of one from behind, what looks like its left is its right."""
+    joints = find_joints(front.color)
+    if joints.kind == "person" and joints.certainty < _PERSON:
+        joints = replace(joints, kind="other")
+    if front.place is not None and "bottom" in front.place.cut:
+        joints = replace(joints, confidence=np.where(below_cut(joints), 0.0, joints.confidence))
+    if front.facing != "back":
+        return joints
+    order = list(OTHER_SIDE)
+    return replace(
+        joints, pixels=joints.pixels[order], inside=joints.inside[order], confidence=joints.confidence[order]
+    )
 
 
 def _read(path: Path, front: Frontal) -> Joints:

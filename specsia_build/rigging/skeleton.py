@@ -36,6 +36,7 @@ OUTSIDE = 0.04  # Distance from the silhouette, in widths of the picture, from w
 UNSURE_JOINT = 0.25  # Confidence below which a joint is named in a warning
 _TOP = 0.05  # Distance in units from the axis of neck and head within which vertices are its top
 _HAND, _TOES = 0.5, 0.5  # Lengths of hands in lower arms, and of toes in feet
+_SHORT = 0.4  # Length of a thigh in lengths of the back below which its knee is not drawn; it is about 0.8
 _HEAD = 0.8  # Length of a head up to its top
 
 
@@ -116,6 +117,21 @@ def _completed(places: Doubles, known: Mask) -> Doubles:
             out[number] = out[start] + scale * (standing[number] - standing[start])
             placed[number] = number > low
     return out
+
+
+def below_cut(joints: Joints) -> Mask:
+    """(22,) which joints of a figure that the picture's lower border cuts are not drawn.
+
+    Feet are none of a figure that is cut; knees are none where they lie much higher than a standing person's.
+    """
+    at = dict(zip(JOINTS, joints.pixels[:, 1].tolist(), strict=True))
+    least = _SHORT * (at["hips"] - at["neck"])
+    cut = []
+    for name in JOINTS:
+        above = name.replace("LowerLeg", "UpperLeg")
+        is_short = name.endswith("LowerLeg") and at[name] - at[above] < least
+        cut.append(is_short or name.endswith(("Foot", "Toes")))
+    return np.array(cut)
 
 
 def _standing() -> Doubles:
