@@ -16,6 +16,7 @@ from specsia_build.cli.closing import most
 from specsia_build.cli.command import FILE, command, conclude, json_option, options, processes
 from specsia_build.config import cores
 from specsia_build.errors import UsageError, argument, plural, some
+from specsia_build.terminal import Table
 
 if TYPE_CHECKING:
     from specsia_build.look.drawing import Choice, Style, WrittenPicture
@@ -77,6 +78,32 @@ def diff(a: str, b: str) -> None:
     lines, rows = result.lines(), sum(config.rows[0] - len(config.removed) for config in result.configs)
     facts = {"compared": [f"{plural(rows, 'row')} that both have"], "settings": list(result.settings)}
     conclude(result.to_json(), lines, lines[-1], facts, ok=result.equal)
+
+
+@command("specsia stats my-run/dataset", "specsia stats owner/name --json")
+@dataset_argument
+@json_option
+def stats(dataset: str) -> None:
+    """Count what a packed dataset holds: characters, licences, IoU by view, shapes, colours and motions.
+
+    Characters of different splits that look the same are named. DATASET is a folder, an fsspec URL or
+    OWNER/NAME on the Hub, of either schema.
+    """
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dataset.stats import statistics
+
+    with terminal.bar("stats", None, "character") as bar:
+        result = statistics(open_dataset(dataset), bar.at)
+    facts = {
+        "source": [result.source] if result.source else [],
+        "backends": [", ".join(result.backends)],
+        "warnings": most([*map(str, result.twins)], f"specsia stats {argument(dataset)} --json"),
+        "next": [f"specsia report {argument(dataset)}"],
+    }
+    characters = sum(entry.characters for entry in result.quality if entry.config == result.quality[0].config)
+    tables = [Table(head, rows, range(1, len(head))) for head, rows in result.tables()]
+    lines = [line for table in tables for line in (table, "")][:-1]
+    conclude(result.to_json(), lines, f"{plural(characters, 'character')} of {dataset}", facts)
 
 
 @command(
