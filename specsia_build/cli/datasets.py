@@ -107,6 +107,53 @@ def stats(dataset: str) -> None:
 
 
 @command(
+    "specsia select my-run/dataset 'iou > .9' --out chosen",
+    "specsia select my-run/dataset specsia-out/dataset 'view < 5' --weight '1 - iou' --out hard",
+)
+@click.argument("datasets", metavar="DATASET...", nargs=-1, required=True)
+@click.argument("expression")
+@option("--weight", metavar="EXPRESSION", help="Add a column `weight`, a number for each row.")
+@option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
+@processes
+@json_option
+def select(datasets: tuple[str, ...], expression: str, weight: str | None, out: Path, workers: int) -> None:
+    """Write the rows of packed datasets that satisfy EXPRESSION as one dataset, and verify it.
+
+    EXPRESSION is one of Python on the columns of a row, on its `split` and `config`, and on `dataset`, the
+    number of its DATASET from 1. A clip is taken whole. Datasets that are joined must have the same settings,
+    but for sources, seeds and backends.
+    """
+    from specsia_build.config import PAIRS
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.layouts.packing import PackTarget, in_processes, pack
+    from specsia_build.layouts.registry import load_layout
+    from specsia_build.layouts.selected import Expression, select_parts
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} already exists: give --out a new folder")
+    layout, count = load_layout(PAIRS), workers or cores()
+    weighing = None if weight is None else Expression(weight)
+    parts, chosen = select_parts([*map(open_dataset, datasets)], layout, Expression(expression), weighing)
+    with terminal.bar("select", len(parts), "file") as bar:
+        pack(PackTarget(layout, out), parts, in_processes(count, bar), chosen)
+    with terminal.bar("verify", None) as bar:
+        report = layout.verify(str(out), count, bar.at)
+    rows, characters = plural(report.rows, "row"), plural(len(chosen.splits), "character")
+    facts = {
+        "chosen": [f"{rows} of {characters} of {chosen.source}"],
+        "failed": [
+            f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if check.count
+        ],
+        "note": list(report.notes),
+        "dataset": [str(out)],
+        "next": [f"specsia stats {argument(out)}"],
+    }
+    lines = [f"{rows} are in {out}"]
+    document = {"rows": report.rows, "characters": len(chosen.splits), "dataset": str(out), "ok": report.ok}
+    conclude(document, lines, f"{rows} where {expression}", facts, ok=report.ok)
+
+
+@command(
     "specsia push my-run/dataset --repo OWNER/NAME --dry-run",
     "specsia push my-run/dataset --repo OWNER/NAME",
     goes_on=True,

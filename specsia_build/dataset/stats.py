@@ -76,13 +76,7 @@ class Statistics:
             for entry in self.quality
         ]
         yield ("split, by", "characters", "rows", "mean IoU", "lowest"), rows
-        if self.kind != "published":
-            views = sorted({view for means in self.iou_by_view.values() for view in means})
-            means = [[of_view.get(view) for of_view in self.iou_by_view.values()] for view in views]
-            yield (
-                ("IoU by view", *self.iou_by_view),
-                [(str(view), *_fixed(row)) for view, row in zip(views, means, strict=True)],
-            )
+        yield ("IoU by view", *self.iou_by_view), [*self._views()]
         heads = ("fronts", "smallest", "5 %", "median", "95 %", "largest")
         yield heads, [(name, *_fixed(values)) for name, values in self.shapes.items()]
         counted: dict[str, Mapping[Any, int]] = {
@@ -93,6 +87,12 @@ class Statistics:
         for noun, counts in counted.items():
             if counts:
                 yield (noun, "clips" if noun == "motion" else "characters"), [*_counted(counts)]
+
+    def _views(self) -> Iterator[tuple[str, ...]]:
+        """Each view, and its IoU by each configuration."""
+        configs = self.iou_by_view.values()
+        for view in sorted(set().union(*configs)):
+            yield str(view), *_fixed(means.get(view) for means in configs)
 
 
 def _fixed(values: Iterable[float | None]) -> list[str]:
@@ -203,11 +203,11 @@ class _Tally:
         """Mean IoU of each view, by configuration."""
         means: dict[str, dict[int, float]] = {}
         for config in dict.fromkeys(group.config for group in self.groups):
-            groups = [group for group in self.groups if group.config == config]
-            totals, counts = (
-                sum((getattr(group, name) for group in groups), Counter[int]())
-                for name in ("totals", "counts")
-            )
+            totals, counts = Counter[int](), Counter[int]()
+            for group in self.groups:
+                if group.config == config:
+                    totals.update(group.totals)
+                    counts.update(group.counts)
             means[config] = {view: totals[view] / counts[view] for view in sorted(counts)}
         return means
 

@@ -122,9 +122,11 @@ def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetRes
 
 def _twins(build: Build) -> list[str]:
     """A sentence about each two characters of the dataset that look the same and are not one file."""
-    one_file = [{*ids} for ids in same_files(build.entries, build.run.index.digest)]
+    file_of: dict[str, tuple[str, ...]] = {}
+    for ids in same_files(build.entries, build.run.index.digest):
+        file_of |= dict.fromkeys(ids, ids)
     twins = find_twins(open_dataset(build.paths.dataset))
-    return [str(pair) for pair in twins if not any(pair.ids <= ids for ids in one_file)]
+    return [str(pair) for pair in twins if not pair.ids <= {*file_of.get(pair.first.character, ())}]
 
 
 def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> SetResult:
