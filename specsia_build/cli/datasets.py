@@ -315,7 +315,7 @@ def _conclude(where: str, drawing: WrittenPicture, noun: str, frames: str, follo
     items, content = plural(drawing.items, noun), f"{frames}{drawing.size[0]} x {drawing.size[1]} pixels"
     facts = {
         "drawn": [content],
-        "warnings": most(drawing.warnings, f"specsia report {argument(where)}"),
+        "warnings": most(list(map(str, drawing.warnings)), f"specsia report {argument(where)}"),
         "file": [str(drawing.path)],
         "next": [f"specsia {follow.format(argument(where))}"],
     }

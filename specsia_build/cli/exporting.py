@@ -11,7 +11,7 @@ from click import option
 
 from specsia_build import terminal
 from specsia_build.cameras.rigs import RIGS
-from specsia_build.cli.closing import folded_warnings, most
+from specsia_build.cli.closing import most, warning_lines
 from specsia_build.cli.command import (
     LAYOUTS,
     comma_names,
@@ -111,7 +111,7 @@ def _export(request: Request, workers: int) -> None:
     failed = [m.reason for m in written.missed.values() if m.suits or layout.shows == "views"]
     steps = layout.steps.replace("FOLDER", argument(out.absolute()))
     steps = steps.replace("VIEWS", str(written.rows // written.parts))
-    warnings = [*written.notes, *folded_warnings(written.warnings)]
+    warnings = [*written.notes, *warning_lines(written.warnings)]
     facts = {
         "written": [f"{plural(written.rows, 'picture')} in {parts}"],
         "kept": [f"{written.kept:,} as they were"] if written.kept else [],

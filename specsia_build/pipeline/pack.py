@@ -37,6 +37,7 @@ from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.worker import Outcome, peak_mb
 from specsia_build.stages.clips import motions
 from specsia_build.stages.pack import PACK
+from specsia_build.warning import Warning
 
 
 class SetResult(NamedTuple):
@@ -168,7 +169,7 @@ def _report(build: Build, parts: Sequence[tuple[Part, str]], missed: Mapping[str
     characters = {part.key: part.character for part, _ in parts}
     for key, (reason, suits) in missed.items():
         if not suits:
-            build.record.warn(characters[key], [reason])
+            build.record.warn(characters[key], [Warning("not-packed", reason, key)])
     return [reason for reason, suits in missed.values() if suits]
 
 

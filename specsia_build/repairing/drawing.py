@@ -29,6 +29,7 @@ from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
+from specsia_build.warning import Warning
 
 PROFILES = ("left", "right")  # What a drawing shows of a character that is drawn from its side
 KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no colours
@@ -72,7 +73,7 @@ class Frontal:
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
-        warnings: sentences on what may be wrong with the drawing.
+        warnings: on what may be wrong with the drawing.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Frontal:
     facing: str = "front"
     ink: Ink | None = None
     contour: Mapping[str, Any] | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
     @property
     def is_profile(self) -> bool:

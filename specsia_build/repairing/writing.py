@@ -38,6 +38,7 @@ from specsia_build.repairing.films import enlarged, write_comparison, write_shee
 from specsia_build.repairing.reconstruction import turntable
 from specsia_build.repairing.repair import Repair, prepare
 from specsia_build.repairing.settings import RepairSettings
+from specsia_build.warning import Warning, as_json
 
 EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be replaced
 
@@ -72,7 +73,7 @@ class WrittenRepair:
     frames: int
     note: str
     model: Path | None
-    warnings: tuple[str, ...]
+    warnings: tuple[Warning, ...]
     back_guessed: bool
     roles: tuple[str, ...] = ()
 
@@ -132,7 +133,7 @@ def _record(repair: Repair) -> dict[str, Any]:
         "placed": repair.placed.note,
         "facing": front.facing,
         "contour": None if front.contour is None else dict(front.contour),
-        "warnings": list(repair.warnings),
+        **as_json(repair.warnings),
         "back_guessed": repair.back_guessed,
         "adapted": None if adapted is None else {"l1_before": adapted.l1_before, "l1": adapted.l1},
         "settings": repair.settings.record(),
