@@ -12,7 +12,7 @@ from click import option
 
 from specsia_build import terminal
 from specsia_build.cameras.rigs import RIGS
-from specsia_build.cli.closing import folded_warnings, most
+from specsia_build.cli.closing import most, warning_lines
 from specsia_build.cli.command import (
     FILE,
     LAYOUTS,
@@ -27,6 +27,7 @@ from specsia_build.cli.command import (
 )
 from specsia_build.config import LayerName, cores
 from specsia_build.errors import CharacterError, UsageError, argument, no_such, plural
+from specsia_build.warning import as_json
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.export import Request
@@ -126,7 +127,7 @@ def mesh(where: str, out: Path, backend: str | None, texture: int | None, **look
     document = {"file": str(out), "triangles": triangles, "bytes": size, "motions": motions}
     held = f"{plural(triangles, 'triangle')}, {plural(len(motions), 'motion')}, {size / 1e6:.1f} MB"
     lines = [f"{character.name} is in {out}: {held}", *(f"warning: {warning}" for warning in warnings)]
-    tell({**document, "warnings": list(warnings)}, lines)
+    tell({**document, **as_json(warnings)}, lines)
 
 
 def _export(request: Request, workers: int) -> None:
@@ -146,7 +147,7 @@ def _export(request: Request, workers: int) -> None:
     failed = [m.reason for m in written.missed.values() if m.suits or layout.shows == "views"]
     steps = layout.steps.replace("FOLDER", argument(out.absolute()))
     steps = steps.replace("VIEWS", str(written.rows // written.parts))
-    warnings = [*written.notes, *folded_warnings(written.warnings)]
+    warnings = [*written.notes, *warning_lines(written.warnings)]
     facts = {
         "written": [f"{plural(written.rows, 'picture')} in {parts}"],
         "kept": [f"{written.kept:,} as they were"] if written.kept else [],

@@ -34,6 +34,7 @@ from specsia_build.repairing.drawing import Frontal
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
+from specsia_build.warning import Warning
 
 _LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes
@@ -65,7 +66,7 @@ class Placed:
     note: str
     fit: float = 1.0
     own: AnimatedCharacter | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
     @property
     def rig(self) -> Rig | None:
@@ -132,7 +133,8 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
     if abs(similarity.pitch_deg) > 3:
         note += f", tilted by {similarity.pitch_deg:.0f}°"
     # The drawing shows which way it faces, whatever the file says.
-    warnings = tuple(warning for warning in character.warnings if '"front"' not in warning)
+    of_front = ("front-axis", "front-unsure")
+    warnings = tuple(warning for warning in character.warnings if warning.code not in of_front)
     return replace(_placed(mesh, similarity, turn.matrix, front, note, views), own=own, warnings=warnings)
 
 
@@ -229,7 +231,7 @@ class Moving:
 
     rig: Rig
     motion: Motion
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
     def frames(self, placed: Placed, count: int, size: int, fps: float) -> Iterator[Frame]:
         """Render a figure that turns once while it repeats its motion in one place."""
@@ -275,13 +277,13 @@ def moving(placed: Placed, front: Frontal, name: str) -> Moving:
             "--mesh"
         )
     motion, warnings = _motion(front.own, front.rig, name)
-    rig, notes = carried(
+    rig, report = carried(
         front.mesh, front.rig, placed.mesh, entry_pose(front.own, front.own.character.entry.pose)
     )
-    return Moving(rig, motion, (*warnings, *notes.warnings))
+    return Moving(rig, motion, (*warnings, *report.warnings))
 
 
-def _motion(own: AnimatedCharacter, rig: Rig, name: str) -> tuple[Motion, tuple[str, ...]]:
+def _motion(own: AnimatedCharacter, rig: Rig, name: str) -> tuple[Motion, tuple[Warning, ...]]:
     """Find a motion of the character, a built-in one or that of a file; returns it with warnings."""
     file = own.character.entry.path.name
     if len(rig.nodes) < 2:

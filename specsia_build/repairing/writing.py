@@ -40,6 +40,7 @@ from specsia_build.repairing.films import enlarged, write_comparison, write_shee
 from specsia_build.repairing.reconstruction import turntable
 from specsia_build.repairing.repair import Repair, prepare
 from specsia_build.repairing.settings import RepairSettings
+from specsia_build.warning import Warning, as_json
 
 EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be replaced
 
@@ -75,7 +76,7 @@ class WrittenRepair:
     frames: int
     note: str
     model: Path | None
-    warnings: tuple[str, ...]
+    warnings: tuple[Warning, ...]
     back_guessed: bool
     roles: tuple[str, ...] = ()
 
@@ -124,7 +125,7 @@ def inputs_of(subject: str | Path | Frontal | None, settings: RepairSettings) ->
     return {**settings.digests(), **({} if drawing is None else {"drawing": drawing})}
 
 
-def _record(repair: Repair, warnings: Sequence[str]) -> dict[str, Any]:
+def _record(repair: Repair, warnings: Sequence[Warning]) -> dict[str, Any]:
     front, adapted = repair.front, repair.adapted
     return {
         "specsia": __version__,
@@ -133,7 +134,7 @@ def _record(repair: Repair, warnings: Sequence[str]) -> dict[str, Any]:
         "placed": repair.placed.note,
         "facing": front.facing,
         "contour": None if front.contour is None else dict(front.contour),
-        "warnings": list(warnings),
+        **as_json(warnings),
         "back_guessed": repair.back_guessed,
         "adapted": None if adapted is None else {"l1_before": adapted.l1_before, "l1": adapted.l1},
         "settings": repair.settings.record(),
@@ -141,7 +142,7 @@ def _record(repair: Repair, warnings: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, repair: Repair) -> tuple[str, ...]:
+def _write(folder: Path, repair: Repair) -> tuple[Warning, ...]:
     """Write all frames, then the character, the sheet and the films of them; returns warnings."""
     count = repair.settings.views
     write_bytes(folder / FRAMED_DRAWING, png.encode(repair.front.image))
