@@ -17,7 +17,7 @@ from specsia_build.folders import refuse_foreign_file
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.warning import Warning
-from specsia_build.writers.baking import TEXTURE_SIZE, repainted
+from specsia_build.writers.baking import TEXELS, repainted
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import write_glb
 
@@ -98,7 +98,7 @@ def _single(character: ExportedCharacter) -> Mesh:
     plain = len(used) == 1 and mesh.colors is None and mesh.uv is not None and used[0].texture is not None
     if plain and used[0].base_color == (1.0, 1.0, 1.0, 1.0) and not any(used[0].emissive):
         return replace(mesh, materials=(used[0],), face_material=np.zeros_like(mesh.face_material))
-    return repainted(mesh, TEXTURE_SIZE)
+    return repainted(mesh, TEXELS)
 
 
 def _z_up(character: ExportedCharacter) -> Mesh:
