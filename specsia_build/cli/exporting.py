@@ -100,7 +100,7 @@ def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -
 
 @command("specsia mesh Knight.glb --out knight.glb", "specsia mesh my-run/0 --out 0.obj", source=True)
 @click.argument("where", metavar="SOURCE|RUN/ID")
-@option("--out", required=True, type=FILE, help="File to write: x.glb, x.obj, x.ply or x.stl.")
+@option("--out", required=True, type=FILE, help="File to write: x.glb, x.vrm, x.obj, x.ply or x.stl.")
 @option("--backend", metavar="NAME", help="Whose reconstruction of a run to take.  [default: the only one]")
 @of_characters
 @json_option
@@ -109,7 +109,7 @@ def mesh(where: str, out: Path, backend: str | None, texture: int | None, **look
 
     It stands upright on the ground, in metres, Y up and facing +Z, or in PLY and STL Z up and facing -Y. GLB
     keeps its materials, or with --texture has one texture for all, and its rig and motions; OBJ has one
-    texture, PLY colours of vertices, and STL the shape alone.
+    texture, PLY colours of vertices, and STL the shape alone. VRM is for humanoids, which stand in a T-pose.
     """
     from specsia_build.pipeline.meshes import character_at
     from specsia_build.writers.files import check_file, write_character

@@ -20,6 +20,7 @@ from specsia_build.warning import Warning
 from specsia_build.writers.baking import TEXELS, repainted
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import write_glb
+from specsia_build.writers.vrm import write_vrm
 
 _MARK = "written by specsia"  # In each file, so that another may replace it
 
@@ -131,6 +132,7 @@ def _write_stl(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
 
 ENDINGS: Mapping[str, _Write] = {
     ".glb": write_glb,
+    ".vrm": write_vrm,
     ".obj": _write_obj,
     ".ply": _write_ply,
     ".stl": _write_stl,
