@@ -107,7 +107,8 @@ def test_character_to_open_elsewhere(tmp_path: Path) -> None:
     (view,) = FastRenderer().render(placed_in_frame(mesh), [Camera(0.0, 256)])
     first = pictures(out / "repaired")[0]
     both = (view.color[..., 3] == 255) & (first[..., 3] == 255)
-    assert both.sum() > 0.9 * (first[..., 3] == 255).sum()
+    # The frame has a contour besides.
+    assert both.sum() > 0.85 * (first[..., 3] == 255).sum()
     assert np.abs(view.color[both].astype(int) - first[both]).mean() < 4
 
 
