@@ -4,10 +4,12 @@ import os
 import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
+
+from specsia_build.warning import Code, Warning
 
 MOST_SHOWN = 300  # Characters of a reason that are shown
 MOST_WARNED = 1000  # Characters of a warning that are shown: it may end with a manifest line of many names
@@ -28,6 +30,11 @@ def brief(text: str, most: int = MOST_SHOWN) -> str:
     """Shorten text to one printable line of at most `most` characters, with an ellipsis for the rest."""
     line = printable(text[: most + 1])
     return line if len(text) <= most and len(line) <= most else line[: most - 1] + "…"
+
+
+def shortened(warning: Warning) -> Warning:
+    """The same with a sentence of one printable line, as texts of files may be of any length."""
+    return replace(warning, sentence=brief(warning.sentence, MOST_WARNED))
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
@@ -109,16 +116,23 @@ class CostError(SpecsiaError):
 
 
 class CharacterError(SpecsiaError):
-    """One character cannot be built; it is recorded and the others continue."""
+    """One character cannot be built; it is recorded with a code, and the others continue."""
+
+    def __init__(self, message: str, code: Code = "unusable") -> None:
+        super().__init__(message)
+        self.code: Code = code
 
 
 class OthersError(CharacterError):
     """Code outside of this package failed on one character; the cause keeps its traceback."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "backend")
+
 
 class LowQualityError(CharacterError):
     """One character was built but looks too bad to be packed; `pictures` (PNG bytes by name) show why."""
 
-    def __init__(self, message: str, pictures: Mapping[str, bytes]) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, pictures: Mapping[str, bytes], code: Code = "poor-mesh") -> None:
+        super().__init__(message, code)
         self.pictures = pictures

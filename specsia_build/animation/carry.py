@@ -16,6 +16,7 @@ from specsia_build.animation.rig import Morph, Rig
 from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, face_normals
+from specsia_build.warning import Warning
 
 _FARTHEST = 0.05  # Largest distance of a match, as a share of the diagonal of the character's box
 WIDEST_DEGREES = 30.0  # Largest angle between the normals of a match
@@ -42,7 +43,7 @@ class Carried:
     inpainted: int  # Number of vertices whose weights were filled in over the surface
     # Number of connected pieces without a match, which take the nearest point's weights
     unmatched_pieces: int
-    warnings: tuple[str, ...] = ()  # Sentences
+    warnings: tuple[Warning, ...] = ()
 
 
 def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
@@ -93,12 +94,13 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     area = np.bincount(onto.faces.ravel(), np.repeat(onto.doubled_areas, 3), len(onto.vertices))
     share = float(area[matched].sum() / area.sum()) if area.any() else 0.0
     lonely = len(np.unique(piece[used & ~with_match[piece]]))
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     if share < 0.5:
-        warnings = (
+        sentence = (
             f"only {share:.0%} of the reconstruction's surface lies where the character's does, so that most "
-            "of how it moves is guessed",
+            "of how it moves is guessed"
         )
+        warnings = (Warning("weights-guessed", sentence, "reconstruction"),)
     return new, Carried(share, int((unknown & used).sum()), lonely, warnings)
 
 

@@ -34,12 +34,12 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         raise CharacterError("it moves morph targets alone, which need meshes of the same names and targets")
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
-    stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
+    stand, changes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
     still = target.neutral if people else target.skeleton
     if names := _unmapped(motion, source, target, pairs, people=people):
-        notes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
+        changes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
-    result = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
+    result = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, changes)
     return replace(result, motion=_with_rest_of(result.motion, still, target.skeleton))
 
 
@@ -135,7 +135,7 @@ def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
 
 
 def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
-    """Pose (J, 4, 4) in which the source stands: its neutral one, or the motion's first frame; and warnings.
+    """Pose (J, 4, 4) in which the source stands: its neutral one, or the motion's first frame; and changes.
 
     Motions exported without a mesh often rest in one of their frames. CharacterError if it stands in neither.
     """
@@ -150,8 +150,8 @@ def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
             "the motion's figure stands neither at rest nor in the first frame, so it cannot be compared "
             "with another: let the motion begin with a figure that stands"
         )
-    note = "the motion's figure does not stand at rest: the first frame is taken as its standing pose"
-    return begin, (note,)
+    change = "the motion's figure does not stand at rest: the first frame is taken as its standing pose"
+    return begin, (change,)
 
 
 def _flat(motion: Motion, source: Figure, stand: Doubles) -> Doubles:

@@ -44,7 +44,7 @@ class Retargeted:
     """A motion for another figure's skeleton, with LINEAR tracks, and warnings."""
 
     motion: Motion
-    notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 def _orthonormal(linear: Doubles) -> Doubles:
@@ -191,8 +191,8 @@ class Transfer:
             self.anatomical = {}
             return list(range(len(parents)))
 
-    def of(self, motion: Motion, notes: tuple[str, ...]) -> Retargeted:
-        """Transfer a motion; `notes` are passed through."""
+    def of(self, motion: Motion, changes: tuple[str, ...]) -> Retargeted:
+        """Transfer a motion; `changes`, ends of sentences, are passed through."""
         times = sample_times(motion)
         memory.ask(_SAMPLE_COST * len(times) * max(1, len(self.pairs)))
         chunk = max(1, _CHUNK // max(len(self.stand), len(self.rest)))
@@ -228,7 +228,7 @@ class Transfer:
         if not all(np.isfinite(track.values).all() for track in tracks):
             raise CharacterError("it moves joints to coordinates that are too large")
         tracks.sort(key=lambda track: (track.node, track.path))
-        return Retargeted(Motion(motion.name, tuple(tracks), motion.start, motion.end), notes)
+        return Retargeted(Motion(motion.name, tuple(tracks), motion.start, motion.end), changes)
 
     def _translated(self, motion: Motion) -> frozenset[int]:
         """Nodes of the target that a motion translates, without the bones of a body."""

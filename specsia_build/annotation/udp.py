@@ -17,6 +17,7 @@ from specsia_build.errors import CharacterError, some
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED, Layers
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.warning import Warning
 
 BELOW_DEG = 30.0  # Angle of the arms of the A-pose below the horizontal; its legs are straight down
 
@@ -47,7 +48,7 @@ class Landmarks:
     """
 
     values: NDArray[np.float32]
-    warning: str  # A sentence if they are of the rest pose; empty if they are of the A-pose
+    warning: Warning | None  # If they are of the rest pose, not of the A-pose
 
 
 def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
@@ -71,8 +72,8 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     low = vertices.min(axis=0)
     extent = vertices.max(axis=0) - low
     values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)
-    warning = "its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share"
-    return Landmarks(values, f"{warning}: {reason}" if reason else "")
+    problem = "its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share"
+    return Landmarks(values, Warning("rest-pose", f"{problem}: {reason}", "skeleton") if reason else None)
 
 
 def _a_pose() -> tuple[Motion, Figure]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.warning import Warning
 
 if TYPE_CHECKING:
     from specsia_build.characters.read import AnimatedCharacter
@@ -28,13 +29,13 @@ class Reading:
         axes: signed axes of the file that were read as x, y, z of the frame.
         linear: whether its vertex colours were read as linear.
         stated_in: file with the settings ``axes`` and ``colors`` that change both; None without one.
-        warnings: sentences about the file.
+        warnings: about the file.
     """
 
     axes: tuple[str, ...]
     linear: bool
     stated_in: str | None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class Context:
         side: a drawing of the figure from its side, or None; only for backends with ``sees_side = True``.
         is_profile: whether the picture shows the figure from its side, so that the far side mirrors the near
             one; only for backends with ``sees_profile = True``.
-        doubt: call it with a sentence to add a warning to the character.
+        warn: call it with a sentence to add a warning to the character.
     """
 
     character_id: str
@@ -89,7 +90,7 @@ class Context:
     back: NDArray[np.uint8] | None = None
     side: SideDrawing | None = None
     is_profile: bool = False
-    doubt: Callable[[str], None] = _ignore
+    warn: Callable[[str], None] = _ignore
 
 
 class Backend(ABC):

@@ -11,13 +11,14 @@ from specsia_build import png
 from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.settings import Terms
-from specsia_build.characters.character import OWN_AXIS, Character, Entry
+from specsia_build.characters.character import OWN_AXIS, Advice, Character, Entry
 from specsia_build.errors import CharacterError, some
 from specsia_build.frame import ORTHO_WIDTH, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.warning import Warning
 
 MESH_FORMATS = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}  # By suffix
 
@@ -101,9 +102,11 @@ def read_foreign(
     own_axes = axis_names(front_rotation(character.front) @ up_rotation(character.up))
     axes_read = own_axes if axes is None else tuple(axes)
     # A reconstruction has no manifest line that a warning could name.
-    skipped = {doubt.sentence for doubt in character.doubts if doubt.fix is not None}
-    extra = [f"{fix.why}: remove it from the mesh" for fix in character.fixes if fix.key == "drop"]
-    warnings = (*(w for w in character.warnings if w not in skipped), *extra)
+    warnings = tuple(w for w in character.warnings if not isinstance(w, Advice))
+    for fix in character.fixes:
+        if fix.key == "drop":
+            sentence = f"{fix.why}: remove it from the mesh"
+            warnings += (Warning("alternatives", sentence, entry.path.name),)
     return replace(character, mesh=mesh), Reading(axes_read, linear and colors == "own", stated_in, warnings)
 
 

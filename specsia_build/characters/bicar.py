@@ -20,6 +20,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.files.sources import is_file
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import concatenate
+from specsia_build.warning import Warning
 
 _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 """The meshes of a character, each with the names that `drop` may call the whole of it by."""
@@ -60,7 +61,7 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     raws: dict[str, RawMesh] = {}
     whole: list[str] = []
     files: list[Path] = []
-    warnings: list[str] = []
+    warnings: list[Warning] = []
     for name in _PARTS:
         path = folder / "tpose" / f"{name}.obj"
         files.append(path)
@@ -74,7 +75,8 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
         files.extend(side.tried)
         warnings.extend(side.warnings)
         if image is None and entry.texture is None:
-            warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
+            sentence = f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white"
+            warnings.append(Warning("file-missing", sentence, f"{name}.bmp"))
         own = msgspec.structs.replace(entry, path=path, texture=image or entry.texture, root=root)
         raws[name] = read_obj(own, plain=True)
         files.extend(raws[name].files)

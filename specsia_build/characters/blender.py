@@ -84,9 +84,9 @@ def exported_document(path: Path, files: SideFiles) -> Document:
     scene = (folder / _SCENE).read_bytes()
     document = parse_document(path, scene, files, float(facts["fps"]), is_export=True)
     for name in (base_name(hints[name]) for name, image in images.items() if image is None):
-        document.warn(f"texture '{name}' of {path.name} is not there; it was left out")
+        document.warn("file-missing", f"texture '{name}' of {path.name} is not there; it was left out", name)
     for warning in facts["warnings"]:
-        document.warn(f"{path.name} {warning}")
+        document.warn("converted", f"{path.name} {warning}")
     return document
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Doubles
 from specsia_build.errors import ByShape
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.warning import Warning
 
 if TYPE_CHECKING:
     from specsia_build.animation.motion import Motion
@@ -88,11 +89,10 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """The result of a check: a warning, and what a manifest line can change."""
+class Advice(Warning):
+    """A warning whose cause a manifest line removes."""
 
-    sentence: str
-    fix: Fix | None = None
+    fix: Fix
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Motions:
     spoilt: tuple[tuple[str, str], ...] = ()  # Name of each other one, and why it cannot be played
     # Node of each humanoid bone, by VRM's names, where the file states them
     humanoid: Mapping[str, int] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()  # About the motions and the humanoid
+    warnings: tuple[Warning, ...] = ()  # About the motions and the humanoid
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class RawMesh(ByShape):
     parts: tuple[str, ...] = ()
     # Every file read, and every file that was looked for but is missing, for staleness checks
     files: tuple[Path, ...] = ()
-    warnings: tuple[str, ...] = ()  # About what was left out or repaired
+    warnings: tuple[Warning, ...] = ()  # About what was left out or repaired
     skinned: bool = False  # Whether a skin posed the vertices
     animations: int = 0
     # Names and places of joints and nodes, as the mesh is drawn, in the mesh's coordinates
@@ -172,12 +172,11 @@ class Character(RawMesh):
 
     entry: Entry
     unsure: bool = False  # Whether the front is neither stated nor found
-    doubts: tuple[Doubt, ...] = ()  # Results of checks; their sentences are among the warnings
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
         """Fixes for its manifest line."""
-        return tuple(doubt.fix for doubt in self.doubts if doubt.fix is not None)
+        return tuple(warning.fix for warning in self.warnings if isinstance(warning, Advice))
 
 
 def id_order_key(character_id: str) -> tuple[int, int, str]:

@@ -21,6 +21,7 @@ from specsia_build.characters.doubts.joints import front_axis, landmarks_of
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
+from specsia_build.warning import Warning
 
 if TYPE_CHECKING:
     from specsia_build.characters.gltf.document import Document
@@ -95,7 +96,7 @@ def _of_document(document: Document) -> MotionFile:
 
 def motion_for(
     rig: Rig, humanoid: Mapping[str, int], file: MotionFile, motion: Motion
-) -> tuple[Motion, tuple[str, ...]]:
+) -> tuple[Motion, tuple[Warning, ...]]:
     """Retarget a file's motion to a character's skeleton: joints of the same names follow, or humanoid bones.
 
     The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings. Raises
@@ -107,6 +108,8 @@ def motion_for(
         with np.errstate(all="ignore"):
             played = retargeted(motion, source, figure_of(rig, humanoid))
     except (CharacterError, CostError) as error:
-        raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
-    notes = [f"'{motion.name}' of {file.name}: {note}" for note in played.notes]
-    return played.motion, (*file.warnings, *notes)
+        sentence = f"'{motion.name}' of {file.name} cannot be played: {error}"
+        raise CharacterError(sentence, "motion-unplayable") from error
+    changes = [f"'{motion.name}' of {file.name}: {change}" for change in played.changes]
+    warnings = [Warning("motion-changed", sentence, motion.name) for sentence in changes]
+    return played.motion, (*file.warnings, *warnings)

@@ -124,11 +124,11 @@ class MaterialBuilder:
             try:
                 path = self.files.find(name)
                 if path is None:
-                    self.files.warn(f"material library {base_name(name)} is not there")
+                    self.files.warn("file-missing", f"material library {base_name(name)} is not there", name)
                 else:
                     self.library.update(parse_mtl(self.files.read(path, MOST_LIBRARY_BYTES)))
             except CharacterError as error:
-                self.files.warn(f"material library {error}")
+                self.files.warn(error.code, f"material library {error}", name)
 
     def _library_names(self, line: str) -> list[str]:
         """Names of an ``mtllib`` line, which may hold one with spaces or several, and a comment."""
@@ -149,16 +149,17 @@ class MaterialBuilder:
         # Exporters write an opacity of 0 beside opaque surfaces.
         invisible = all(material is not None and material.opacity == 0 for material in stated)
         if invisible and names:
-            self.files.warn(
+            sentence = (
                 "the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque"
             )
+            self.files.warn("made-visible", sentence, self.files.stem)
         built = []
         for name, material in zip(names, stated, strict=True):
             if material is not None:
                 built.append(self._build(material, 1.0 if invisible else material.opacity))
                 continue
             if name is not None and self.library:
-                self.files.warn(f"material '{name}' is in no library")
+                self.files.warn("material-missing", f"material '{name}' is in no library", name)
             built.append(Material(name=name or "", texture=self._override))
         if self.texture is not None:
             self.files.tried[self.texture] = None
@@ -199,10 +200,10 @@ class MaterialBuilder:
             path = self.files.find(wanted.replace("<UDIM>", "1001"))
             try:
                 if path is None:
-                    raise CharacterError(f"texture {base_name(name)} is not there")
+                    raise CharacterError(f"texture {base_name(name)} is not there", "file-missing")
                 self._decoded[name] = load_texture(path, path.name, self.files.root)
             except CharacterError as error:
-                self.files.warn(str(error))
+                self.files.warn(error.code, str(error), base_name(name))
         return self._decoded[name]
 
     def _texture(self, stated: MtlMaterial) -> Texture:

@@ -236,7 +236,8 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     materials = builder.build_all([material_names[k] for k in used])
     textured = np.array([m.texture is not None for m in materials])
     if text.is_incomplete or ((uv_at < 0).any(axis=1) & textured[face_material]).any():
-        builder.files.warn(f"{name} lacks some texture coordinates or normals of its faces")
+        sentence = f"{name} lacks some texture coordinates or normals of its faces"
+        builder.files.warn("uv-missing", sentence, name)
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
     uv = colors = None

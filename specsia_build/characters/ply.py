@@ -84,9 +84,8 @@ def read_ply(entry: Entry) -> RawMesh:
     uv = _uv(vertex, face, sides, triangles, point)
     builder = MaterialBuilder(files, (), entry.texture)
     if len(textures) > (uv is not None):
-        files.warn(
-            f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates"
-        )
+        sentence = "names textures that were left out: one is drawn, where it has texture coordinates"
+        files.warn("not-read", f"{path.name} {sentence}", path.name)
     name = textures[0] if textures and uv is not None else None
     if name is not None:
         builder.library[name] = MtlMaterial(base_name(name), texture=name)

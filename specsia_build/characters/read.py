@@ -1,7 +1,7 @@
 """Read one character of any format: a checked mesh in the project's frame."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from specsia_build.characters.character import (
     PARSER_ERRORS,
     SETTLED,
     UNSETTLED,
+    Advice,
     Character,
-    Doubt,
     Entry,
     Fix,
     RawMesh,
@@ -34,6 +34,7 @@ from specsia_build.characters.visible import with_visible_faces
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
+from specsia_build.warning import Code, Warning
 
 READING = 21  # Version of the readers' results; it is part of the versions of stages that read files
 
@@ -75,9 +76,9 @@ def _read_within_memory(entry: Entry, *, moving: bool) -> Character:
         with memory.counting(entry.path.name):
             return _read(entry, moving=moving)
     except CostError as error:
-        raise CharacterError(str(error)) from error
+        raise CharacterError(str(error), "too-large") from error
     except MemoryError as error:
-        raise CharacterError(memory.exhausted(entry.path.name)) from error
+        raise CharacterError(memory.exhausted(entry.path.name), "too-large") from error
 
 
 def _read(entry: Entry, *, moving: bool) -> Character:
@@ -92,23 +93,25 @@ def _read(entry: Entry, *, moving: bool) -> Character:
     mesh = raw.mesh
     probe = probe_of(mesh, raw.part_names, raw.face_part, raw.landmarks)
     with np.errstate(all="ignore"):
-        up, front, unsure, doubts = _axes(entry, raw, probe)
+        up, front, unsure, of_axes = _axes(entry, raw, probe)
     turn = front_rotation(front) @ up_rotation(up)
     upright = probe.turned(turn)
     sided, of_sides = with_sides(upright.placed, entry.sides, name)
     with np.errstate(all="ignore"):
-        doubts = (*doubts, *of_sides, *contents.check(upright, name))
+        of_contents = contents.check(upright, name)
     unknown = [part for part in entry.drop if part not in raw.parts and part not in raw.names]
-    warnings += [f"'{part}' is to be dropped but {name} has no such part" for part in unknown]
+    for part in unknown:
+        sentence = f"'{part}' is to be dropped but {name} has no such part"
+        warnings.append(Warning("part-unknown", sentence, part))
     changed = {
         "mesh": sided,
-        "warnings": (*raw.warnings, *warnings, *(doubt.sentence for doubt in doubts)),
+        "warnings": (*raw.warnings, *warnings, *of_axes, *of_sides, *of_contents),
         "landmarks": tuple(upright.landmarks),
         "up": up,
         "front": front,
         "moving": raw.moving and raw.moving.turned(turn),
     }
-    return Character(**{**vars(raw), **changed}, entry=entry, unsure=unsure, doubts=doubts)
+    return Character(**{**vars(raw), **changed}, entry=entry, unsure=unsure)
 
 
 def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
@@ -143,7 +146,7 @@ def _check_shape(mesh: Mesh, name: str) -> None:
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
 
 
-def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
+def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[Warning]]:
     """Replace UVs, colours, normals that are not finite by 0, white, the faces' normals, warning of each."""
     repaired: dict[str, Any] = {}
     for attribute in ("uv", "colors", "normals"):
@@ -152,11 +155,11 @@ def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
             filling = flat_normals(mesh) if attribute == "normals" else np.float32(attribute == "colors")
             repaired[attribute] = np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, filling)
     end = "with numbers that are not finite, which were replaced"
-    warnings = [f"{name} has {attribute} {end}" for attribute in repaired]
+    warnings = [Warning("not-finite", f"{name} has {attribute} {end}", attribute) for attribute in repaired]
     return replace(mesh, **repaired) if repaired else mesh, warnings
 
 
-def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tuple[Doubt, ...]]:
+def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tuple[Warning, ...]]:
     """Find the axes of a character: what its entry states, and a check of that by its joints and shape.
 
     Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; whether
@@ -166,25 +169,25 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, bool, tup
     stated_up, stated_front = entry.up, entry.front
     up = raw.up if stated_up in (None, OWN_AXIS, AUTO) else stated_up
     front = raw.front if stated_front in (None, OWN_AXIS, AUTO) else stated_front
-    doubts: list[Doubt] = []
+    warnings: list[Warning] = []
     # A pose may lay a character down, which has nothing to do with its file's axes.
     if entry.pose == "rest" and _is_checked(entry, stated_up, raw.up):
         evidence = up_of(probe, up, settled=stated_up != AUTO)
-        doubts += _axis_doubt("up", stated_up, up, evidence, f"{name} stands along {evidence.axis}")
+        warnings += _other_axis("up", name, stated_up, up, evidence)
         up = (evidence.axis or up) if stated_up == AUTO else up
     if not _is_checked(entry, stated_front, raw.front):
-        return up, front, False, tuple(doubts)
+        return up, front, False, tuple(warnings)
     stated = None if stated_front in (None, AUTO) else front
     evidence = Evidence(None, "it does not stand")
-    if not doubts or stated_up in (None, AUTO):
+    if not warnings or stated_up in (None, AUTO):
         usual = front if stated is not None or entry.format not in UNSETTLED else None
         evidence = front_of(probe.turned(up_rotation(up)), usual, stated)
-        doubts += _axis_doubt("front", stated_front, front, evidence, f"{name} faces {evidence.axis}")
+        warnings += _other_axis("front", name, stated_front, front, evidence)
         front = (evidence.axis or front) if stated_front == AUTO else front
     sideways = evidence.along not in (None, front[1])
     if evidence.axis is None and (stated is None or (sideways and evidence.strong)):
-        doubts.append(Doubt(_unsure(name, front, evidence, sideways)))
-    return up, front, evidence.axis is None and stated is None, tuple(doubts)
+        warnings.append(Warning("front-unsure", _unsure(name, front, evidence, sideways), name))
+    return up, front, evidence.axis is None and stated is None, tuple(warnings)
 
 
 def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
@@ -192,7 +195,9 @@ def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
     return entry.format not in SETTLED if stated is None else stated not in (OWN_AXIS, own)
 
 
-def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, what: str) -> list[Doubt]:
+def _other_axis(
+    key: Literal["up", "front"], name: str, stated: str | None, taken: str, evidence: Evidence
+) -> list[Warning]:
     """The warning if the evidence is for another axis; only joints contradict what a manifest states."""
     is_weak = stated not in (None, AUTO) and not evidence.strong
     if evidence.axis is None or evidence.axis == taken or is_weak:
@@ -203,7 +208,10 @@ def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, wh
     else:
         origin = "format has it" if stated is None else "manifest line states"
         end = f"not {taken} as its {origin}: {line} turns it"
-    return [Doubt(f"{what}, {evidence.why}, {end}", Fix(key, evidence.axis, evidence.why))]
+    code: Code = "up-axis" if key == "up" else "front-axis"
+    verb = "stands along" if key == "up" else "faces"
+    sentence = f"{name} {verb} {evidence.axis}, {evidence.why}, {end}"
+    return [Advice(code, sentence, name, Fix(key, evidence.axis, evidence.why))]
 
 
 def _unsure(name: str, front: str, evidence: Evidence, sideways: bool) -> str:

@@ -11,6 +11,7 @@ from specsia_build.characters.searches import ANYWHERE, BESIDE, below, beside, l
 from specsia_build.errors import CharacterError, brief, some
 from specsia_build.files import sources
 from specsia_build.files.names import folded_name
+from specsia_build.warning import Code, Warning
 
 
 class SideFiles:
@@ -31,10 +32,10 @@ class SideFiles:
         self.stem = mesh_file.stem
         self.root = root or self.folder
         self.tried: dict[Path, None] = {mesh_file: None}
-        self.warnings: dict[str, None] = {}
+        self.warnings: dict[Warning, None] = {}
 
-    def warn(self, sentence: str) -> None:
-        self.warnings[sentence] = None
+    def warn(self, code: Code, sentence: str, subject: str) -> None:
+        self.warnings[Warning(code, sentence, subject)] = None
 
     def read(self, path: Path, most: int = sources.MOST_SOURCE_BYTES) -> bytes:
         """Read a file; a `CharacterError` if it cannot be read, or has more than `most` bytes."""
@@ -60,7 +61,8 @@ class SideFiles:
             path = self._search((*parts[:-1], wanted))
             if path is not None:
                 if wanted != own.name:
-                    self.warn(f"'{brief(own.name, 80)}' is not there: {path.name} was used instead")
+                    sentence = f"'{brief(own.name, 80)}' is not there: {path.name} was used instead"
+                    self.warn("file-replaced", sentence, own.name)
                 return path
         return None
 
@@ -99,7 +101,7 @@ class SideFiles:
         except OSError:
             return False
         except CharacterError as error:
-            self.warn(str(error))
+            self.warn(error.code, str(error), path.name)
             return False
         return True
 
@@ -130,5 +132,6 @@ class SideFiles:
         if len({sources.source_digest(path, self.root) for path in alike}) == 1:
             return best
         places = some([path.relative_to(top).as_posix() for path in alike])
-        self.warn(f"'{brief(parts[-1], 80)}' may be any of {places}: none was used; leave one alone")
+        sentence = f"'{brief(parts[-1], 80)}' may be any of {places}: none was used; leave one alone"
+        self.warn("file-ambiguous", sentence, parts[-1])
         return None

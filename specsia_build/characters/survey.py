@@ -13,7 +13,7 @@ import numpy as np
 
 from specsia_build import png
 from specsia_build.arrays import Pixels
-from specsia_build.characters.character import AUTO, UNSETTLED, Character, Doubt, Entry, Fix, legible
+from specsia_build.characters.character import AUTO, UNSETTLED, Character, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source
@@ -22,6 +22,7 @@ from specsia_build.files.sources import DigestOf, is_file, source_digest
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
+from specsia_build.warning import Code, Warning
 
 _T = TypeVar("_T")
 UNSURE = "unsure"  # A front that is neither stated nor found
@@ -44,14 +45,15 @@ class CharacterFacts:
     skinned: bool = False
     animations: int = 0
     faces: str = ""  # Signed axis of its front, or `UNSURE`
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     fixes: tuple[Fix, ...] = ()
     problem: str | None = None  # Why it cannot be built, or None
+    code: Code | None = None  # Of the problem
 
 
-def unread(entry: Entry, problem: str) -> CharacterFacts:
+def unread(entry: Entry, problem: str, code: Code) -> CharacterFacts:
     """Facts about a character that cannot be read."""
-    return CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=problem)
+    return CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=problem, code=code)
 
 
 def facts_of(character: Character) -> CharacterFacts:
@@ -88,13 +90,9 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
         posed = mesh.with_vertices(placed.apply(mesh.vertices))
         front = next(iter(FastRenderer().render(posed, cameras[:1])))
     except CharacterError as error:
-        return unread(entry, str(error)), b""
-    doubts = tuple(one_colour(character, front.color, front.coverage))
-    character = replace(
-        character,
-        warnings=(*character.warnings, *(doubt.sentence for doubt in doubts)),
-        doubts=(*character.doubts, *doubts),
-    )
+        return unread(entry, str(error), error.code), b""
+    warnings = (*character.warnings, *one_colour(character, front.color, front.coverage))
+    character = replace(character, warnings=warnings)
     if not pictured:
         return facts_of(character), b""
     pictures = [front.color]
@@ -122,12 +120,13 @@ def _together(pairs: Iterable[tuple[object, _T]]) -> list[tuple[_T, ...]]:
     return [tuple(values) for values in groups.values() if len(values) > 1]
 
 
-def one_colour(character: Character, color: Pixels, coverage: Pixels) -> Iterator[Doubt]:
-    """The doubt about a character whose view 0, unshaded (S, S, 4) with coverage (S, S), is of one colour."""
+def one_colour(character: Character, color: Pixels, coverage: Pixels) -> Iterator[Warning]:
+    """Warn of a character whose view 0, unshaded (S, S, 4) with coverage (S, S), is of one colour."""
     plain = None if has_colours(character.mesh) else plain_colour(color, coverage)
     if plain is not None:
-        problem = f"{legible(character.entry.path.name)} shows one plain {plain} in view 0"
-        yield Doubt(f'{problem}: look at it, and at its textures; "texture" in its manifest line names one')
+        name = legible(character.entry.path.name)
+        advice = 'look at it, and at its textures; "texture" in its manifest line names one'
+        yield Warning("one-colour", f"{name} shows one plain {plain} in view 0: {advice}", name)
 
 
 def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:

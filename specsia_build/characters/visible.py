@@ -16,6 +16,7 @@ from specsia_build.characters.character import RawMesh
 from specsia_build.characters.doubts.probe import surface_samples
 from specsia_build.errors import some
 from specsia_build.rendering.mesh import Mesh, Texture
+from specsia_build.warning import Warning
 
 FAINT = 0.02  # Opacity below which a blended surface changes a picture by at most 5 of 255 levels
 SPECK = 1e-4  # Extent of a face that no picture shows, relative to that of the surface
@@ -55,11 +56,13 @@ def with_visible_faces(raw: RawMesh, name: str) -> RawMesh:
         if names and mesh.doubled_areas[rest].any():
             kept = rest
             listed = some([f"'{own}'" for own in names], 5)
-            warnings.append(f"{name}: {listed} was left out, as {why} by its name: rename it to draw it")
+            sentence = f"{name}: {listed} was left out, as {why} by its name: rename it to draw it"
+            warnings.append(Warning("hidden-by-name", sentence, some(names, 50)))
     transparent = _transparent(mesh)
     if transparent[kept].all():
         mesh = replace(mesh, materials=tuple(replace(m, alpha_mode="opaque") for m in mesh.materials))
-        warnings.append(f"{name} is transparent all over, so that nothing would be seen: it was drawn opaque")
+        sentence = f"{name} is transparent all over, so that nothing would be seen: it was drawn opaque"
+        warnings.append(Warning("made-visible", sentence, name))
     else:
         kept &= ~transparent
     kept &= ~_specks(mesh, kept)

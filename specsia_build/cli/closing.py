@@ -1,15 +1,15 @@
-"""Print the end of a build, and fold sentences about many characters into one line per kind."""
+"""Print the end of a build, and make one line of the warnings of each code about many characters."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from specsia_build.cli.command import conclude
 from specsia_build.config import FRAMES, NONE, BuildConfig, backend_name
 from specsia_build.errors import argument, plural, some
+from specsia_build.warning import Warning, as_json
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import BuildSummary, Failure, StageSummary
@@ -17,28 +17,30 @@ if TYPE_CHECKING:
 
 _MOST_LINES, _MOST_NAMES = 8, 3  # Lines and names that are listed
 
-_VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b")
-"""Parts that differ between sentences of one kind: quoted names, evidence in brackets, numbers, files."""
+
+class Coded(NamedTuple):
+    """A sentence about a character, drawing or clip, and the code of its kind."""
+
+    name: str
+    code: str
+    sentence: str
 
 
-def folded(sentences: Iterable[tuple[str, str]], noun: str = "characters", where: str = "") -> list[str]:
-    """Fold pairs of a name and a sentence to a line for each kind of sentence, the most frequent kind first.
+def by_code(sentences: Iterable[Coded], noun: str = "characters", where: str = "") -> list[str]:
+    """Make a line of each kind of sentence, that about the most characters first.
 
-    A line is ``knight: sentence`` or ``12 characters (a, b, c and 9 more): sentence``; `where` follows names.
+    A line is ``knight: sentence [code]`` or ``12 characters (a, b, c and 9 more), such as: sentence [code]``;
+    `where` follows names.
     """
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for name, sentence in sentences:
-        # Replace the name by a number: names may be numbers, and `[Errno 2]` must not depend on it.
-        unnamed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "0", sentence) if name in sentence else sentence
-        groups.setdefault(_VARIES.sub("#", unnamed), []).append((name, sentence))
+    groups: dict[str, list[Coded]] = {}
+    for each in sentences:
+        groups.setdefault(each.code, []).append(each)
     lines = []
-    for group in sorted(groups.values(), key=lambda group: -len(dict(group))):
-        names, sentence = list(dict(group)), group[0][1]
-        if len(names) == 1:
-            lines.append(f"{some(names)}{where}: {sentence}")
-            continue
-        such = "" if len({text for _, text in group}) == 1 else ", such as"
-        lines.append(f"{len(names):,} {noun} ({some(names, _MOST_NAMES)}){where}{such}: {sentence}")
+    for code, group in sorted(groups.items(), key=lambda group: -len({each.name for each in group[1]})):
+        names = list(dict.fromkeys(each.name for each in group))
+        listed = some(names) if len(names) == 1 else f"{len(names):,} {noun} ({some(names, _MOST_NAMES)})"
+        such = "" if len({each.sentence for each in group}) == 1 else ", such as"
+        lines.append(f"{listed}{where}{such}: {group[0].sentence} [{code}]")
     return lines
 
 
@@ -52,7 +54,7 @@ def most(lines: Sequence[str], command: str) -> list[str]:
 def document_of(summary: BuildSummary) -> dict[str, Any]:
     """The result of a build as one JSON document."""
     document = asdict(summary) | {
-        "warnings": {key: list(sentences) for key, sentences in sorted(summary.warnings.items())},
+        **as_json_by_name(summary.warnings),
         "failed": summary.failed,
         "low_quality": summary.low_quality,
         "dataset": None if summary.dataset is None else str(summary.dataset),
@@ -64,22 +66,29 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
     return document
 
 
-def folded_warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
-    """Fold warnings by character into one line per kind."""
-    return folded((name, sentence) for name, sentences in sorted(warnings.items()) for sentence in sentences)
+def warning_lines(warnings: Mapping[str, Sequence[Warning]]) -> list[str]:
+    """Make a line of the warnings of each code, given by character."""
+    every = ((name, warning) for name, own in sorted(warnings.items()) for warning in own)
+    return by_code(Coded(name, warning.code, warning.sentence) for name, warning in every)
+
+
+def as_json_by_name(warnings: Mapping[str, Sequence[Warning]]) -> dict[str, dict[str, list[Any]]]:
+    """Fields of a JSON document: by name the sentences, and in the same order the records."""
+    every = {name: as_json(own) for name, own in sorted(warnings.items()) if own}
+    return {field: {name: own[field] for name, own in every.items()} for field in ("warnings", "coded")}
 
 
 def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:
-    """Fold failures into sentences by their kind, ``failed`` or ``quarantined``."""
-    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    """Make sentences of failures by their kind, ``failed`` or ``quarantined``."""
+    groups: dict[tuple[str, str, str], list[Coded]] = {}
     for failure in failures:
         kind = "quarantined" if failure.low_quality else "failed"
         noun = "characters" if failure.clip is None else "clips"
         stage = f"{failure.stage} {failure.backend or ''}".rstrip()
-        groups.setdefault((kind, noun, stage), []).append((failure.key, failure.reason))
+        groups.setdefault((kind, noun, stage), []).append(Coded(failure.key, failure.code, failure.reason))
     sentences: dict[str, list[str]] = {"failed": [], "quarantined": []}
     for (kind, noun, stage), reasons in groups.items():
-        sentences[kind] += folded(reasons, noun, f" at {stage}")
+        sentences[kind] += by_code(reasons, noun, f" at {stage}")
     return sentences
 
 
@@ -110,7 +119,7 @@ def end(summary: BuildSummary, config: BuildConfig, paths: RunPaths) -> None:
         "up to date": _counts(summary.stages, "kept"),
         "freed": [freed] if summary.freed else [],
         **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},
-        "warnings": most(folded_warnings(summary.warnings), f"specsia report {run}"),
+        "warnings": most(warning_lines(summary.warnings), str(paths.warnings)),
         "splits": most([*summary.empty_splits, *summary.doubles], f"{config.command} --out {run} --json"),
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
         "failures": [str(paths.failures)] if summary.failures else [],

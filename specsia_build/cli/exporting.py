@@ -12,7 +12,7 @@ from click import option
 
 from specsia_build import terminal
 from specsia_build.cameras.rigs import RIGS
-from specsia_build.cli.closing import folded_warnings, most
+from specsia_build.cli.closing import most, warning_lines
 from specsia_build.cli.command import (
     FILE,
     LAYOUTS,
@@ -27,6 +27,7 @@ from specsia_build.cli.command import (
 )
 from specsia_build.config import LayerName, cores
 from specsia_build.errors import CharacterError, UsageError, argument, no_such, plural
+from specsia_build.warning import as_json
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.export import Request
@@ -99,7 +100,7 @@ def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -
 
 @command("specsia mesh Knight.glb --out knight.glb", "specsia mesh my-run/0 --out 0.obj", source=True)
 @click.argument("where", metavar="SOURCE|RUN/ID")
-@option("--out", required=True, type=FILE, help="File to write: x.glb, x.obj, x.ply or x.stl.")
+@option("--out", required=True, type=FILE, help="File to write: x.glb, x.vrm, x.obj, x.ply or x.stl.")
 @option("--backend", metavar="NAME", help="Whose reconstruction of a run to take.  [default: the only one]")
 @of_characters
 @json_option
@@ -108,7 +109,7 @@ def mesh(where: str, out: Path, backend: str | None, texture: int | None, **look
 
     It stands upright on the ground, in metres, Y up and facing +Z, or in PLY and STL Z up and facing -Y. GLB
     keeps its materials, or with --texture has one texture for all, and its rig and motions; OBJ has one
-    texture, PLY colours of vertices, and STL the shape alone.
+    texture, PLY colours of vertices, and STL the shape alone. VRM is for humanoids, which stand in a T-pose.
     """
     from specsia_build.pipeline.meshes import character_at
     from specsia_build.writers.files import check_file, write_character
@@ -126,7 +127,7 @@ def mesh(where: str, out: Path, backend: str | None, texture: int | None, **look
     document = {"file": str(out), "triangles": triangles, "bytes": size, "motions": motions}
     held = f"{plural(triangles, 'triangle')}, {plural(len(motions), 'motion')}, {size / 1e6:.1f} MB"
     lines = [f"{character.name} is in {out}: {held}", *(f"warning: {warning}" for warning in warnings)]
-    tell({**document, "warnings": list(warnings)}, lines)
+    tell({**document, **as_json(warnings)}, lines)
 
 
 def _export(request: Request, workers: int) -> None:
@@ -146,7 +147,7 @@ def _export(request: Request, workers: int) -> None:
     failed = [m.reason for m in written.missed.values() if m.suits or layout.shows == "views"]
     steps = layout.steps.replace("FOLDER", argument(out.absolute()))
     steps = steps.replace("VIEWS", str(written.rows // written.parts))
-    warnings = [*written.notes, *folded_warnings(written.warnings)]
+    warnings = [*written.notes, *warning_lines(written.warnings)]
     facts = {
         "written": [f"{plural(written.rows, 'picture')} in {parts}"],
         "kept": [f"{written.kept:,} as they were"] if written.kept else [],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click import option
 
-from specsia_build.cli.closing import folded
+from specsia_build.cli.closing import Coded, by_code, warning_lines
 from specsia_build.cli.command import FILE, CommandGroup, command, json_option, tell
 from specsia_build.config import BuildConfig
 from specsia_build.doctor import OK, examine, works
@@ -21,6 +21,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_file
 from specsia_build.memory import MEMORY
 from specsia_build.terminal import Table
+from specsia_build.warning import as_json
 
 if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts
@@ -86,7 +87,7 @@ def characters(
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures)
         lines.append(f"the pictures are in {pictures}")
-    described = [asdict(character) for character in facts]
+    described = [asdict(character) | as_json(character.warnings) for character in facts]
     document = {"source": opened.name, "kind": opened.kind, "characters": described, "notes": notes}
     tell(document, lines, ok=bool(sound))
 
@@ -114,15 +115,14 @@ def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | 
         for character in facts
         if character.problem is None
     ]
-    problems = [(c.id, c.problem) for c in facts if c.problem is not None]
+    problems = [Coded(c.id, c.code or "unusable", c.problem) for c in facts if c.problem is not None]
     formats = Counter(character.format or "?" for character in facts)
     counts = ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))
     triangles = plural(sum(character.triangles for character in facts), "triangle")
-    warnings = folded((c.id, sentence) for c in facts for sentence in c.warnings)
     return [
         *([Table(head, rows, right=(2, 3))] if rows else []),
-        *(f"warning: {line}" for line in warnings),
-        *(f"problem: {line}" for line in folded(problems)),
+        *(f"warning: {line}" for line in warning_lines({c.id: c.warnings for c in facts})),
+        *(f"problem: {line}" for line in by_code(problems)),
         *(f"note: {note}" for note in notes),
         f"{plural(len(facts), 'character')} ({counts}), {triangles}, {len(problems)} with problems",
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click import option
 
-from specsia_build.cli.closing import folded_warnings
+from specsia_build.cli.closing import as_json_by_name, warning_lines
 from specsia_build.cli.command import (
     FOLDER,
     OLD_FILE,
@@ -34,6 +34,7 @@ from specsia_build.dravie.config import (
 )
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, no_such, plural
+from specsia_build.warning import Warning, as_json
 
 if TYPE_CHECKING:
     from specsia_build.repairing.folder import WrittenRepairs
@@ -98,8 +99,9 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
         lines.append(f"validation frames: mean absolute error {errors}")
     evaluation = f"specsia evaluate {folder} {argument(dataset)} --out scores"
     follows = [f"specsia enhance {folder} my-frames --out repaired", evaluation]
-    facts = {"warnings": result.warnings, "model": [str(result.run)], "next": follows}
-    conclude({**vars(result), "run": str(result.run)}, lines, f"{steps} of training on {rows}", facts)
+    facts = {"warnings": list(map(str, result.warnings)), "model": [str(result.run)], "next": follows}
+    document = {**vars(result), **as_json(result.warnings), "run": str(result.run)}
+    conclude(document, lines, f"{steps} of training on {rows}", facts)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -151,12 +153,13 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
         lines.append(f"the drawing lies on it with an IoU of {result.iou:.2f}")
     frames = argument(of_frontal["frames"] or of_frontal["dataset"])
     facts = {
-        "warnings": result.warnings,
+        "warnings": list(map(str, result.warnings)),
         "model": [str(result.run)],
         "picture": [str(result.run / FRONTAL_PICTURE)],
         "next": [f"specsia enhance {argument(result.run)} {frames} --out repaired"],
     }
-    conclude({**result._asdict(), "run": str(result.run)}, lines, f"fitted to {result.frontal}", facts)
+    document = {**result._asdict(), **as_json(result.warnings), "run": str(result.run)}
+    conclude(document, lines, f"fitted to {result.frontal}", facts)
 
 
 @command(
@@ -194,7 +197,7 @@ def enhance(run: Path, source: str, out: Path, drawing: Path | None, **options: 
     config = predictor.config
     reference = load_drawing(run)
     frame, split = options["frame"], options["split"]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     of_folder = (Path(source) / COLOR_FOLDER).is_dir()
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
@@ -208,7 +211,8 @@ def enhance(run: Path, source: str, out: Path, drawing: Path | None, **options: 
             frontal = frontal_frame(Path(source), frame, drawing)
             reference, warnings = frontal.drawn().drawing, frontal.warnings
         elif config.sees_drawing and reference is None:
-            warnings = ("this model repairs better with the drawing: add --drawing front.png",)
+            sentence = "this model repairs better with the drawing: add --drawing front.png"
+            warnings = (Warning("drawing-advised", sentence, run_name(run)),)
         frames = work.folder_frames(Path(source), reference or NO_DRAWING)
     result = work.enhance(predictor, frames, out, options["video"])
     up_to_date = f", {result.kept} were already there" if result.kept else ""
@@ -221,7 +225,7 @@ def enhance(run: Path, source: str, out: Path, drawing: Path | None, **options: 
         follows = [adapting] if reference is None else []
     facts = {
         "repaired": [f"{result.repaired:,}" if result.repaired else "nothing: all is up to date"],
-        "warnings": [*warnings, *result.warnings],
+        "warnings": [str(warning) for warning in (*warnings, *result.warnings)],
         "pictures": [str(out)],
         "next": follows,
     }
@@ -378,7 +382,7 @@ def _conclude_repair(result: WrittenRepair, out: Path) -> None:
         "sheet": str(out / REPAIR_SHEET),
         "character": str(out / CHARACTER_FILE),
         "back_guessed": result.back_guessed,
-        "warnings": list(result.warnings),
+        **as_json(result.warnings),
     }
     if result.roles:
         document["roles"] = list(result.roles)
@@ -402,12 +406,12 @@ def _conclude_repairs(result: WrittenRepairs, out: Path) -> None:
         "repaired": {name: str(out / name) for name in result.repaired},
         "kept": list(result.kept),
         "failed": dict(result.failed),
-        "warnings": {name: list(sentences) for name, sentences in result.warnings.items() if sentences},
+        **as_json_by_name(result.warnings),
         "back_guessed": result.back_guessed,
     }
     kept = f", {len(result.kept)} were already there" if result.kept else ""
     lines = [f"{plural(repaired, 'drawing')} repaired{kept}: {out}"]
-    lines += [f"warning: {line}" for line in folded_warnings(result.warnings)]
+    lines += [f"warning: {line}" for line in warning_lines(result.warnings)]
     lines += [f"failed: {name}: {sentence}" for name, sentence in result.failed.items()]
     if result.back_guessed:
         lines.append(BACK_GUESSED)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click import option
 
-from specsia_build.cli.closing import end, failure_sentences, folded_warnings
+from specsia_build.cli.closing import as_json_by_name, end, failure_sentences, warning_lines
 from specsia_build.cli.command import LAYOUTS, choice, comma_names, command, json_option, options, tell
 from specsia_build.config import (
     DEFAULT_CLIPS_OUT,
@@ -240,7 +240,7 @@ def status(folder: str) -> None:
     from specsia_build.pipeline.status import run_status
 
     state = run_status(*existing_run(folder))
-    tell(asdict(state) | {"next": state.next_step}, _status_lines(state))
+    tell(asdict(state) | as_json_by_name(state.warnings) | {"next": state.next_step}, _status_lines(state))
 
 
 def _status_lines(state: RunStatus) -> list[str | Table]:
@@ -253,7 +253,7 @@ def _status_lines(state: RunStatus) -> list[str | Table]:
     return [
         f"{state.source}: {plural(state.characters, 'character')}",
         Table(head, rows, right=range(1, 6)),
-        *(f"warning: {line}" for line in folded_warnings(state.warnings)),
+        *(f"warning: {line}" for line in warning_lines(state.warnings)),
         f"pack                 {packed if state.packed else 'nothing is packed yet'}",
         *(f"{kind}: {line}" for kind, lines in failure_sentences(state.failures).items() for line in lines),
         *(f"note: {note}" for note in state.empty_splits),

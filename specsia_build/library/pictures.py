@@ -32,6 +32,7 @@ from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages.project import positioned, registered
 from specsia_build.stages.reconstruct import reconstruct_picture
 from specsia_build.stages.render import outline as outline_of
+from specsia_build.warning import Warning
 
 OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
 """Keys of a manifest line that `load` takes."""
@@ -185,7 +186,7 @@ class Reconstruction:
     mesh: Mesh
     backend: str = "own"
     needs_yaw: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 def reconstruct(
@@ -207,7 +208,7 @@ def reconstruct(
     """
     source = load_backend(BuildConfig(seed=seed).backends[0] if backend is None else backend)
     truth = None if ground_truth is None else check_mesh(ground_truth)
-    known: tuple[str, ...] = ()
+    known: tuple[Warning, ...] = ()
     if isinstance(picture, View):
         image, context = picture.layers.color, {"framed": True}
     else:

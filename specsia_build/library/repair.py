@@ -20,6 +20,7 @@ from specsia_build.library.checks import check_pixels, plain
 from specsia_build.pictures.files import check_target
 from specsia_build.pictures.sheets import parse_ground
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.warning import Warning
 
 if TYPE_CHECKING:
     from specsia_build.repairing.drawing import DrawingSettings, Frontal
@@ -37,7 +38,7 @@ class Repaired(ByShape):
         frames: (S, S, 4) uint8 each with straight alpha: one turn, which begins with the drawing.
         drawing: (S, S, 4) uint8, the drawing as it was cut out and scaled.
         mesh: the reconstruction, Z up and facing -Y, as large as in the frames.
-        warnings: sentences on what may be wrong with it.
+        warnings: on what may be wrong with it.
         seconds: time of one turn in films.
         pixel: whether it is pixel art, whose films show each pixel as a square.
     """
@@ -45,7 +46,7 @@ class Repaired(ByShape):
     frames: Sequence[Pixels]
     drawing: Pixels
     mesh: Mesh
-    warnings: tuple[str, ...]
+    warnings: tuple[Warning, ...]
     seconds: float
     pixel: bool = False
 

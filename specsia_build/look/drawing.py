@@ -14,6 +14,7 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.look.items import TARGET, Gallery, Item, layers_of
 from specsia_build.pictures.files import check_size, check_target, write_moving, write_still
 from specsia_build.pictures.sheets import WHITE, Ground, Sheet, rgba, spread
+from specsia_build.warning import Warning
 
 _VIEWS = 5  # Views of each item on a sheet, unless they are named
 _ASPECT = 1.6  # Width to height that sheets and turntables aim at
@@ -66,7 +67,7 @@ class WrittenPicture:
     frames: int
     fps: Fraction
     size: tuple[int, int]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warning, ...]
 
 
 def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
@@ -166,19 +167,21 @@ class _Pictures:
         layers: Sequence[Layer],
         frames: Callable[[Item], Sequence[int]],
     ) -> None:
-        self.warnings: list[str] = []
+        self.warnings: list[Warning] = []
         self._drawn, self._measures = False, gallery.measures[:1]
         self._read: dict[tuple[str, Layer], dict[int, bytes]] = {}
         for item in items:
             numbers = sorted(set(frames(item)))
             for layer in layers:
                 if layer.side not in item.sides or layer.name not in item.sides[layer.side].layers:
-                    self.warnings.append(f"{layer.heading} of {item.id} is not there")
+                    sentence = f"{layer.heading} of {item.id} is not there"
+                    self.warnings.append(Warning("file-missing", sentence, item.id))
                     continue
                 try:
                     images = gallery.reader.read(item.id, layer.side, [layer.name], numbers)[layer.name]
                 except SpecsiaError as error:
-                    self.warnings.append(f"{layer.heading} of {item.id} cannot be read: {error}")
+                    sentence = f"{layer.heading} of {item.id} cannot be read: {error}"
+                    self.warnings.append(Warning("unusable", sentence, item.id))
                     images = [b""] * len(numbers)
                 self._read[item.id, layer] = dict(zip(numbers, images, strict=True))
 
@@ -195,7 +198,8 @@ class _Pictures:
             picture = rgba(data)
         except ValueError as error:
             if data:
-                self.warnings.append(f"{layer.heading} of {item.id} in {_name(item, frame)} {error}")
+                sentence = f"{layer.heading} of {item.id} in {_name(item, frame)} {error}"
+                self.warnings.append(Warning("unusable", sentence, item.id))
                 self._read[item.id, layer][frame] = b""
             return "cannot be read"
         self._drawn = True
@@ -211,8 +215,8 @@ class _Pictures:
     def check(self) -> None:
         """Raise a SpecsiaError if no picture could be drawn."""
         if not self._drawn:
-            warnings = self.warnings or ["none of them has any of these pictures"]
-            raise SpecsiaError(warnings[0])
+            sentences = [*map(str, self.warnings), "none of them has any of these pictures"]
+            raise SpecsiaError(sentences[0])
 
 
 def draw_turntable(

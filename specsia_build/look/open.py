@@ -97,7 +97,7 @@ class SourceReader:
 def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
     """Make the gallery of a source before a build; characters without a picture are listed as failed."""
     pictures = {character.id: view for character, view in zip(facts, views, strict=True) if view}
-    warnings = {f.id: (*([f.problem] if f.problem else []), *f.warnings) for f in facts}
+    warnings = {f.id: (*([f.problem] if f.problem else []), *map(str, f.warnings)) for f in facts}
     items = [
         Item(
             id=character.id,

@@ -17,6 +17,7 @@ _TURN = "turn"  # Stem of the three films
 COMPARE = "compare.webp"  # Film of before and after
 REPAIR_SHEET = "sheet.png"
 CHARACTER_FILE = "character.glb"  # The figure, to open elsewhere
+AVATAR_FILE = "character.vrm"  # The same of a person
 FRAMED_DRAWING = "drawing.png"  # The drawing in the frame
 FITTED_MODEL = "model"
 JOINTS_FILE = "joints.json"

@@ -32,6 +32,7 @@ from specsia_build.stages import project, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Meta
+from specsia_build.warning import recorded
 
 CLIP_FILES = {
     schema.GT: schema.GT,
@@ -152,7 +153,7 @@ class _Survey:
             rendered = self.meta(render.RENDER, None, key)
             if rendered is None:
                 continue
-            sides, warnings = {TARGET: Side(TARGET, TARGET_LAYERS)}, list(rendered["warnings"])
+            sides, warnings = {TARGET: Side(TARGET, TARGET_LAYERS)}, [*rendered["warnings"]]
             for name in self.run.backends:
                 projected = self.meta(project.PROJECT, name, key)
                 if projected is not None:
@@ -167,7 +168,7 @@ class _Survey:
                 yaws=tuple(camera["yaw_deg"] for camera in rendered.get("cameras", ())) or view_yaws(views),
                 license=rendered["license"],
                 credit=rendered["source"],
-                warnings=tuple(warnings),
+                warnings=tuple(map(str, recorded(warnings))),
                 numbers={name: rendered[name] for name in ("fit", "outline_px", "outline_grey")},
             )
 
@@ -184,7 +185,7 @@ class _Survey:
             carried = [
                 meta for name in backends if (meta := self.meta(carry.CARRY, name, character)) is not None
             ]
-            warnings = [sentence for meta in (plan, *carried) for sentence in meta.get("warnings", ())]
+            warnings = [warning for meta in (plan, *carried) for warning in meta.get("warnings", ())]
             for clip in clips:
                 clean = self.meta(draw.DRAW, None, clip.id)
                 if clean is None:
@@ -204,7 +205,7 @@ class _Survey:
                     action=clip.action,
                     license=clean["license"],
                     credit=clean["source"],
-                    warnings=(*warnings, *clean["warnings"]),
+                    warnings=tuple(map(str, recorded((*warnings, *clean["warnings"])))),
                     numbers={name: clean[name] for name in ("outline_px", "outline_grey")},
                 )
 

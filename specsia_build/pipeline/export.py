@@ -43,6 +43,7 @@ from specsia_build.pipeline.views import (
     work_beside,
 )
 from specsia_build.published.tree import is_tree
+from specsia_build.warning import Warning, recorded
 
 
 class Request(NamedTuple):
@@ -68,7 +69,7 @@ class Export:
     kept: int = 0  # Parts that an earlier export wrote
     notes: Sequence[str] = ()  # Sentences about what the reader will do with it
     # About characters that were read, by id
-    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    warnings: Mapping[str, Sequence[Warning]] = field(default_factory=dict)
     estimate: Estimate | None = None  # Of a dry run
 
 
@@ -156,7 +157,7 @@ def _draw(
     is_same = record is not None and record.get("layout") == layout.name
     if not is_same and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
-    layout, parts, facts, remarks = plan(request.where, layout, request.views, work, is_run)
+    layout, parts, facts, notes = plan(request.where, layout, request.views, work, is_run)
     if request.dry_run:
         guess = estimate(layout, parts, workers)
         return Export(layout, len(parts), sum(part.members[0].rows for part, _ in parts), {}, estimate=guess)
@@ -166,9 +167,9 @@ def _draw(
     else:
         work.mkdir(parents=True, exist_ok=True)
         packed = pack(target, parts, drawn_in_processes(workers, BuildConfig(), advance), facts)
-    warnings = {part.key: part.facts.get("warnings", ()) for part, _ in records(work / PARTS_STATE)}
+    warnings = {part.key: recorded(part.facts.get("warnings", ())) for part, _ in records(work / PARTS_STATE)}
     result = _result(request, layout, parts, packed)
-    return replace(result, notes=(*remarks, *result.notes), warnings=warnings)
+    return replace(result, notes=(*notes, *result.notes), warnings=warnings)
 
 
 def _of_run(where: str, layout: Layout, backend: str | None) -> tuple[list[tuple[Part, str]], Facts]:

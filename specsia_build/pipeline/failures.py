@@ -19,6 +19,7 @@ from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
 from specsia_build.terminal import live_tables, say
+from specsia_build.warning import Code, Warning, coded
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Failure:
     details: str | None = None  # File or folder to look at, relative to the run
     low_quality: bool = False  # Whether it was built, and quarantined for its looks
     clip: str | None = None  # Id of the clip
+    code: Code = "uncoded"  # Of the kind of reason; records of earlier versions have none
 
     @property
     def key(self) -> str:
@@ -136,7 +138,7 @@ class BuildSummary:
     stages: list[StageSummary] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)  # On record, of its characters and backends
     # Of what was built, now or before, by id
-    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: dict[str, tuple[Warning, ...]] = field(default_factory=dict)
     doubles: tuple[str, ...] = ()  # Sentences about equal characters in different splits
     empty_splits: tuple[str, ...] = ()  # Sentences about splits without rows
     allowed_failures: int = 0
@@ -165,7 +167,7 @@ class Record:
         self._paths = paths
         self.failures = read_failures(paths.failures)
         self.failed_keys: set[str] = set()
-        self.warnings: dict[str, tuple[str, ...]] = {}
+        self.warnings: dict[str, tuple[Warning, ...]] = {}
 
     def write(self) -> None:
         write_failures(self._paths.failures, self.failures)
@@ -191,8 +193,14 @@ class Record:
         kind = "quarantined" if failure.low_quality else "failed"
         say(f"{kind}: {failure.key}: {failure.reason}")
 
-    def warn(self, character: str, warnings: Sequence[str]) -> None:
+    def warn(self, character: str, warnings: Sequence[Warning]) -> None:
         self.warnings[character] = tuple(dict.fromkeys((*self.warnings.get(character, ()), *warnings)))
+
+    def log_warnings(self) -> None:
+        """Write the warnings of all characters, a line each."""
+        every = [(name, coded(warnings)) for name, warnings in sorted(self.warnings.items())]
+        lines = [json.dumps({"id": name, **each}, ensure_ascii=False) for name, own in every for each in own]
+        write_bytes(self._paths.warnings, "".join(f"{line}\n" for line in lines).encode())
 
     def log(self, stage: str, backend: str | None, key: str, outcome: Outcome) -> None:
         """Add a line about the time and memory that a step took, and why it failed."""

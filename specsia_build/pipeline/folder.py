@@ -29,7 +29,7 @@ FORMAT = 1
 
 _BUILT = {
     "artefacts": re.compile(r"artefacts/([^/]+/){1,2}[0-9a-f]{2}/[^/]+\.tar"),
-    "logs": re.compile(r"logs/(tasks\.jsonl|workers/[^/]+\.(jsonl|log)|([^/]+/){1,2}[^/]+\.txt)"),
+    "logs": re.compile(r"logs/((tasks|warnings)\.jsonl|workers/[^/]+\.(jsonl|log)|([^/]+/){1,2}[^/]+\.txt)"),
     "quarantine": re.compile(r"quarantine/([^/]+/){2,3}(why\.txt|[a-z_]+_\d{2,3}\.png)"),
 }
 """Patterns of the names of files that builds write, by their folder."""

@@ -60,8 +60,8 @@ class Build:
         write_settings(self.config, self.paths.config)
         write_bytes(self.paths.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
         write_bytes(self.paths.left_out, json.dumps(self.characters.left_out).encode())
-        for remark in self.characters.remarks:
-            terminal.say(remark)
+        for note in self.characters.notes:
+            terminal.say(note)
 
     def state_of(self, entry: Entry) -> CharacterState:
         """State of a character, cached until one of its artefacts changes."""
@@ -183,6 +183,7 @@ class Build:
         for entry in self.entries:
             if warnings := self.state_of(entry).warnings:
                 self.record.warn(entry.id, warnings)
+        self.record.log_warnings()
         doubles = duplicates_across_splits(self.entries, self.characters.splits, self.run.index.digest)
         self.summary = replace(self.summary, doubles=tuple(doubles))
 
@@ -241,7 +242,9 @@ class _Attempt:
             if state == DONE or (state == BLOCKED and len(suspects) <= 1):
                 self._note(task, Outcome(state=state))
             elif len(suspects) == 1:
-                self._note(task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}"))
+                self._note(
+                    task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}", "worker-lost")
+                )
         if len(suspects) <= 1:
             return []
         units = []
@@ -272,5 +275,5 @@ class _Attempt:
             discard(task.path)
             clip = None if task.clip is None else task.clip.id
             details, low_quality = outcome.details, outcome.low_quality
-            failure = Failure(task.entry.id, *step.name, outcome.reason, details, low_quality, clip)
-            build.record.failed(failure, outcome.evidence)
+            of_task = (task.entry.id, *step.name, outcome.reason, details, low_quality, clip)
+            build.record.failed(Failure(*of_task, code=outcome.code), outcome.evidence)

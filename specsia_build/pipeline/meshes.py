@@ -16,10 +16,11 @@ from specsia_build.rendering.mesh import compacted
 from specsia_build.stages.clips.carry import registered
 from specsia_build.stages.project import PROJECT
 from specsia_build.stages.reconstruct import RECONSTRUCT
+from specsia_build.warning import Warning
 from specsia_build.writers.exported import ExportedCharacter
 
 
-def character_at(where: str, backend: str | None = None) -> tuple[ExportedCharacter, tuple[str, ...]]:
+def character_at(where: str, backend: str | None = None) -> tuple[ExportedCharacter, tuple[Warning, ...]]:
     """The only character of a source with its rig and motions, or a run's reconstruction, RUN/ID; warnings.
 
     Raises `UsageError` if there is none, there are several, or the run has several backends and none is
@@ -40,7 +41,7 @@ def character_at(where: str, backend: str | None = None) -> tuple[ExportedCharac
         return _of_file(read_animated(entries[0]))
 
 
-def _of_file(own: AnimatedCharacter) -> tuple[ExportedCharacter, tuple[str, ...]]:
+def _of_file(own: AnimatedCharacter) -> tuple[ExportedCharacter, tuple[Warning, ...]]:
     """A character that was read, with a rig if it can move; one in a pose keeps that, and has no rig."""
     character, entry = own.character, own.character.entry
     warnings = (*character.warnings, *own.warnings)
@@ -52,8 +53,8 @@ def _of_file(own: AnimatedCharacter) -> tuple[ExportedCharacter, tuple[str, ...]
         credit=entry.source or "",
     )
     if entry.pose != "rest":
-        posed = f"{entry.path.name} is in the pose '{entry.pose}', so it was written without its rig"
-        return exported, (*warnings, posed)
+        sentence = f"{entry.path.name} is in the pose '{entry.pose}', so it was written without its rig"
+        return exported, (*warnings, Warning("not-written", sentence, entry.path.name))
     if len(own.rig.nodes) > 1 or own.motions:
         rig = own.rig.of_vertices(character.mesh.used)
         exported = replace(exported, rig=rig, motions=own.motions)

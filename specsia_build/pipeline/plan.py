@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from specsia_build.characters.character import Entry
-from specsia_build.errors import MOST_WARNED, brief
+from specsia_build.errors import shortened
 from specsia_build.layouts.part import Member
 from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import Index
@@ -18,6 +18,7 @@ from specsia_build.stages.clips import motions
 from specsia_build.stages.members import member
 from specsia_build.stages.pack import PACK
 from specsia_build.stages.stage import DIGEST, CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
+from specsia_build.warning import Warning, recorded
 
 # States of an artefact
 DONE = "done"  # Up to date
@@ -140,7 +141,7 @@ class CharacterState:
 
     states: Mapping[tuple[str, str | None], Mapping[str, str]]  # By name of the step and key of the artefact
     clips: tuple[Clip, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     members: Mapping[str | None, tuple[Member, ...]] = field(default_factory=dict)  # To be packed, by source
     waiting: Mapping[str | None, tuple[str, ...]] = field(default_factory=dict)  # Keys not ready, by source
 
@@ -164,7 +165,7 @@ def character_state(run: Run, entry: Entry) -> CharacterState:
     """Look at all artefacts of a character."""
     run = run.at_once()
     states: dict[tuple[str, str | None], dict[str, str]] = {step.name: {} for step in run.steps}
-    warnings, clips = dict[str, None](), dict[str, Clip]()
+    warnings, clips = dict[Warning, None](), dict[str, Clip]()
     sources = run.sources
     members: dict[str | None, tuple[Member, ...]] = dict.fromkeys(sources, ())
     waiting: dict[str | None, tuple[str, ...]] = dict.fromkeys(sources, ())
@@ -173,7 +174,7 @@ def character_state(run: Run, entry: Entry) -> CharacterState:
         if task.clip is not None:
             clips[task.clip.id] = task.clip
         if state == DONE and meta is not None:
-            warnings |= dict.fromkeys(brief(warning, MOST_WARNED) for warning in meta.get("warnings", ()))
+            warnings |= dict.fromkeys(map(shortened, recorded(meta.get("warnings", ()))))
         name = task.backend
         if name in sources and task.stage is (reads := run.read_by_pack(name))[-1]:
             if current:

@@ -53,9 +53,10 @@ class RunPaths:
     # Effective settings, and the frozen splits of the source's ids.
     config = _Below("config.yaml")
     splits = _Below("splits.json")
-    # A JSON object a line: failed and quarantined characters; seconds and memory of each artefact.
+    # A JSON object a line: failed and quarantined characters; seconds and memory of each artefact; warnings.
     failures = _Below("failures.jsonl")
     log = _Below("logs/tasks.jsonl")
+    warnings = _Below("logs/warnings.jsonl")
     # Output of the backends' own processes.
     worker_logs = _Below("logs/workers")
     index = _Below("state/index.sqlite")

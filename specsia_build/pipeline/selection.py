@@ -31,7 +31,7 @@ class Characters:
     entries: tuple[Entry, ...]  # Characters to build, in order
     splits: Mapping[str, str]  # By id: of the source or the dataset to follow, and of the run before
     left_out: Sequence[str]  # Ids of the source that are not built
-    remarks: Sequence[str]  # Sentences about the source and the selection
+    notes: Sequence[str]  # Sentences about the source and the selection
 
 
 def source_of(config: BuildConfig, paths: RunPaths) -> Source:
@@ -58,7 +58,7 @@ def find_characters(config: BuildConfig, paths: RunPaths, before: Mapping[str, A
     UsageError if no character is left, or the source contradicts the run or the dataset to follow.
     """
     source = source_of(config, paths)
-    entries, split_of, remarks = _split(config, paths, source.entries, before)
+    entries, split_of, notes = _split(config, paths, source.entries, before)
     source_ids = {entry.id for entry in source.entries}
     shard = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
     if not shard:
@@ -68,18 +68,18 @@ def find_characters(config: BuildConfig, paths: RunPaths, before: Mapping[str, A
     if not built:
         raise UsageError("exclude leaves no character to build: remove some of its ids")
     if unknown := excluded - source_ids:
-        remarks.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
+        notes.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
     left_out = sorted((source_ids & split_of.keys()) - {entry.id for entry in built}, key=id_order_key)
     if config.like is None and (absent := split_of.keys() - source_ids):
         count = plural(len(absent), "character")
-        remarks.append(f"the source lacks {count} that this run had, left out from now on: {named(absent)}")
-    return Characters(source.name, built, split_of, left_out, [*source.notes, *remarks])
+        notes.append(f"the source lacks {count} that this run had, left out from now on: {named(absent)}")
+    return Characters(source.name, built, split_of, left_out, [*source.notes, *notes])
 
 
 def _split(
     config: BuildConfig, paths: RunPaths, entries: Sequence[Entry], before: Mapping[str, Any] | None
 ) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
-    """Return the characters that have a split, the split of each id, and remarks."""
+    """Return the characters that have a split, the split of each id, and notes."""
     frozen = splits.from_json(paths.splits) if paths.splits.exists() and before is not None else None
     ids = [entry.id for entry in entries]
     fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
@@ -96,13 +96,13 @@ def _split(
         if not chosen:
             count = plural(len(split_of), "character")
             raise UsageError(f"{config.like} has {count}, none of which the source has")
-        remarks = []
+        notes = []
         absent = {config.like: set(ids) - split_of.keys(), "the source": split_of.keys() - set(ids)}
         for place, lacking in absent.items():
             if lacking:
                 count = plural(len(lacking), "character")
-                remarks.append(f"left out, as {place} lacks {count}: {named(lacking)}")
-        return chosen, split_of, remarks
+                notes.append(f"left out, as {place} lacks {count}: {named(lacking)}")
+        return chosen, split_of, notes
     if frozen is None:
         return entries, splits.assign(ids, fixed), []
     grown = splits.grown(frozen, ids, fixed)

@@ -11,7 +11,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.survey import CharacterFacts, survey, unread
 from specsia_build.config import PAIRS, BuildConfig
 from specsia_build.dataset.schema import SUMS_FILE
-from specsia_build.errors import MOST_WARNED, brief
+from specsia_build.errors import brief, shortened
 from specsia_build.layouts.packing import is_current, plan_digest
 from specsia_build.layouts.part import Facts
 from specsia_build.layouts.registry import load_layouts
@@ -25,6 +25,7 @@ from specsia_build.pipeline.run import Run, RunPaths, open_run
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.sets import PlannedSet, facts_of, parts_of, plan_sets
 from specsia_build.pipeline.warm import compile_once
+from specsia_build.warning import Warning
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class RunStatus:
     characters: int  # Number of characters that the build is about
     stages: tuple[StageStatus, ...]
     failures: tuple[Failure, ...]  # Those on record of its characters and backends
-    warnings: Mapping[str, tuple[str, ...]]  # About characters that were built, by id
+    warnings: Mapping[str, tuple[Warning, ...]]  # About characters that were built, by id
     packed: bool  # Whether the folders of all layouts are on disk
     empty_splits: tuple[str, ...]  # Sentences about planned splits without any row
     current: bool  # Whether the folders are exactly what a build would pack now
@@ -123,8 +124,10 @@ def survey_all(
     with terminal.bar("characters", len(entries)) as advance:
         for index, result in local_executor(config)(partial(survey, pictured=pictured), entries, needs):
             entry = entries[index]
-            facts, picture = (unread(entry, result.reason), b"") if isinstance(result, Lost) else result
-            warnings = tuple(brief(sentence, MOST_WARNED) for sentence in facts.warnings)
+            if isinstance(result, Lost):
+                result = unread(entry, result.reason, "worker-lost"), b""
+            facts, picture = result
+            warnings = tuple(map(shortened, facts.warnings))
             facts = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             surveyed[index] = facts, picture
             withdraw(entry)

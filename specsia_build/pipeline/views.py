@@ -46,6 +46,7 @@ from specsia_build.stages.clips.actor import (
 from specsia_build.stages.pack import BYTES_PACKAGES
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import Job, sources_of
+from specsia_build.warning import coded
 
 Planned = list[tuple[Part, str]]  # Parts with their fingerprints
 
@@ -95,7 +96,7 @@ class Draw:
         digests = sources.digests(map(sources.name, files), source_digest)
         meta: dict[str, Any] = {"id": entry.id, "character": entry.id, "sources": dict(digests)}
         meta |= {"license": entry.license, "source": entry.source, "size": self.size, "seed": self.seed}
-        meta["warnings"] = list(warnings)
+        meta["warnings"] = coded(warnings)
         return Drawable(meta, {}, mesh=mesh, rig=self.rig, moved=moved)
 
 
@@ -153,7 +154,7 @@ def plan(
     }
     members = [part.members[0] for part, _ in parts]
     facts = Facts(build, characters.source, len(parts), {}, characters.splits, members)
-    return layout, sorted(parts, key=lambda part: part[0].key), facts, characters.remarks
+    return layout, sorted(parts, key=lambda part: part[0].key), facts, characters.notes
 
 
 def _characters(where: str, options: ViewOptions, work: Path, from_run: bool) -> tuple[Characters, int]:

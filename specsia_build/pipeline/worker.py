@@ -14,7 +14,15 @@ from typing import NamedTuple
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
-from specsia_build.errors import MOST_SHOWN, DamagedError, LowQualityError, OthersError, SpecsiaError, brief
+from specsia_build.errors import (
+    MOST_SHOWN,
+    CharacterError,
+    DamagedError,
+    LowQualityError,
+    OthersError,
+    SpecsiaError,
+    brief,
+)
 from specsia_build.files.sources import unchanging
 from specsia_build.files.writing import write_trouble
 from specsia_build.memory import counting, exhausted, is_exhaustion, memory_bytes
@@ -23,6 +31,7 @@ from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge
 from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import IndexRow, read_artefact, write_artefact
 from specsia_build.stages.stage import Artefact, CharacterStage, Clip, Digests, seal
+from specsia_build.warning import Code
 
 
 class Phase(NamedTuple):
@@ -87,6 +96,7 @@ class Outcome:
     """Result of a step."""
 
     reason: str | None = None  # Why it failed, in one sentence
+    code: Code = "uncoded"  # Of the reason
     details: str | None = None  # File or folder to look at, relative to the run
     evidence: Mapping[str, bytes] = field(default_factory=dict)  # Files to write there, by such a name
     low_quality: bool = False  # Whether it was built, and is quarantined
@@ -176,13 +186,13 @@ def peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def failed(task: Task, reason: str, details: str | None = None) -> Outcome:
+def failed(task: Task, reason: str, code: Code, details: str | None = None) -> Outcome:
     """Outcome of a failure: the reason in one line, and details, by default the reason if it was cut."""
     line = brief(reason)
     if details is None and len(line) >= len(reason):
-        return Outcome(line)
+        return Outcome(line, code)
     name = _below(task, task.run.paths.details(*task.step.name, task.key))
-    return Outcome(line, name, {name: (details or reason).encode(errors="backslashreplace")})
+    return Outcome(line, code, name, {name: (details or reason).encode(errors="backslashreplace")})
 
 
 def _below(task: Task, path: Path) -> str:
@@ -195,16 +205,18 @@ def _failure(task: Task, error: Exception) -> Outcome:
         name = _below(task, task.run.paths.pictures(*task.step.name, task.key))
         files = {**error.pictures, "why.txt": f"{error}\n".encode()}
         evidence = {f"{name}/{file}": data for file, data in files.items()}
-        return Outcome(brief(str(error)), name, evidence, low_quality=True)
+        return Outcome(brief(str(error)), error.code, name, evidence, low_quality=True)
     if (write_error := write_trouble(error)) is not None:
         raise write_error from error
     if isinstance(error, SpecsiaError) and not isinstance(error, OthersError):
-        return failed(task, str(error))
+        code = error.code if isinstance(error, CharacterError) else "too-large"
+        return failed(task, str(error), code)
     if is_exhaustion(error):
-        return failed(task, exhausted(task.key))
+        return failed(task, exhausted(task.key), "too-large")
     # The log keeps the traceback for a bug report.
     cause = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
     ours = f"specsia failed on {task.key} ({cause}): please report it with"
     reason = f"{error}: see" if isinstance(error, OthersError) else ours
+    code = error.code if isinstance(error, OthersError) else "bug"
     path = _below(task, task.run.paths.details(*task.step.name, task.key))
-    return failed(task, f"{reason} {path}", traceback.format_exc())
+    return failed(task, f"{reason} {path}", code, traceback.format_exc())

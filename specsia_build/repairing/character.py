@@ -9,20 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from specsia_build.frame import Camera, front_rotation
+from specsia_build.look.repair import CHARACTER_FILE
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.drawing import FACES
 from specsia_build.repairing.repair import Repair, RepairedView
+from specsia_build.warning import Warning
 from specsia_build.writers.baking import Bake
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import write_glb
+from specsia_build.writers.vrm import write_vrm
 
 _VIEWS = 12  # Views that the texture is baked from; more blur it, where frames differ
 _FEWEST = 4  # Views that a film needs so that its frames serve
 _DRAWING = 8.0  # Weight of the drawing, beside 1 of a repaired frame
 
-TRANSLUCENT = (
-    "character.glb has the colours of the reconstruction, not of the repaired frames, as parts of it are "
-    "translucent"
+_TRANSLUCENT = Warning(
+    "not-written",
+    f"{CHARACTER_FILE} has the colours of the reconstruction, not of the repaired frames, as parts of it are "
+    "translucent",
+    CHARACTER_FILE,
 )
 
 
@@ -40,9 +45,9 @@ class CharacterFile:
         self._from_film = repair.motion is None and repair.settings.views >= _FEWEST
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """Sentences on what may be wrong with the file."""
-        return (TRANSLUCENT,) if self._translucent and not self._repair.settings.reading.pixel else ()
+    def warnings(self) -> tuple[Warning, ...]:
+        """What may be wrong with the file."""
+        return (_TRANSLUCENT,) if self._translucent and not self._repair.settings.reading.pixel else ()
 
     @cached_property
     def _bake(self) -> Bake:
@@ -63,8 +68,11 @@ class CharacterFile:
         weight = _DRAWING if shot.yaw == 0 else 1.0
         self._bake.add(Camera(shot.yaw, len(bare)), bare, shot.pos, weight)
 
-    def write(self, path: Path) -> tuple[str, ...]:
-        """Write the figure as it faces, with its motions, and its rig if it has limbs; returns warnings."""
+    def write(self, path: Path) -> tuple[Warning, ...]:
+        """Write the figure as it faces, with its motions, and its rig if it has limbs; returns warnings.
+
+        Beside it, a person of a drawing is written as VRM 1.0.
+        """
         repair, settings = self._repair, self._repair.settings
         if self._bakes and not self._from_film:
             for shot in repair.around(_VIEWS):
@@ -86,7 +94,10 @@ class CharacterFile:
                 humanoid=rigged.own.humanoid,
             )
         character = replace(character, mesh=character.mesh.rotated(turn))
-        return (*self.warnings, *write_glb(path, character))
+        warnings = (*self.warnings, *write_glb(path, character))
+        if rigged.joints is not None and rigged.limbs:
+            warnings += write_vrm(path.with_suffix(".vrm"), character)
+        return warnings
 
     def _mesh(self) -> Mesh:
         return self._bake.finished() if self._bakes else self._repair.placed.mesh

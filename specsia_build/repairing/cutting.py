@@ -14,6 +14,7 @@ from specsia_build.pictures.masks import box_around, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
 from specsia_build.repairing.ground import paper_shadow, scan_rim, translucent_shadow
+from specsia_build.warning import Warning
 
 MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
 _SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
@@ -49,14 +50,14 @@ class Cutout:
 
     Attributes:
         picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
-        warnings: sentences on what was removed and what may be wrong.
+        warnings: on what was removed and what may be wrong.
         boxes: left, top, right, bottom of each separate figure in pixels of the drawing, from left to right.
         step: pixels of the drawing on a side of one of the picture.
         cut: sides of the picture at which the figure seems to be cut, of top, right, bottom and left.
     """
 
     picture: Pixels
-    warnings: tuple[str, ...]
+    warnings: tuple[Warning, ...]
     boxes: tuple[FigureBox, ...]
     step: int = 1
     cut: tuple[str, ...] = ()
@@ -86,17 +87,19 @@ def cut(
     warnings += chosen
     sides = _cut_sides(figure[..., 3])
     if sides:
-        warnings.append(
+        sentence = (
             f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is "
             "missing from all views; draw it whole, with some ground around it"
         )
+        warnings.append(Warning("figure-cut", sentence, ", ".join(sides)))
     rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     width, height = columns.stop - columns.start, rows.stop - rows.start
     if max(width, height) < _SMALL and not pixel:
-        warnings.append(
+        sentence = (
             f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
             "--pixel keeps them; otherwise a larger drawing gives a better result"
         )
+        warnings.append(Warning("small-drawing", sentence, "drawing"))
     return Cutout(figure, tuple(warnings), boxes, step, sides)
 
 
@@ -131,7 +134,7 @@ def _inside(picture: Pixels, silhouette: Pixels) -> Pixels:
     return figure
 
 
-def _without_ground(picture: Pixels) -> tuple[Pixels, list[str]]:
+def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
     """Remove all but the figure: paper, a scan's rim, shadows, haze and specks; returns warnings too."""
     removed = []
     if (picture[..., 3] >= HALF_COVERED).all():
@@ -153,7 +156,8 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[str]]:
         figure[_specks(figure[..., 3] >= HALF_COVERED)] = 0
     if shadow.any():
         removed.append("a soft shadow on the ground")
-    return figure, [f"{what} was removed: if it belongs to the figure, give {_MASK}" for what in removed]
+    end = f"was removed: if it belongs to the figure, give {_MASK}"
+    return figure, [Warning("ground-removed", f"{what} {end}", what) for what in removed]
 
 
 def _paper(picture: Pixels) -> Pixels:
@@ -229,7 +233,9 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     return out
 
 
-def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tuple[FigureBox, ...], list[str]]:
+def _chosen(
+    figure: Pixels, number: int | None, step: int
+) -> tuple[Pixels, tuple[FigureBox, ...], list[Warning]]:
     """Keep one of the figures, or all; returns boxes, whose unit is 1 / `step` pixel, and warnings."""
     labels = figure_labels(figure[..., 3])
     boxes = figure_boxes(labels, figure[..., 3])
@@ -245,14 +251,11 @@ def _chosen(figure: Pixels, number: int | None, step: int) -> tuple[Pixels, tupl
     if len(boxes) < 2:
         return figure, boxes, []
     places = some([f"{k} ({', '.join(map(str, box))})" for k, box in enumerate(boxes, 1)], _MOST_LISTED)
-    return (
-        figure,
-        boxes,
-        [
-            f"the drawing shows {len(boxes)} figures, which are repaired as one: --figure N takes one of "
-            f"{places} (left, top, right and bottom in pixels)"
-        ],
+    sentence = (
+        f"the drawing shows {len(boxes)} figures, which are repaired as one: --figure N takes one of "
+        f"{places} (left, top, right and bottom in pixels)"
     )
+    return figure, boxes, [Warning("several-figures", sentence, "drawing")]
 
 
 def _cut_sides(alpha: NDArray[np.uint8]) -> tuple[str, ...]:

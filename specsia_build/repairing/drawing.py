@@ -29,6 +29,7 @@ from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
+from specsia_build.warning import Warning
 
 FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
 """Axis that the reconstruction of a drawing faces, by the side that the drawing shows."""
@@ -114,7 +115,7 @@ class Frontal:
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
-        warnings: sentences on what may be wrong with the drawing.
+        warnings: on what may be wrong with the drawing.
         place: where the frame lies in the drawing's file; None for a character.
     """
 
@@ -128,7 +129,7 @@ class Frontal:
     facing: str = "front"
     ink: Ink | None = None
     contour: Mapping[str, Any] | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     place: FramePlace | None = None
 
     @property

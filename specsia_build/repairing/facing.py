@@ -11,6 +11,7 @@ from specsia_build.arrays import Floats, Pixels
 from specsia_build.characters.front import FRONT_SIZE, MARGIN, features, layer, measures, networks
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.warning import Warning
 
 DRAWN_SIDES = ("front", "left", "back", "right")
 """The character's own side that is shown, counter-clockwise seen from above, as yaw 0, 90, 180 and 270: a
@@ -26,7 +27,7 @@ SURE, DOUBTED = 0.98, 0.5
 """Probability of a side from which it is taken, and of the front below which the others are mentioned."""
 
 
-def choose_facing(figure: Pixels) -> tuple[str, tuple[str, ...]]:
+def choose_facing(figure: Pixels) -> tuple[str, tuple[Warning, ...]]:
     """Choose the side of `DRAWN_SIDES` that a figure (h, w, 4) on transparency shows; returns warnings too.
 
     It is the front unless another side is sure.
@@ -34,13 +35,15 @@ def choose_facing(figure: Pixels) -> tuple[str, tuple[str, ...]]:
     chances = facing_chances(figure)
     side = DRAWN_SIDES[int(chances.argmax())]
     if side != "front" and chances.max() >= SURE:
-        return side, (f"the drawing seems to show the character's {side} side: if not, give --facing front",)
+        sentence = f"the drawing seems to show the character's {side} side: if not, give --facing front"
+        return side, (Warning("side-unsure", sentence, side),)
     if chances[0] >= DOUBTED:
         return "front", ()
     others = "|".join(
         name for name in ("left", "right", "back") if chances[DRAWN_SIDES.index(name)] > chances.max() / 4
     )
-    return "front", (f"the drawing may show the character from another side: if so, give --facing {others}",)
+    sentence = f"the drawing may show the character from another side: if so, give --facing {others}"
+    return "front", (Warning("side-unsure", sentence, others),)
 
 
 def facing_chances(figure: Pixels) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from specsia_build.characters.images import IMAGE_SUFFIXES, load_texture
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import read_source
 from specsia_build.repairing.svg import MOST_SVG_BYTES, render_svg
+from specsia_build.warning import Warning
 
 _SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"})
 _ANYWHERE = Path("/")  # A drawing may be a link that leads anywhere
@@ -17,7 +18,7 @@ def is_drawing(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES and path.is_file()
 
 
-def load_drawing(path: Path) -> tuple[Pixels, tuple[str, ...]]:
+def load_drawing(path: Path) -> tuple[Pixels, tuple[Warning, ...]]:
     """Read a drawing as (h, w, 4) uint8, straight alpha, row 0 at the top, with warnings of what is missing.
 
     Raises `UsageError` if it does not exist, or is damaged, of no known kind, or too large.
@@ -26,8 +27,9 @@ def load_drawing(path: Path) -> tuple[Pixels, tuple[str, ...]]:
         if path.suffix.lower() != ".svg":
             return load_texture(path, path.name, _ANYWHERE, upright=True), ()
         picture, missing = render_svg(read_source(path, _ANYWHERE, MOST_SVG_BYTES), path.name)
+        end = "save it as PNG to have all of it"
         warnings = tuple(
-            f"{path.name} was drawn without {what}: save it as PNG to have all of it" for what in missing
+            Warning("not-read", f"{path.name} was drawn without {what}: {end}", path.name) for what in missing
         )
         return load_texture(picture, path.name), warnings
     except CharacterError as error:

@@ -23,6 +23,7 @@ from specsia_build.look.repair import LIST, REPAIR_RECORD
 from specsia_build.repairing.files import is_drawing
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.writing import inputs_of, run_repair
+from specsia_build.warning import Warning, recorded
 
 OF_ONE = ("mask", "mesh", "back", "side", "joints")  # Options that belong to one drawing
 
@@ -34,14 +35,14 @@ class WrittenRepairs:
     Attributes:
         repaired, kept: names of those that were repaired now, and earlier with the same settings.
         failed: a sentence for each that could not be repaired.
-        warnings: sentences for each that was.
+        warnings: about each that was.
         back_guessed: whether `--back` would show what was guessed in any of them.
     """
 
     repaired: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
-    warnings: dict[str, Sequence[str]] = field(default_factory=dict)
+    warnings: dict[str, Sequence[Warning]] = field(default_factory=dict)
     back_guessed: bool = False
 
 
@@ -97,7 +98,7 @@ def repair_folder(
         record = _finished(out / name, path, settings)
         if record is not None:
             result.kept.append(name)
-            result.warnings[name] = record["warnings"]
+            result.warnings[name] = recorded(record.get("coded", record["warnings"]))
             result.back_guessed |= bool(record["back_guessed"])
             continue
         terminal.say(f"drawing {number} of {len(drawings)}: {name}")

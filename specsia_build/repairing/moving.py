@@ -29,6 +29,7 @@ from specsia_build.rigging.skeleton import OUTSIDE, below_cut, rig_figure, witho
 from specsia_build.rigging.sway import FOR_ANY, spine_rig
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.clips.motions import moves
+from specsia_build.warning import Warning
 
 _PERSON = 0.75  # Certainty from which a figure that looks like a person is one
 
@@ -64,7 +65,7 @@ class Moving:
     mesh: Mesh
     rig: Rig
     motions: tuple[Motion, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
     def frames(self, count: int, size: int, fps: float) -> Iterator[Frame]:
         """Render a figure that turns once while it plays its motions in turn, each repeated in one place."""
@@ -135,7 +136,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
     except CharacterError as error:
         if joints is not None:
             raise UsageError(f"{joints.name}: {error}") from error
-        own = replace(spine_rig(placed.mesh), warnings=(str(error),))
+        own = replace(spine_rig(placed.mesh), warnings=(Warning("joints-unsure", str(error), front.name),))
     return Rigged(own, front.name, known)
 
 
@@ -193,7 +194,7 @@ def moving(rigged: Rigged, mesh: Mesh, names: Sequence[str]) -> Moving:
     Raises `UsageError` if there is no such motion, or it does not suit the rig.
     """
     motions: list[Motion] = []
-    warnings: list[str] = []
+    warnings: list[Warning] = []
     for name in names:
         motion, notes = _motion(rigged, name)
         motions.append(motion)
@@ -201,7 +202,7 @@ def moving(rigged: Rigged, mesh: Mesh, names: Sequence[str]) -> Moving:
     return Moving(rigged.movable(mesh), rigged.own.rig, tuple(motions), tuple(dict.fromkeys(warnings)))
 
 
-def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[str, ...]]:
+def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
     """One motion on a rig's skeleton, with warnings."""
     own = rigged.own
     for motion in own.motions:

@@ -30,6 +30,7 @@ from specsia_build.rendering.positions import position_image
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
+from specsia_build.warning import Warning
 
 _LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes
@@ -61,7 +62,7 @@ class Placed:
     note: str
     fit: float = 1.0
     own: AnimatedCharacter | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
     @property
     def rig(self) -> Rig | None:
@@ -128,7 +129,8 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
     if abs(similarity.pitch_deg) > 3:
         note += f", tilted by {similarity.pitch_deg:.0f}°"
     # The drawing shows which way it faces, whatever the file says.
-    warnings = tuple(warning for warning in character.warnings if '"front"' not in warning)
+    of_front = ("front-axis", "front-unsure")
+    warnings = tuple(warning for warning in character.warnings if warning.code not in of_front)
     return replace(_placed(mesh, similarity, turn.matrix, front, note, views), own=own, warnings=warnings)
 
 

@@ -35,6 +35,7 @@ from specsia_build.repairing.reconstruction import (
 )
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.sheet import SideView, read_sheet, read_side
+from specsia_build.warning import Warning
 
 if TYPE_CHECKING:
     from specsia_build.dravie.adapt.adapt import Adapted
@@ -76,8 +77,8 @@ class Repair:
     roles: tuple[str, ...] = ()
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """Sentences on what may be wrong with the result."""
+    def warnings(self) -> tuple[Warning, ...]:
+        """What may be wrong with the result."""
         motion, adapted = self.motion, self.adapted
         return (
             *self.front.warnings,

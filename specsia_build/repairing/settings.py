@@ -18,7 +18,7 @@ from specsia_build.files.digests import file_digest
 from specsia_build.pictures.sheets import Ground, parse_ground
 from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, DrawingSettings, parse_outline
 from specsia_build.repairing.sheet import DrawnSide, parse_order, parse_side
-from specsia_build.writers.baking import TEXTURE_SIZE
+from specsia_build.writers.baking import TEXELS
 from specsia_build.writers.exported import HEIGHT
 
 _MOST_VIEWS = 360  # Most frames of one turn
@@ -100,7 +100,7 @@ class RepairSettings:
     views: int = 36
     seconds: float = 3.0
     ground: Ground = None
-    texture: int = TEXTURE_SIZE
+    texture: int = TEXELS
     height: float = HEIGHT
     lit: bool = False
 

@@ -22,6 +22,7 @@ from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, frame_figure
 from specsia_build.repairing.facing import DRAWN_SIDES, RARE, facing_chances
 from specsia_build.repairing.files import load_drawing
+from specsia_build.warning import Warning
 
 ROLES = ("front", "side", "left", "right", "back", "skip")  # What an order says of a sheet's figures
 
@@ -51,7 +52,7 @@ class SideView:
     """A side in the rows of the front, with sentences on what may be wrong with it."""
 
     side: SideDrawing
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,8 @@ def read_side(drawn: DrawnSide, front: Frontal, reading: DrawingSettings) -> Sid
     picture = load_drawing(drawn.picture)[0] if isinstance(drawn.picture, Path) else drawn.picture
     cutout = cut(picture)
     found = fit_side(cutout.picture, drawn.shows, front, reading)
-    return replace(found, warnings=(*(f"the side: {line}" for line in cutout.warnings), *found.warnings))
+    of_cut = [replace(warning, sentence=f"the side: {warning}") for warning in cutout.warnings]
+    return replace(found, warnings=(*of_cut, *found.warnings))
 
 
 def fit_side(
@@ -127,18 +129,19 @@ def fit_side(
         )
     warnings = []
     if difference > ALIKE:
-        warnings.append(
-            "the side may be another figure, or in another pose: its rows hardly match the front's"
-        )
+        sentence = "the side may be another figure, or in another pose: its rows hardly match the front's"
+        warnings.append(Warning("side-unsure", sentence, "side"))
     other = "right" if shows == "left" else "left"
     chances = dict(zip(DRAWN_SIDES, even_chances(figure), strict=True))
     if chances["left"] + chances["right"] < 1 - _OPPOSITE:
-        warnings.append("the side seems to be drawn from the front or from behind, not from the side")
+        sentence = "the side seems to be drawn from the front or from behind, not from the side"
+        warnings.append(Warning("side-unsure", sentence, "side"))
     if chances[other] > _OPPOSITE:
-        warnings.append(
+        sentence = (
             f"the side seems to show the character's {other} side, looking to the {other} of the picture: if "
             f"so, say {other} in place of {shows}"
         )
+        warnings.append(Warning("side-unsure", sentence, "side"))
     return SideView(SideDrawing(picture, shows), tuple(warnings))
 
 

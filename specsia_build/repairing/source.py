@@ -30,7 +30,7 @@ def write_source(drawing: Path, folder: Path) -> Path:
     name = repair.front.name
     character, picture = folder / f"{name}.glb", folder / f"{name}.png"
     names = set() if is_vacant(folder) else {path.name for path in folder.iterdir()}
-    if not names <= {character.name, picture.name, MANIFEST}:
+    if not names <= {character.name, character.with_suffix(".vrm").name, picture.name, MANIFEST}:
         raise UsageError(f"{spelled(folder)} holds other files than this drawing's: name another --out")
     require_writable(folder)
     own = [motion.name for motion in repair.rigged.own.motions]

@@ -22,6 +22,7 @@ from specsia_build.files.writing import replacing_folder, require_writable, writ
 from specsia_build.folders import is_vacant
 from specsia_build.frame import view_yaws
 from specsia_build.look.repair import (
+    AVATAR_FILE,
     CHARACTER_FILE,
     COMPARE,
     FITTED_MODEL,
@@ -43,6 +44,7 @@ from specsia_build.repairing.reconstruction import turntable
 from specsia_build.repairing.repair import Repair, prepare
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.rigging.picture import draw_joints
+from specsia_build.warning import Warning, as_json
 
 EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be replaced
 
@@ -51,6 +53,7 @@ _OURS = {
     *REPAIR_FILMS,
     *EARLIER,
     COMPARE,
+    AVATAR_FILE,
     CHARACTER_FILE,
     FRAMED_DRAWING,
     FITTED_MODEL,
@@ -79,7 +82,7 @@ class WrittenRepair:
     frames: int
     note: str
     model: Path | None
-    warnings: tuple[str, ...]
+    warnings: tuple[Warning, ...]
     back_guessed: bool
     roles: tuple[str, ...] = ()
 
@@ -128,7 +131,7 @@ def inputs_of(subject: str | Path | Frontal | None, settings: RepairSettings) ->
     return {**settings.digests(), **({} if drawing is None else {"drawing": drawing})}
 
 
-def _record(repair: Repair, warnings: Sequence[str]) -> dict[str, Any]:
+def _record(repair: Repair, warnings: Sequence[Warning]) -> dict[str, Any]:
     front, adapted = repair.front, repair.adapted
     return {
         "specsia": __version__,
@@ -137,7 +140,7 @@ def _record(repair: Repair, warnings: Sequence[str]) -> dict[str, Any]:
         "placed": repair.placed.note,
         "facing": front.facing,
         "contour": None if front.contour is None else dict(front.contour),
-        "warnings": list(warnings),
+        **as_json(warnings),
         "back_guessed": repair.back_guessed,
         "adapted": None if adapted is None else {"l1_before": adapted.l1_before, "l1": adapted.l1},
         "settings": repair.settings.record(),
@@ -145,7 +148,7 @@ def _record(repair: Repair, warnings: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, repair: Repair) -> tuple[str, ...]:
+def _write(folder: Path, repair: Repair) -> tuple[Warning, ...]:
     """Write all frames, then the character, the sheet and the films of them; returns warnings."""
     count = repair.settings.views
     write_bytes(folder / FRAMED_DRAWING, png.encode(repair.front.image))

@@ -19,6 +19,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rigging.joints import JOINTS, Joints
 from specsia_build.rigging.skinning import Segments, skin_weights
 from specsia_build.rigging.sway import bounce, spine_rig, sway
+from specsia_build.warning import Warning
 
 _TRUNK = JOINTS[:6]
 _LEGS = ("UpperLeg", "LowerLeg", "Foot", "Toes")
@@ -152,19 +153,21 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
     columns = np.arange(1, len(JOINTS) + 1)
     warnings = []
     if not (known[JOINTS.index("leftFoot")] or known[JOINTS.index("rightFoot")]):
-        warnings.append(
+        sentence = (
             "the drawing shows no feet: the figure moves from the hips up, and what is below stays still"
         )
+        warnings.append(Warning("figure-cut", sentence, "feet"))
         held = np.array([name == "hips" or name.endswith(_LEGS) for name in JOINTS])
         held[: len(_TRUNK)] |= ~known[: len(_TRUNK)]
         columns[held] = 0
         parents[1 + int(np.flatnonzero(~held)[0])] = 0
     unsure = [spoken(JOINTS[number]) for number in np.flatnonzero(joints.confidence < UNSURE_JOINT)]
     if unsure and not warnings:
-        warnings.append(
+        sentence = (
             f"cannot tell where the drawing has {some(unsure)}: look at sheet.png, correct joints.json, and "
             "give it as --joints"
         )
+        warnings.append(Warning("joints-unsure", sentence, some(unsure)))
     merged = np.zeros((len(weights), len(JOINTS) + 1))
     np.add.at(merged.T, columns, weights.T)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())

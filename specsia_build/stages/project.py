@@ -203,6 +203,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
             f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes "
             f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: {reason or advice}",
             dict(ChainMap(*pictures)),
+            "low-iou",
         )
     return Artefact(rendered.key, files, meta), ()
 

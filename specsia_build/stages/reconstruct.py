@@ -37,6 +37,7 @@ from specsia_build.stages.stage import (
     Sources,
 )
 from specsia_build.stages.warnings import misplaced
+from specsia_build.warning import Warning, coded
 
 READ = "read/"  # Prefix of the names of the inputs that a backend read
 _TRUTH = "ground truth"  # Name of the input of a backend that sees the ground truth
@@ -102,14 +103,14 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
     except CharacterError as error:
         sentence = f"the backend {backend.name} gave no usable mesh for {character_id}: {error}"
         if isinstance(error, LowQualityError):
-            raise LowQualityError(sentence, {}) from error
-        raise CharacterError(sentence) from error
+            raise LowQualityError(sentence, {}, error.code) from error
+        raise CharacterError(sentence, error.code) from error
     return mesh
 
 
 def reconstruct_picture(
     backend: Backend, picture: NDArray[np.uint8], name: str, truth: Mesh | None, *, seed: int, **context: Any
-) -> tuple[Mesh, tuple[str, ...]]:
+) -> tuple[Mesh, tuple[Warning, ...]]:
     """Reconstruct a frontal picture (H, W, 4) without a contour; returns an accepted mesh and warnings.
 
     `truth` is the character's own mesh or None, and `context` has more fields of `Context`. Raises UsageError
@@ -130,15 +131,15 @@ def _run(
     seed: int,
     truth: Callable[[], Mesh] | None,
     **context: Any,
-) -> tuple[Mesh, list[str], dict[str, Any] | None]:
+) -> tuple[Mesh, list[Warning], dict[str, Any] | None]:
     """Run a backend; returns its mesh, warnings, and how the mesh was read from a file, None if not."""
-    readings, doubts = list[Reading](), list[str]()
+    readings, sentences = list[Reading](), list[str]()
     known = Context(
         character_id=name,
         seed=backend_seed(seed, name, backend.name),
         ground_truth=truth if backend.sees_ground_truth else None,
         note=readings.append,
-        doubt=doubts.append,
+        warn=sentences.append,
         **context,
     )
     mesh = call_backend(backend, picture, known)
@@ -146,7 +147,9 @@ def _run(
     if readings:
         last = readings[-1]
         reading = {"axes": list(last.axes), "linear": last.linear, "stated_in": last.stated_in}
-    return mesh, [*(warning for each in readings for warning in each.warnings), *doubts], reading
+    warnings = [warning for each in readings for warning in each.warnings]
+    warnings += [Warning("backend", sentence, backend.name) for sentence in sentences]
+    return mesh, warnings, reading
 
 
 def _refused(
@@ -163,10 +166,10 @@ def _refused(
         as_is, turned = better_frame(mesh, placed, front, None, small(image, mask), look)
     except CharacterError:
         # The mesh is too deep to be rendered, so there are no pictures.
-        return LowQualityError(str(error), {})
+        return LowQualityError(str(error), {}, error.code)
     pictures = {view_file(COLOR, 0): png.encode(layers.color), view_file(MASK, 0): png.encode(layers.mask)}
     advice = "" if turned is None else f"; it {misplaced(as_is, turned, reading)}"
-    return LowQualityError(f"{error}{advice}", beside_truth(pictures, 0, rendered.files))
+    return LowQualityError(f"{error}{advice}", beside_truth(pictures, 0, rendered.files), error.code)
 
 
 def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
@@ -197,7 +200,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         "triangles": len(mesh.faces),
         "needs_yaw": backend.needs_yaw,
         "sees_ground_truth": backend.sees_ground_truth,
-        "warnings": warnings,
+        "warnings": coded(warnings),
         "reading": reading,
     }
     return Artefact(entry.id, mesh_to_files(mesh), meta), tuple(dict.fromkeys(files))

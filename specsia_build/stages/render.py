@@ -29,6 +29,7 @@ from specsia_build.rendering.layers import HALF_COVERED, Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.surface import SurfaceView, surface_views
 from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, Meta, Sources, sources_of
+from specsia_build.warning import Warning, coded
 
 FRONT = "front.png"
 RING_MASK, RING_GT = "ring_mask", "ring_gt.png"
@@ -191,11 +192,12 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     for view, (layers, surface) in enumerate(_drawn(mesh, (*ring, *cameras), config), -len(ring)):
         if front is None:
             front = layers.color
-            warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
+            warnings += one_colour(character, layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             raise CharacterError(
                 f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside "
-                'the rest, or shows the back of its faces ("sides": "both" in its manifest line draws those)'
+                'the rest, or shows the back of its faces ("sides": "both" in its manifest line draws those)',
+                "empty-view",
             )
         if view < 0:
             files[view_file(RING_MASK, view + len(ring))] = png.encode(layers.mask)
@@ -208,7 +210,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
             cause = f"its colours are white, and so is its contour (grey {luma(colours[-1])})"
             advice = "give it its texture, or draw a contour that is seen with --outline dark"
             sentence = f"view {view} of {entry.id} is blank on white: {cause}; {advice}"
-            raise LowQualityError(sentence, {view_file(GT, view): png.encode(target)})
+            raise LowQualityError(sentence, {view_file(GT, view): png.encode(target)}, "one-colour")
         files[view_file(GT, view)] = png.encode(target)
         files[view_file(GT_MASK, view)] = png.encode(layers.mask)
         for name in config.layers:
@@ -220,7 +222,8 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     else:
         files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
     if placed.fit < 1:
-        warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
+        sentence = f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it"
+        warnings.append(Warning("scaled-down", sentence, entry.id))
     meta = {
         "id": entry.id,
         "views": config.views,
@@ -233,7 +236,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "license": entry.license,
         "source": entry.source,
         "triangles": len(mesh.faces),
-        "warnings": warnings,
+        "warnings": coded(warnings),
         **view_settings(config, entry.id),
     }
     return Artefact(entry.id, files, meta), character.files

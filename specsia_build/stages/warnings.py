@@ -1,5 +1,6 @@
 """Warnings about a registered and rendered reconstruction."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from specsia_build.registration import LOST, lost_part
 from specsia_build.rendering.layers import Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.stage import Meta
+from specsia_build.warning import Code, Warning
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,20 @@ class Comparison:
     look: Look
 
 
-def warnings_about(pair: Comparison, reconstructed: Meta) -> tuple[tuple[str, ...], str | None]:
-    """Warnings about a reconstruction, and the reason why it misses the silhouettes, if known."""
+def warnings_about(pair: Comparison, reconstructed: Meta) -> tuple[list[dict[str, str]], str | None]:
+    """Records of warnings, and the reason why a reconstruction misses the silhouettes, if known."""
     goal = small(pair.gt, pair.gt_masks[0])
     front = small(pair.front, pair.front[..., 3])
     behind = None if pair.behind is None else small(pair.behind, pair.behind[..., 3])
     as_is, turned = better_frame(pair.mesh, pair.placed, front, behind, goal, pair.look)
-    whose = f"the reconstruction by {reconstructed['backend']}"
+    backend, known = reconstructed["backend"], reconstructed["warnings"]
+    whose = f"the reconstruction by {backend}"
     if turned is not None:
         # Missing parts and other colours follow from that.
         end = misplaced(as_is, turned, reconstructed["reading"])
-        return (*reconstructed["warnings"], f"{whose} {end}"), f"it {end}"
-    ends = (_lacking(pair, reconstructed), _coloured(front, goal, as_is, reconstructed))
-    return (*reconstructed["warnings"], *(f"{whose} {end}" for end in ends if end is not None)), None
+        return [*known, Warning("misplaced", f"{whose} {end}", backend).record()], f"it {end}"
+    ends = (*_lacking(pair, reconstructed), *_coloured(front, goal, as_is, reconstructed))
+    return [*known, *(Warning(code, f"{whose} {end}", backend).record() for code, end in ends)], None
 
 
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
@@ -52,31 +55,32 @@ def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
     return f"seems to {turned.seems}: with {line} its front looks more like the picture ({ious}, {colours})"
 
 
-def _lacking(pair: Comparison, reconstructed: Meta) -> str | None:
-    """End of a sentence about a part that Z lacks in a view that the backend was given, or None."""
+def _lacking(pair: Comparison, reconstructed: Meta) -> Iterator[tuple[Code, str]]:
+    """Code and end of a sentence about a part that Z lacks in a view that the backend was given."""
     count = len(pair.masks) if reconstructed["sees_ground_truth"] else 1
     missing = [lost_part(z, y) for z, y in zip(pair.masks[:count], pair.gt_masks[:count], strict=True)]
     worst = int(np.argmax(missing))
-    if missing[worst] < LOST:
-        return None
-    part = f"a part that view {worst} shows, {missing[worst]:.0%} of its silhouette"
-    return f"lacks {part}: look at it in `specsia report`"
+    if missing[worst] >= LOST:
+        part = f"a part that view {worst} shows, {missing[worst]:.0%} of its silhouette"
+        yield "part-lost", f"lacks {part}: look at it in `specsia report`"
 
 
-def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta) -> str | None:
-    """End of a sentence on how the colours of Z's front and the picture, (s, s, 4), differ, or None."""
+def _coloured(
+    front: Pixels, goal: Pixels, as_is: Likeness, reconstructed: Meta
+) -> Iterator[tuple[Code, str]]:
+    """Code and end of a sentence on how the colours of Z's front and the picture, (s, s, 4), differ."""
     plain, reading = plain_colour(front, front[..., 3]), reconstructed["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
         cause = "its texture or its vertices' colours were not read"
-        return f"shows one plain {plain} where the picture has more: {cause}"
-    if as_is.pale and reading is not None and reading["linear"]:
+        yield "one-colour", f"shows one plain {plain} where the picture has more: {cause}"
+    elif as_is.pale and reading is not None and reading["linear"]:
         line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded once more"
-        return (
+        yield (
+            "too-pale",
             f"is too pale, as if its vertices' colours were encoded, which glTF has linear; {line} they "
-            f"would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
+            f"would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}",
         )
-    if as_is.plain < FAR_COLOUR:
-        return None
-    apart = f"{as_is.plain:.2f} of full range apart where sound ones have less than {FAR_COLOUR:.2f}"
-    causes = "shading, a wrong texture or another character's mesh look so"
-    return f"has other colours than the picture, {apart}: {causes}"
+    elif as_is.plain >= FAR_COLOUR:
+        apart = f"{as_is.plain:.2f} of full range apart where sound ones have less than {FAR_COLOUR:.2f}"
+        causes = "shading, a wrong texture or another character's mesh look so"
+        yield "colours-differ", f"has other colours than the picture, {apart}: {causes}"

@@ -19,10 +19,10 @@ from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, extremes
 from specsia_build.rendering.topology import weld
 
-TEXTURE_SIZE = 1024  # Texels on a side, unless others are asked for
+TEXELS = 1024  # Texels on a side, unless others are asked for
 
 _LARGEST_CHART = 1 / 30  # Share of the surface; the time that xatlas takes grows fast with that of a chart
-_APART = 4  # Texels between charts, in a texture of `TEXTURE_SIZE`
+_APART = 4  # Texels between charts, in a texture of `TEXELS`
 
 _LEAST_FACING = (
     0.2  # Cosine between the surface's normal and the way to the camera from which a texel is seen
@@ -33,7 +33,7 @@ _STEP = 0.03  # Units between neighbouring pixels' depths that make an edge, and
 _ENOUGH = 0.02  # Sum of weights from which a texel shows what was seen, and not what is around it
 
 
-def unwrapped(mesh: Mesh, size: int = TEXTURE_SIZE) -> Floats:
+def unwrapped(mesh: Mesh, size: int = TEXELS) -> Floats:
     """UVs (F, 3, 2) float32 in 0-1 that give each face a place of its own in a texture of `size` texels."""
     import xatlas
 
@@ -42,7 +42,7 @@ def unwrapped(mesh: Mesh, size: int = TEXTURE_SIZE) -> Floats:
     charts, packing = xatlas.ChartOptions(), xatlas.PackOptions()
     charts.max_chart_area = float(mesh.doubled_areas.sum() / 2 * _LARGEST_CHART)
     packing.resolution = size
-    packing.padding = max(1, round(_APART * size / TEXTURE_SIZE))
+    packing.padding = max(1, round(_APART * size / TEXELS))
     packing.bilinear = packing.blockAlign = True
     atlas.generate(charts, packing)
     _, corners, uv = atlas[0]
@@ -59,7 +59,7 @@ def _laid_out(mesh: Mesh, uv: Floats, size: int) -> Layers:
     return next(FastRenderer().render(sheet, [Camera(0.0, size, width=1.0)], seen=True))
 
 
-def repainted(mesh: Mesh, size: int = TEXTURE_SIZE) -> Mesh:
+def repainted(mesh: Mesh, size: int = TEXELS) -> Mesh:
     """A mesh with one material, whose texture of `size` texels has the colours of all materials."""
     uv = unwrapped(mesh, size)
     layers = _laid_out(mesh, uv, size)
@@ -95,7 +95,7 @@ class Bake:
     _sums: dict[str, Doubles] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, mesh: Mesh, size: int = TEXTURE_SIZE) -> Bake:
+    def of(cls, mesh: Mesh, size: int = TEXELS) -> Bake:
         """Unwrap a mesh for a texture."""
         return cls(replace(mesh, uv=unwrapped(mesh, size)), size)
 
@@ -143,7 +143,9 @@ class Bake:
         at = _Bilinear.of(seen[:, :2], camera.size)
         known = at.sample(clear)
         known *= np.abs(at.sample(depth) - seen[:, 2]) < _STEP
-        own, at, known = own[known > 0], at.chosen(known > 0), known[known > 0]
+        chosen = known > 0
+        own, known = own[chosen], known[chosen]
+        at = at.chosen(chosen)
         weights = weight * known * facing[own].astype(np.float64) ** _SHARPNESS
         if not self._sums:
             self._sums.update(weights=np.zeros(len(points)), colours=np.zeros((len(points), 3)))

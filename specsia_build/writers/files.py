@@ -16,16 +16,20 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_file
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.writers.baking import TEXTURE_SIZE, repainted
+from specsia_build.warning import Warning
+from specsia_build.writers.baking import TEXELS, repainted
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import write_glb
+from specsia_build.writers.vrm import write_vrm
 
 _MARK = "written by specsia"  # In each file, so that another may replace it
 
-_Write = Callable[[Path, ExportedCharacter], tuple[str, ...]]
+_Write = Callable[[Path, ExportedCharacter], tuple[Warning, ...]]
 
 
-def write_character(path: Path, character: ExportedCharacter, texture: int | None = None) -> tuple[str, ...]:
+def write_character(
+    path: Path, character: ExportedCharacter, texture: int | None = None
+) -> tuple[Warning, ...]:
     """Write a character as its file's name ends, whole or not at all; returns warnings on what is left out.
 
     Args:
@@ -56,14 +60,15 @@ def check_file(path: Path) -> None:
         )
 
 
-def _left_out(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
+def _left_out(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
     """A warning if a rig is left out."""
     if character.rig is None:
         return ()
-    return (f"{path.name} has no rig, as its format holds none: write a .glb to keep it",)
+    sentence = f"{path.name} has no rig, as its format holds none: write a .glb to keep it"
+    return (Warning("not-written", sentence, path.name),)
 
 
-def _write_obj(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
+def _write_obj(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
     """Write OBJ, with MTL and PNG beside it: one texture for all materials."""
     import trimesh
 
@@ -94,7 +99,7 @@ def _single(character: ExportedCharacter) -> Mesh:
     plain = len(used) == 1 and mesh.colors is None and mesh.uv is not None and used[0].texture is not None
     if plain and used[0].base_color == (1.0, 1.0, 1.0, 1.0) and not any(used[0].emissive):
         return replace(mesh, materials=(used[0],), face_material=np.zeros_like(mesh.face_material))
-    return repainted(mesh, TEXTURE_SIZE)
+    return repainted(mesh, TEXELS)
 
 
 def _z_up(character: ExportedCharacter) -> Mesh:
@@ -102,7 +107,7 @@ def _z_up(character: ExportedCharacter) -> Mesh:
     return character.in_metres().rotated(up_rotation("+y"))
 
 
-def _write_ply(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
+def _write_ply(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
     """Write binary PLY with the colours of vertices."""
     import trimesh
 
@@ -115,17 +120,19 @@ def _write_ply(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
     return _left_out(path, character)
 
 
-def _write_stl(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
+def _write_stl(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
     """Write binary STL, which holds the shape alone."""
     import trimesh
 
     data: Any = trimesh.exchange.stl.export_stl(_z_up(character).to_trimesh())
     write_bytes(path, _MARK.encode().ljust(80, b"\0") + data[80:])
-    return (*_left_out(path, character), f"{path.name} has no colours, as STL holds none")
+    sentence = f"{path.name} has no colours, as STL holds none"
+    return (*_left_out(path, character), Warning("not-written", sentence, path.name))
 
 
 ENDINGS: Mapping[str, _Write] = {
     ".glb": write_glb,
+    ".vrm": write_vrm,
     ".obj": _write_obj,
     ".ply": _write_ply,
     ".stl": _write_stl,

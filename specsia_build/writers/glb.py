@@ -17,6 +17,7 @@ from specsia_build.arrays import Doubles, Floats
 from specsia_build.files.glb import INDICES, VERTICES, GlbWriter
 from specsia_build.files.writing import write_bytes
 from specsia_build.rendering.patches import Patch, patches
+from specsia_build.warning import Warning
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.materials import UNLIT, GltfMaterials
 from specsia_build.writers.skin import BoundSkin
@@ -24,7 +25,7 @@ from specsia_build.writers.skin import BoundSkin
 _MOST_SHORT = 65535  # Vertices up to which indices have two bytes: the last number is reserved
 
 
-def write_glb(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
+def write_glb(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
     """Write a character as a GLB file, whole or not at all; returns warnings about what glTF cannot hold.
 
     The file is in metres, Y up, facing +Z, its lowest point at 0. With a rig it holds one skinned mesh below
@@ -33,7 +34,7 @@ def write_glb(path: Path, character: ExportedCharacter) -> tuple[str, ...]:
     """
     body = GlbBody(character)
     write_bytes(path, body.encode())
-    return tuple(f"{path.name}: {warning}" for warning in body.warnings)
+    return body.about(path)
 
 
 class GlbBody:
@@ -42,18 +43,17 @@ class GlbBody:
     Attributes:
         glb: what is written; node k of the skeleton is node k + 1.
         extensions: of the root, by name.
-        warnings: about what glTF cannot hold.
     """
 
     def __init__(self, character: ExportedCharacter) -> None:
         self.glb = GlbWriter()
         self.extensions: dict[str, Any] = {}
         self._character = character
-        self.warnings: tuple[str, ...] = ()
+        self._lacks: tuple[str, ...] = ()
         skin = None
         if character.rig is not None:
             skin = _Skinned(character.rig, BoundSkin.of(character.rig, character.to_metres()))
-            self.warnings = skin.bound.warnings
+            self._lacks = skin.bound.lacks
         mesh = _mesh(self.glb, character, skin)
         if skin is None:
             self._roots = [self.glb.add("nodes", name=character.name, mesh=mesh)]
@@ -62,6 +62,10 @@ class GlbBody:
         holder = self.glb.add("nodes", name=character.name, mesh=mesh, skin=skin_index)
         self._roots = [0, holder]
         _Animations(self.glb, skin, holder).add_all(character.motions)
+
+    def about(self, path: Path) -> tuple[Warning, ...]:
+        """What the file lacks."""
+        return tuple(Warning("not-written", f"{path.name}: {said}", path.name) for said in self._lacks)
 
     def encode(self) -> bytes:
         """The bytes of the file."""

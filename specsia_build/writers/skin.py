@@ -36,7 +36,7 @@ class BoundSkin:
         nodes, binds: (P,) nodes of the skeleton, some of them repeated, and (P, 4, 4) inverse bind matrices.
         moved: (V, 3, 3), from the rig's points to these.
         at_rest: (V, 3, 3), from these points to the file's coordinates at rest.
-        warnings: about what glTF cannot hold.
+        lacks: sentences about what glTF cannot hold.
     """
 
     root: Doubles
@@ -48,7 +48,7 @@ class BoundSkin:
     binds: Doubles
     moved: Doubles
     at_rest: Doubles
-    warnings: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, rig: Rig, to_metres: Doubles) -> BoundSkin:
@@ -76,7 +76,7 @@ class BoundSkin:
             binds=binds[kept],
             moved=own[:, :3, :3],
             at_rest=np.einsum("vk,vkij->vij", weights.astype(np.float64), at_rest[slots, :3, :3]),
-            warnings=_warnings(rig, lost),
+            lacks=_lacks(rig, lost),
         )
 
     def add_nodes(self, glb: GlbWriter, rig: Rig) -> int:
@@ -158,19 +158,19 @@ def _chief(slots: NDArray[np.int32], weights: Floats, count: int) -> NDArray[np.
     return np.asarray(order[begin][group])
 
 
-def _warnings(rig: Rig, lost: float) -> tuple[str, ...]:
+def _lacks(rig: Rig, lost: float) -> tuple[str, ...]:
     """What glTF cannot hold of a rig; `lost` is the largest share of a vertex's weight that is left out."""
-    warnings = []
+    lacks = []
     if lost > _LOST:
-        warnings.append(
+        lacks.append(
             f"vertices follow more than {_SHARES} joints: the strongest were kept, without up to {lost:.0%} "
             "of a vertex's weight"
         )
     skeleton = rig.skeleton
     plain = composed(skeleton.translations, skeleton.rotations, skeleton.scales)
     if np.abs(plain - skeleton.rest).max(initial=0.0) > _SHEAR * np.abs(skeleton.rest).max(initial=1.0):
-        warnings.append("joints are sheared at rest, which glTF cannot hold: look at the pose")
-    return tuple(warnings)
+        lacks.append("joints are sheared at rest, which glTF cannot hold: look at the pose")
+    return tuple(lacks)
 
 
 def _distinct(

@@ -91,7 +91,7 @@ def squat(source: Figure, bones: dict[str, int]) -> Motion:
 def test_foot_sink_and_slide(shin: float) -> None:
     source, target = person(MIXAMO), person(KAYKIT, seed=6, shin=shin, size=0.4)
     result = retargeted(squat(*source), source[0], target[0])
-    assert result.notes == ()
+    assert result.changes == ()
     feet = places(target[0], result.motion, 1.0)[[target[1]["leftFoot"], target[1]["rightFoot"]], 2]
     np.testing.assert_allclose(feet, 0.08 * 0.4, atol=1e-3)
 
@@ -139,7 +139,7 @@ def test_source_resting_in_a_run_frame(heading: int) -> None:
         rotations[track.node] = track.values[0]
     running = Figure(replace(source[0].skeleton, rotations=rotations), source[0].turn, {})
     result = retargeted(motion, running, target[0])
-    assert len(result.notes) == 1 and "at rest" in result.notes[0]
+    assert len(result.changes) == 1 and "at rest" in result.changes[0]
     assert worst(source, target, motion, result.motion, [0.0, 1.0, 2.0]) < 0.1
     heights = [
         [places(figure, moved, time)[bones[bone], 2] for bone in ("hips", "leftFoot", "rightFoot")]
@@ -154,7 +154,7 @@ def test_animals_with_human_joint_names() -> None:
     (source, bones), (target, _) = person(MIXAMO, seed=8), person(MIXAMO, seed=8, size=3.0)
     motion = turning(source, bones["spine"], [(0, 0, 0), (30, 0, 0)])
     result = retargeted(motion, fallen_of(source), fallen_of(target))
-    assert result.notes == ()
+    assert result.changes == ()
     assert {track.node for track in result.motion.tracks if track.varies} == {bones["spine"]}
 
 
@@ -163,7 +163,7 @@ def test_source_lying_at_rest() -> None:
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     skeleton, fallen = source[0].skeleton, fallen_of(source[0])
     result = retargeted(upright, fallen, target[0])
-    assert len(result.notes) == 1 and "at rest" in result.notes[0]
+    assert len(result.changes) == 1 and "at rest" in result.changes[0]
     assert worst((fallen, source[1]), target, upright, result.motion, [1.0]) < 0.1
     still = Motion("lies", (Track(5, TRANSLATION, np.zeros(1), skeleton.translations[5:6]),), 0.0, 0.0)
     with pytest.raises(CharacterError, match="first frame"):
@@ -178,7 +178,7 @@ def test_missing_joints_named() -> None:
         retargeted(motion, source, person(legless)[0])
     armless = {b: name for b, name in KAYKIT.items() if b not in ("rightLowerArm", "rightHand")}
     result = retargeted(motion, source, person(armless)[0])
-    (note,) = result.notes
+    (note,) = result.changes
     assert "right lower arm" in note
 
 
@@ -196,9 +196,9 @@ def test_creatures_match_by_joint_names() -> None:
         with pytest.raises(CharacterError):
             retargeted(replace(motion, tracks=tracks), source, person(KAYKIT)[0])
     both = replace(motion, tracks=(*motion.tracks, *turning(source, 3, [(0, 0, 0), (0, 0, 30)]).tracks))
-    assert retargeted(both, source, target).notes == ()
+    assert retargeted(both, source, target).changes == ()
     shorter = Figure(replace(target.skeleton, names=("Root", "Tail1", "Tail2", "Rattle")), np.eye(3), {})
-    (note,) = retargeted(both, source, shorter).notes
+    (note,) = retargeted(both, source, shorter).changes
     assert "Tail3" in note
 
 

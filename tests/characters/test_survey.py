@@ -12,6 +12,7 @@ from PIL import Image
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts, facts_of, same_files, survey
+from specsia_build.warning import Warning
 from tests.characters.bodies import FIGURE, box, boxes, into_file, write_glb, write_obj
 from tests.commands import specsia
 
@@ -37,7 +38,7 @@ def test_facts_of_a_character(tmp_path: Path) -> None:
         materials=3,
         parts=("body", "hat"),
         faces="unsure",
-        warnings=("texture gone.png is not there", facts.warnings[1]),
+        warnings=(Warning("file-missing", "texture gone.png is not there", "gone.png"), facts.warnings[1]),
     )
 
 

@@ -20,6 +20,7 @@ import specsia_build
 from specsia_build.backends.selftest import figure
 from specsia_build.dataset.pairs import Pair
 from specsia_build.library.checks import check_mesh, check_pixels
+from specsia_build.warning import coded
 from tests.commands import specsia as command
 from tests.repairing.test_drawing import write_drawing
 
@@ -119,7 +120,7 @@ def test_train_and_repair(run: Path, tmp_path: Path) -> None:
 def test_reconstruct_warns_of_its_drawing(tmp_path: Path) -> None:
     large = Image.open(write_drawing(tmp_path)).convert("RGBA")
     small = large.crop(large.getbbox()).resize((60, 60))
-    assert any("--pixel" in warning for warning in specsia.reconstruct(small).warnings)
+    assert "small-drawing" in [warning.code for warning in specsia.reconstruct(small).warnings]
 
 
 def test_repair_gives_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +136,7 @@ def test_repair_gives_what_the_command_writes(tmp_path: Path, monkeypatch: pytes
         np.testing.assert_array_equal(np.stack(repaired.frames), np.stack(written))
     assert list(empty.iterdir()) == []
     record = json.loads((tmp_path / "out" / "repair.json").read_text())
-    assert repaired.drawing.shape == (64, 64, 4) and list(repaired.warnings) == record["warnings"]
+    assert repaired.drawing.shape == (64, 64, 4) and coded(repaired.warnings) == record["coded"]
     low, high = repaired.mesh.bounds()
     turned = specsia.repair(drawing, views=2, size=64, facing="left").mesh.bounds()
     assert turned[1][1] - turned[0][1] == pytest.approx(high[0] - low[0], abs=0.02)

@@ -254,7 +254,7 @@ def test_unreadable_picture_warns(tmp_path: Path) -> None:
     run = gallery("run", *items, draw=lambda key, *of: "b is damaged" if key == "b" else colours(key, *of))
     choice, look = Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1)
     told = draw_sheet(run, tmp_path / "sheet.png", choice, look, views=[0])
-    assert told.warnings == ("Y* of b cannot be read: b is damaged",)
+    assert [str(warning) for warning in told.warnings] == ["Y* of b cannot be read: b is damaged"]
     (drawn,) = frames(tmp_path / "sheet.png")
     sheet = Sheet(["a", "b"], ["Y*"], ["0°"], tile=16)
     np.testing.assert_array_equal(held(sheet, drawn, 0), read(run, "a", "Y*", schema.GT, 0))

@@ -128,6 +128,7 @@ def test_bad_characters_do_not_stop_the_rest(tmp_path: Path) -> None:
     stopped = build(source, tmp_path / "out", code=1)
     assert "--max-failures 3" in stopped["stopped"]
     assert stopped["rows"] is None
+    assert {failure["code"] for failure in stopped["failures"]} == {"unusable"}
     failures = {str(f["id"]): str(f["reason"]) for f in lines_of(tmp_path / "out" / "failures.jsonl")}
     assert set(failures) == {"corrupt", "empty", "nan"}
     assert "corrupt.glb" in failures["corrupt"]
@@ -136,7 +137,11 @@ def test_bad_characters_do_not_stop_the_rest(tmp_path: Path) -> None:
     assert "not finite" in failures["nan"]
     went_on = build(source, tmp_path / "out", "--max-failures", "3")
     assert went_on["rows"] == 20
-    assert any("not_there.png" in sentence for sentence in stopped["warnings"]["untextured"])
+    coded = stopped["coded"]["untextured"]
+    assert [record["sentence"] for record in coded] == stopped["warnings"]["untextured"]
+    assert ("file-missing", "not_there.png") in [(record["code"], record["subject"]) for record in coded]
+    logged = lines_of(tmp_path / "out" / "logs/warnings.jsonl")
+    assert logged == [{"id": name, **w} for name, own in went_on["coded"].items() for w in own]
     assert made(went_on)["project"] == (0, 5)
 
 

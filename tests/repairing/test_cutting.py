@@ -137,7 +137,7 @@ def test_several_figures(ground: tuple[int, ...]) -> None:
     whole = cut(both)
     assert len(whole.boxes) == 2
     assert whole.boxes[0][2] < whole.boxes[1][0]
-    assert "--figure" in whole.warnings[0]
+    assert whole.warnings[0].code == "several-figures"
     for number, alone in enumerate((person(80, 0.8), person(215, 0.6)), 1):
         cutout = cut(both, number=number)
         assert overlap(cutout.picture, np.asarray(alone)) > 0.96
@@ -188,14 +188,14 @@ def test_mask() -> None:
 
 def test_cut_at_border() -> None:
     image = person()
-    assert "bottom" in cut(np.asarray(image.crop((0, 0, WIDTH, 300)))).warnings[0]
-    assert "left" in cut(np.asarray(image.crop((130, 0, WIDTH, HEIGHT)))).warnings[0]
+    assert cut(np.asarray(image.crop((0, 0, WIDTH, 300)))).warnings[0].subject == "bottom"
+    assert cut(np.asarray(image.crop((130, 0, WIDTH, HEIGHT)))).warnings[0].subject == "left"
 
 
 def test_pixel_art() -> None:
     sprite = np.zeros((16, 12, 4), np.uint8)
     sprite[2:14, 3:9] = np.random.default_rng(0).integers(0, 256, (12, 6, 4), np.uint8) | [0, 0, 0, 128]
-    assert "--pixel" in cut(sprite).warnings[0]
+    assert cut(sprite).warnings[0].code == "small-drawing"
     cutout = cut(sprite, pixel=True)
     assert cutout.warnings == ()
     solid = sprite[2:14, 3:9] | np.array([0, 0, 0, 255], np.uint8)
@@ -278,4 +278,4 @@ def test_strangers_drawings(drawings_dir: Path) -> None:
             continue
         warnings = cut(picture).warnings
         assert len(warnings) == len(said), path.stem
-        assert all(word in warning for word, warning in zip(said, warnings, strict=True)), path.stem
+        assert all(word in warning.sentence for word, warning in zip(said, warnings, strict=True)), path.stem

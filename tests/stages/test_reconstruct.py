@@ -51,8 +51,8 @@ def _lying(context: Context) -> Mesh:
     return into_frame(figure(), ("+x", "-z", "+y"))
 
 
-def _doubting(context: Context) -> Mesh:
-    context.doubt("the figure lacks a tail")
+def _warning(context: Context) -> Mesh:
+    context.warn("the figure lacks a tail")
     return figure()
 
 
@@ -62,15 +62,16 @@ def test_wrong_mesh_is_refused_with_a_fix() -> None:
     assert caught.value.pictures and 'axes: ["+x", "+y", "+z"] in backends.yaml' in str(caught.value)
 
 
-def test_backend_doubts_are_warnings() -> None:
-    assert _reconstructed(_doubting).meta["warnings"] == ["the figure lacks a tail"]
+def test_sentences_of_backends_are_warnings() -> None:
+    (record,) = _reconstructed(_warning).meta["warnings"]
+    assert record == {"code": "backend", "sentence": "the figure lacks a tail", "subject": "mine"}
 
 
 TRUTH = figure()
 READING = {"axes": ["+x", "-z", "+y"], "linear": True, "stated_in": "manifest.yaml"}
 
 
-def said(mesh: Mesh, reading: dict[str, Any] | None = None, *, sees: bool = False) -> tuple[str, ...]:
+def said(mesh: Mesh, reading: dict[str, Any] | None = None, *, sees: bool = False) -> list[dict[str, str]]:
     views, truth = ([look_at(solid, yaw, size=192) for yaw in (0.0, 180.0)] for solid in (mesh, TRUTH))
     masks, goals = (np.stack([layers.mask for layers in shape]) for shape in (views, truth))
     pair = Comparison(mesh, mesh, views[0].color, views[1].color, masks, truth[0].color, goals, "unlit")
@@ -90,25 +91,31 @@ UNSTATED = {**READING, "stated_in": None}
 
 
 @pytest.mark.parametrize(
-    ("make", "reading", "sentence"),
+    ("make", "reading", "code", "sentence"),
     [
-        (lambda: into_frame(TRUTH, AWAY), READING, 'axes: ["-x", "+z", "+y"] in manifest.yaml'),
-        (lambda: into_frame(TRUTH, AWAY), None, 'axes: ["-x", "-y", "+z"] as its x, y, z'),
-        (lambda: into_frame(TRUTH, MIRRORED), READING, 'axes: ["-x", "-z", "+y"] in manifest.yaml'),
-        (lambda: coloured(lambda c: np.full_like(c, 0.5)), READING, "one plain grey of 188"),
-        (lambda: coloured(lambda c: 1 - c), READING, "mine has other colours"),
-        (lambda: coloured(linear_to_srgb), READING, "colors: srgb in manifest.yaml they would be 0.01 from"),
-        (lambda: coloured(linear_to_srgb), UNSTATED, "decoded once more they would be 0.01 from"),
+        (lambda: into_frame(TRUTH, AWAY), READING, "misplaced", 'axes: ["-x", "+z", "+y"] in manifest.yaml'),
+        (lambda: into_frame(TRUTH, AWAY), None, "misplaced", 'axes: ["-x", "-y", "+z"] as its x, y, z'),
+        (
+            lambda: into_frame(TRUTH, MIRRORED),
+            READING,
+            "misplaced",
+            'axes: ["-x", "-z", "+y"] in manifest.yaml',
+        ),
+        (lambda: coloured(lambda c: np.full_like(c, 0.5)), READING, "one-colour", "grey of 188"),
+        (lambda: coloured(lambda c: 1 - c), READING, "colours-differ", "by mine"),
+        (lambda: coloured(linear_to_srgb), READING, "too-pale", "colors: srgb in manifest.yaml"),
+        (lambda: coloured(linear_to_srgb), UNSTATED, "too-pale", "decoded once more"),
     ],
 )
-def test_warning_names_fault_and_fix(make: Any, reading: Any, sentence: str) -> None:
+def test_warning_names_fault_and_fix(make: Any, reading: Any, code: str, sentence: str) -> None:
     (warning,) = said(make(), reading)
-    assert sentence in warning
+    assert (warning["code"], warning["subject"]) == (code, "mine")
+    assert sentence in warning["sentence"]
 
 
 def test_good_mesh_has_no_warnings() -> None:
-    assert said(TRUTH, READING) == ()
-    assert said(coloured(lambda c: np.clip(c * 1.3, 0, 1)), READING) == ()
+    assert said(TRUTH, READING) == []
+    assert said(coloured(lambda c: np.clip(c * 1.3, 0, 1)), READING) == []
 
 
 def test_turn_search_is_an_input() -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.cells import cell_len as columns
 
-from specsia_build.cli.closing import folded
+from specsia_build.cli.closing import Coded, by_code
 from specsia_build.terminal import Table, shortened
 from tests.terminal.pseudo_terminal import CODE, harmless, lines_of, on_terminal
 
@@ -87,14 +87,14 @@ def test_long_words_and_control_characters() -> None:
     assert len(lines) == 2 and all(line.isprintable() for line in lines)
 
 
-def test_similar_sentences_are_folded() -> None:
-    sentences = [("odd", "it floats"), ("other", "it floats")]
+def test_sentences_are_grouped_by_code() -> None:
+    sentences = [Coded("odd", "flat", "it is flat"), Coded("other", "flat", "it is flat")]
     for count, name in enumerate("abcdefghijklmnopqrst"):
-        evidence = "it lies" if count % 2 else "it floats"
-        sentences.append((name, f"{name} has {count} textures that are not there (as {evidence})"))
-    assert folded(sentences, "clips", " at draw") == [
-        "20 clips (a, b, c and 17 more) at draw, such as: a has 0 textures that are not there (as it floats)",
-        "2 clips (odd, other) at draw: it floats",
+        sentences.append(Coded(name, "file-missing", f"{name} has {count} textures that are not there"))
+    assert by_code(sentences, "clips", " at draw") == [
+        "20 clips (a, b, c and 17 more) at draw, such as: a has 0 textures that are not there [file-missing]",
+        "2 clips (odd, other) at draw: it is flat [flat]",
     ]
-    assert folded([("one", "it floats")]) == ["one: it floats"]
-    assert folded([]) == []
+    twice = [Coded("one", "flat", "it is flat"), Coded("one", "flat", "its cape is flat")]
+    assert by_code(twice) == ["one, such as: it is flat [flat]"]
+    assert by_code([]) == []

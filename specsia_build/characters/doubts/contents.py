@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.joint_names import words_of
 from specsia_build.arrays import Doubles
-from specsia_build.characters.character import Doubt, Fix
+from specsia_build.characters.character import Advice, Fix
 from specsia_build.characters.doubts import joints
 from specsia_build.characters.doubts.probe import Probe, surface_samples
 from specsia_build.errors import some
+from specsia_build.warning import Warning
 
 MOST_PARTS = 400  # Number above which no part is compared with the others.
 _GAP = 0.03  # Heights between two figures.
@@ -36,18 +37,19 @@ LEAST_STEPS = 5000  # Positions along a mesh that single precision must distingu
 _PART_POINTS, _CELLS = 2000, 12  # Points of a part that is compared, and cells along both that are "close".
 
 
-def check(probe: Probe, name: str) -> tuple[Doubt, ...]:
+def check(probe: Probe, name: str) -> tuple[Warning, ...]:
     """All warnings about the contents of a file, Z up."""
     checks = (more_than_one_thing, shown_at_once, joints_without_surface, degenerate)
-    return tuple(doubt for function in checks for doubt in function(probe, name))
+    return tuple(warning for function in checks for warning in function(probe, name))
 
 
-def more_than_one_thing(probe: Probe, name: str) -> Iterator[Doubt]:
+def more_than_one_thing(probe: Probe, name: str) -> Iterator[Warning]:
     """Warn about floors and rooms, several figures, and vertices far away."""
     scenery = _scenery(probe)
     if scenery:
         listed = _listed(scenery, probe.part_names)
-        yield Doubt(f"{name} holds {listed} around the character, as a floor or a backdrop: {_LOOK}")
+        sentence = f"{name} holds {listed} around the character, as a floor or a backdrop: {_LOOK}"
+        yield Warning("scenery", sentence, listed)
         probe = probe.without(scenery)
     if not len(probe.points):
         return
@@ -58,7 +60,8 @@ def more_than_one_thing(probe: Probe, name: str) -> Iterator[Doubt]:
     middle, reach = probe.low + probe.extent / 2, STRAY / 2 * float(probe.extent.max())
     far = int((np.abs(probe.placed.vertices[probe.placed.faces] - middle) > reach).any(axis=(1, 2)).sum())
     problem = f"{far:,} triangles of {name} lie so far away that the figure is tiny beside them"
-    yield Doubt(f'{problem}: delete them in the file, or leave their part out by "drop"')
+    sentence = f'{problem}: delete them in the file, or leave their part out by "drop"'
+    yield Warning("far-triangles", sentence, name)
 
 
 def _scenery(probe: Probe) -> set[int]:
@@ -88,7 +91,7 @@ def _is_ground(own: Doubles, rest: Doubles) -> bool:
     return bool(is_wide and is_high and not among)
 
 
-def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
+def _figures(probe: Probe, name: str) -> Iterator[Warning]:
     """Warn about several groups of points that stand on the ground and have a gap between them."""
     points, height = probe.points, float(probe.extent[2])
     groups = [group for group in groups_of(points, _GAP * height) if len(group) > 8]
@@ -110,9 +113,10 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
     others = set(np.delete(probe.part, kept).tolist())
     problem = f"{name} holds {len(figures)} figures side by side"
     if own & others:
-        yield Doubt(f"{problem}, and they share parts: split them in the file")
+        end = "and they share parts: split them in the file"
     else:
-        yield Doubt(f"{problem}, of which {_listed(own, probe.part_names)} is nearest to the origin: {_LOOK}")
+        end = f"of which {_listed(own, probe.part_names)} is nearest to the origin: {_LOOK}"
+    yield Warning("several-figures", f"{problem}, {end}", name)
 
 
 def groups_of(points: Doubles, gap: float) -> list[NDArray[np.intp]]:
@@ -132,7 +136,7 @@ def groups_of(points: Doubles, gap: float) -> list[NDArray[np.intp]]:
     return groups
 
 
-def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
+def shown_at_once(probe: Probe, name: str) -> Iterator[Warning]:
     """Warn about props in one hand, and about parts in one place whose names are alike.
 
     A manifest line is advised where the names say that they are alternatives: numbers count pieces, too.
@@ -152,7 +156,7 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
     spare = {part for props in crowded.values() for _, part in props[1:]}
     if spare:
         hands = ", ".join(f"{len(props)} below {hand}" for hand, props in crowded.items())
-        yield Doubt(f"{name} holds several props in one hand ({hands}): {_LOOK}")
+        yield Warning("props-in-hand", f"{name} holds several props in one hand ({hands}): {_LOOK}", name)
     parts = [part for part in parts if part not in spare]
     # Blender numbers names that exist already, as in ``Cube.001``.
     named = {k: words_of(re.sub(r"\.\d{3}$", "", next(iter(probe.part_names[k]), ""))) for k in parts}
@@ -168,7 +172,7 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
             listed = _listed(again, probe.part_names)
             problem = f"{name} shows {listed} in the same place as other parts of the same name"
             lines = _drop(problem, "keeps one of each", again, probe.part_names)
-            yield lines if sure else Doubt(f"{problem}: {_LOOK}")
+            yield lines if sure else Warning("alternatives", f"{problem}: {_LOOK}", listed)
 
 
 def _are_alternatives(first: Sequence[str], second: Sequence[str]) -> bool:
@@ -217,7 +221,7 @@ def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
     return max(near) >= SAME_PLACE and min(near) >= _ALIKE
 
 
-def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
+def joints_without_surface(probe: Probe, name: str) -> Iterator[Warning]:
     """Warn of a garment or headless body: two of head, hands, feet have joints far from any surface."""
     if not len(probe.points):
         return
@@ -228,20 +232,21 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
             bare.append(kind)
     if len(bare) > 1:
         listed = " and ".join(bare)
-        yield Doubt(f"{name} has joints for {listed} and no surface there: it may be a part of a character")
+        sentence = f"{name} has joints for {listed} and no surface there: it may be a part of a character"
+        yield Warning("body-missing", sentence, name)
 
 
-def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
+def degenerate(probe: Probe, name: str) -> Iterator[Warning]:
     """Warn about a mesh without thickness, and about one whose positions are rounded."""
     bounds = np.array(probe.placed.bounds(), np.float64)
     extent = np.ptp(bounds, axis=0)
     if extent.max() < LEAST_STEPS * np.spacing(np.abs(bounds).max(), dtype=np.float32):
         problem = f"{name} lies so far from its file's origin that its positions are rounded"
-        yield Doubt(f"{problem}: move it to the origin in the file")
+        yield Warning("rounded", f"{problem}: move it to the origin in the file", name)
     thinnest = float(extent.min() / extent.max())
     if thinnest < _FLAT:
         problem = f"{name} is flat, {100 * thinnest:.1f} % of its length along {'xyz'[int(extent.argmin())]}"
-        yield Doubt(f"{problem}: some views show next to nothing; give it thickness")
+        yield Warning("flat", f"{problem}: some views show next to nothing; give it thickness", name)
 
 
 def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
@@ -250,11 +255,13 @@ def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
     return some(names, 5)
 
 
-def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]]) -> Doubt:
+def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]]) -> Warning:
     """A warning that leaving out parts resolves; `effect` ends its sentence, such as "keeps the largest"."""
     names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
     others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
     if "" in names or not others.isdisjoint(names):
-        return Doubt(f"{problem}, but these parts have no names of their own: name them in the file")
+        sentence = f"{problem}, but these parts have no names of their own: name them in the file"
+        return Warning("alternatives", sentence, _listed(parts, part_names))
     line = '"drop": [{}] in its manifest line'.format(", ".join(f'"{name}"' for name in names))
-    return Doubt(f"{problem}: {line} {effect}", Fix("drop", names, problem))
+    fix = Fix("drop", names, problem)
+    return Advice("alternatives", f"{problem}: {line} {effect}", some(names, 50), fix)

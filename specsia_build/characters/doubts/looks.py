@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from specsia_build.arrays import Doubles, Floats, Mask, Pixels
-from specsia_build.characters.character import Doubt, Fix
+from specsia_build.characters.character import Advice, Fix
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
 from specsia_build.rendering.topology import topology
+from specsia_build.warning import Warning
 
 # Display levels between channels of a grey, and between shades that look the same.
 MOST_CHROMA, MOST_CONTRAST = 8, 12
@@ -54,7 +55,7 @@ def has_colours(mesh: Mesh) -> bool:
     return is_plain and bool(np.ptp(colours, axis=0).max() > 0.05)
 
 
-def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Doubt, ...]]:
+def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Warning, ...]]:
     """Make all materials double- or single-sided; without `sides` only outline hulls, with warnings."""
     if sides is not None:
         return mesh.with_sides(double=sides == BOTH), ()
@@ -63,12 +64,13 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
     share = float(areas[inward].sum()) / whole
     hull = inward & (HULL_AREA[0] <= share <= HULL_AREA[1] and _is_hull(mesh, inward))
     hiding = hull & ~mesh.single_sided()
-    doubts: list[Doubt] = []
+    warnings: list[Warning] = []
     if areas[hiding].sum() > 0.5 * areas[hull].sum():
         material = mesh.materials[int(np.bincount(mesh.face_material[hiding], areas[hiding]).argmax())].name
         what = f"the material '{material}' is an outline hull around the whole figure"
         line = f'"sides": "{BOTH}" in its manifest line draws it as it stands'
-        doubts.append(Doubt(f"{name}: {what} and is drawn from its front only; {line}"))
+        sentence = f"{name}: {what} and is drawn from its front only; {line}"
+        warnings.append(Warning("outline-hull", sentence, material))
         # Their materials become single-sided there and not elsewhere.
         both = (*mesh.materials, *mesh.with_sides(double=False).materials)
         used, slots = np.unique(mesh.face_material + hiding * len(mesh.materials), return_inverse=True)
@@ -79,8 +81,9 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
             why = f"backs of single-sided faces would be {lost:.0%} of a view"
             why += ", as most of its surface is wound inwards" if share > 0.5 else ""
             line = f'"sides": "{BOTH}" in its manifest line draws them'
-            doubts.append(Doubt(f"{name}: {why}, and are left out; {line}", Fix("sides", BOTH, why)))
-    return mesh, tuple(doubts)
+            sentence = f"{name}: {why}, and are left out; {line}"
+            warnings.append(Advice("backs-lost", sentence, name, Fix("sides", BOTH, why)))
+    return mesh, tuple(warnings)
 
 
 def _inward_faces(mesh: Mesh) -> tuple[Mask, Doubles, Mask]:

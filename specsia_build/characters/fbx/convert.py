@@ -24,6 +24,7 @@ from specsia_build.characters.fbx.scene import (
 from specsia_build.characters.fbx.takes import Takes
 from specsia_build.errors import CostError
 from specsia_build.files.glb import GlbWriter
+from specsia_build.warning import Code
 
 REFUSED, EXHAUSTED = 3, 4  # Exit codes
 
@@ -56,11 +57,11 @@ def convert(data: bytes) -> bytes:
     for index, parent in enumerate(nodes.parents):
         if parent >= 0:
             glb.lists["nodes"][parent].setdefault("children", []).append(index)
-    warnings: list[str] = []
+    warnings: list[tuple[Code, str]] = []
     meshes = MeshWriter(glb, MaterialWriter(glb))
     holders = [index for index, node in enumerate(nodes.nodes) if node.mesh is not None]
     if holders and not any(nodes.shown[index] for index in holders):
-        warnings.append("hides all of its meshes: they were drawn")
+        warnings.append(("made-visible", "hides all of its meshes: they were drawn"))
         nodes.shown = [True] * len(nodes.shown)
     morphed: dict[int, SharedMesh] = {}
     for index in holders:
@@ -72,7 +73,7 @@ def convert(data: bytes) -> bytes:
     takes = Takes(glb, scene, nodes, morphed)
     takes.add_all()
     if not holders and len(scene.nurbs_surfaces):
-        warnings.append("has NURBS surfaces, which are not read: make them meshes")
+        warnings.append(("not-read", "has NURBS surfaces, which are not read: make them meshes"))
     facts = {"fps": takes.fps, "warnings": [*warnings, *takes.warnings]}
     root = {"asset": {"version": "2.0", "extras": facts}, "scene": 0, "scenes": [{"nodes": [0]}]}
     return glb.encode(**root)

@@ -54,7 +54,7 @@ def fbx_document(path: Path, files: SideFiles) -> Document:
             )
         except subprocess.TimeoutExpired:
             slow = f"{path.name} could not be read within {CONVERT_SECONDS:g} seconds: {_FIX}"
-            raise CharacterError(slow) from None
+            raise CharacterError(slow, "worker-lost") from None
     if ran.returncode == _EXHAUSTED:
         raise CharacterError(memory.exhausted(path.name))
     if ran.returncode != 0:
@@ -64,6 +64,6 @@ def fbx_document(path: Path, files: SideFiles) -> Document:
     memory.take(len(ran.stdout))
     document = parse_document(path, ran.stdout, files, is_export=True)
     facts: dict[str, Any] = (document.root.asset or {})["extras"]
-    for warning in facts["warnings"]:
-        document.warn(f"{path.name} {warning}")
+    for code, end in facts["warnings"]:
+        document.warn(code, f"{path.name} {end}")
     return replace(document, fps=float(facts["fps"]))

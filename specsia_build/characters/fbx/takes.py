@@ -10,6 +10,7 @@ from specsia_build.arrays import Doubles
 from specsia_build.characters.fbx.meshes import SharedMesh
 from specsia_build.characters.fbx.scene import Nodes, each
 from specsia_build.files.glb import GlbWriter
+from specsia_build.warning import Code
 
 RATE = 30  # Keys a second, besides those at the file's own frames
 _MOST_RATE = 240  # Most keys a second
@@ -29,7 +30,7 @@ class Takes:
         # Blender, whose frames a pose counts in, calls the first frame 1.
         rate = float(scene.settings.frames_per_second)
         self.fps = rate if np.isfinite(rate) and rate > 0 else float(RATE)
-        self.warnings: list[str] = []
+        self.warnings: list[tuple[Code, str]] = []  # Codes and ends of sentences that begin with the file
 
     def add_all(self) -> None:
         """Add all stacks; those that cannot be baked are named by a warning."""
@@ -38,13 +39,13 @@ class Takes:
                 options = {"resample_rate": _rate(self.fps), "max_keyframe_segments": _MOST_SAMPLES}
                 baked = ufbx.bake_anim(self._scene, stack.anim, **options)
             except ufbx.UfbxError as error:
-                self.warnings.append(f"has an action '{stack.name}' that cannot be played ({error})")
+                problem = f"has an action '{stack.name}' that cannot be played ({error})"
+                self.warnings.append(("motion-unplayable", problem))
                 continue
             begin, end = baked.key_time_min, baked.key_time_max
             if not np.isfinite((begin, end)).all() or end - begin > MOST_SECONDS:
-                self.warnings.append(
-                    f"has an action '{stack.name}' of more than {MOST_SECONDS:g} seconds, which was left out"
-                )
+                end = f"has an action '{stack.name}' of over {MOST_SECONDS:g} seconds, which was left out"
+                self.warnings.append(("motion-unplayable", problem))
                 continue
             self._add(stack.name, baked)
 

@@ -26,6 +26,7 @@ from specsia_build.characters.gltf.schema import Accessor, BufferView, GltfEntry
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
+from specsia_build.warning import Code, Warning
 
 E = TypeVar("E", bound=GltfEntry)
 _T = TypeVar("_T")
@@ -70,8 +71,8 @@ class Document:
     binary: memoryview | None  # The GLB's binary chunk, or None
     fps: float = FRAME_RATE  # Frames per second that poses are counted in
     is_export: bool = False  # Whether it was made of another format
-    # Sentences about what was left out or repaired, as keys in order
-    warnings: dict[str, None] = field(default_factory=dict)
+    # About what was left out or repaired, as keys in order
+    warnings: dict[Warning, None] = field(default_factory=dict)
     _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)
     _bytes: dict[tuple[type[GltfEntry], int], memoryview] = field(default_factory=dict)
 
@@ -105,8 +106,9 @@ class Document:
         """Error about an entry."""
         return damaged(f"{self.name}: {kind.key}[{index}]", problem)
 
-    def warn(self, sentence: str) -> None:
-        self.warnings[sentence] = None
+    def warn(self, code: Code, sentence: str, subject: str | None = None) -> None:
+        """Add a warning, by default about the file."""
+        self.warnings[Warning(code, sentence, self.name if subject is None else subject)] = None
 
     @contextmanager
     def tolerating(self, end: str = "it was left out") -> Iterator[None]:
@@ -114,7 +116,7 @@ class Document:
         try:
             yield
         except CharacterError as error:
-            self.warn(f"{error}; {end}")
+            self.warn(error.code, f"{error}; {end}")
 
     def buffer(self, index: int) -> memoryview:
         """Bytes of a buffer: the binary chunk, a data URI, or a file inside the root."""
@@ -293,10 +295,12 @@ def parse_document(
         if shapes and extension in required:
             raise CharacterError(
                 f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again "
-                "without it"
+                "without it",
+                "not-read",
             )
         if shapes or extension in required:
-            document.warn(f"{path.name} has the glTF extension {extension}, which is not read")
+            sentence = f"{path.name} has the glTF extension {extension}, which is not read"
+            document.warn("not-read", sentence, extension)
     return document
 
 

@@ -15,7 +15,7 @@ from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, data_uri, is_data
 from specsia_build.characters.gltf.nodes import is_vrm0
 from specsia_build.characters.images import as_texture, load_texture, with_opacity
-from specsia_build.errors import CharacterError
+from specsia_build.characters.mtl import base_name
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
@@ -141,7 +141,7 @@ class Materials:
                 placement = emissive_placement
             elif emissive_placement != placement:
                 problem = f"{self.document.name}: materials[{index}] emits light at its base colour's UVs"
-                self.document.warn(problem)
+                self.document.warn("not-read", problem)
         material = Material(
             name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),
@@ -212,7 +212,9 @@ class Materials:
                     source = document.files.find(unquote(place)) or document.files.find(place)
                     name = f"texture '{place}' of {document.name}"
                 if source is None:
-                    raise CharacterError(f"{name} is not there")
+                    sentence = f"{name} is not there; it was left out"
+                    document.warn("file-missing", sentence, base_name(str(place)))
+                    return None
                 self._pixels[place] = load_texture(source, name, document.files.root)
             return self._pixels[place]
         return None
@@ -270,7 +272,7 @@ def _vrm0_material(
             stated = msgspec.convert(listed[index], schema.VrmMaterial)
     except msgspec.ValidationError as error:
         problem = f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used"
-        document.warn(problem)
+        document.warn("unusable", problem)
     shader = stated.shader or ""
     cull = None if shader == GLTF_SHADER else stated.float_properties.get("_CullMode")
     if cull is not None:

@@ -109,7 +109,7 @@ def hidden_nodes(document: Document, nodes: Sequence[schema.Node]) -> set[int]:
     try:
         annotations = msgspec.convert(vrm.first_person or {}, schema.FirstPerson).mesh_annotations
     except msgspec.ValidationError as error:
-        document.warn(f"{document.name}: its firstPerson is damaged ({error}); it was left out")
+        document.warn("unusable", f"{document.name}: its firstPerson is damaged ({error}); it was left out")
         return hidden
     own = [each for each in annotations if str(each.flag or each.type).lower() == "firstpersononly"]
     meshes = {each.mesh for each in own if each.mesh is not None}
@@ -263,7 +263,8 @@ def _tracks(document: Document, number: NDArray[np.int32], index: int) -> list[T
         if sampler.input not in times:
             times[sampler.input] = document.accessor(sampler.input)
         if not len(times[sampler.input]) or (node, path) in tracks:
-            document.warn(f"{label}.channels[{k}] has no keys, or moves what another does; it was left out")
+            sentence = f"{label}.channels[{k}] has no keys, or moves what another does; it was left out"
+            document.warn("unusable", sentence)
             continue
         moved = int(number[node]), cast(Path, path)
         try:
@@ -271,7 +272,7 @@ def _tracks(document: Document, number: NDArray[np.int32], index: int) -> list[T
         except ValueError as error:
             raise document.error(schema.Animation, index, f"{error} in channels[{k}]") from error
     if others:
-        document.warn(f"{label} moves {some(others, 3)} too, which is not played")
+        document.warn("not-read", f"{label} moves {some(others, 3)} too, which is not played")
     return list(tracks.values())
 
 
@@ -312,12 +313,12 @@ def _humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, int]:
     try:
         bones = msgspec.convert(vrm.humanoid or {}, schema.GltfHumanoid).human_bones or {}
     except msgspec.ValidationError as error:
-        document.warn(f"{document.name}: its humanoid is damaged ({error}); it was left out")
+        document.warn("unusable", f"{document.name}: its humanoid is damaged ({error}); it was left out")
         return {}
     if isinstance(bones, tuple):
         bones = {bone.bone: bone for bone in bones if bone.bone}
     missing = [name for name, bone in bones.items() if not 0 <= bone.node < len(number)]
     if missing:
         problem = f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}"
-        document.warn(problem)
+        document.warn("unusable", problem)
     return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}

@@ -246,7 +246,7 @@ class MeshReader:
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
             problem = f"{self.document.name}: '{name}' has no UVs for its texture, which was left out"
-            self.document.warn(problem)
+            self.document.warn("uv-missing", problem, name)
         matrices = (
             instance.world[:3] if influences is None else self._blended(instance.node.skin or 0, influences)
         )
@@ -286,7 +286,8 @@ class MeshReader:
         memory.ask(polygons.TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
         if mode == MODE_TRIANGLES:
             if len(indices) % 3:
-                self.document.warn(f"{source.label} has an incomplete last triangle; it was left out")
+                sentence = f"{source.label} has an incomplete last triangle; it was left out"
+                self.document.warn("unusable", sentence)
             return indices[: len(indices) // 3 * 3].reshape(-1, 3)
         step = np.arange(max(len(indices) - 2, 0))
         if mode == MODE_FAN:

@@ -142,7 +142,7 @@ def _rig_of(
             rows = np.flatnonzero(offsets.any(axis=1))
             if not np.isfinite(offsets).all():
                 problem = f"{source.label} has a morph target of numbers that are not finite; it was left out"
-                document.warn(problem)
+                document.warn("unusable", problem)
             elif len(rows):
                 memory.take(16 * len(rows))
                 moved = (rows + vertex_count).astype(np.int32)

@@ -32,6 +32,7 @@ from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.folders import is_vacant
 from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.warning import Warning
 
 FRONTAL_PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
@@ -153,7 +154,7 @@ class Adapted(NamedTuple):
     l1_before: float
     l1: float
     iou: float | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: FrontalPair) -> Adapted:
@@ -181,9 +182,11 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
         write_bytes(temporary / FRONTAL_PICTURE, picture)
         save_model(temporary, settings.steps, adapted, None, drawing if adapted.config.sees_drawing else None)
         write_bytes(temporary / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    worse = (
+    sentence = (
         f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}; from a copy of "
         f"the drawing nothing can be learnt): use {run_name(run)}"
     )
-    warnings = frontal.warnings if after < before else (*frontal.warnings, worse)
+    warnings = frontal.warnings
+    if after >= before:
+        warnings += (Warning("no-gain", sentence, pair.character_id),)
     return Adapted(out, pair.uid, seconds, before, after, frontal.iou, warnings)

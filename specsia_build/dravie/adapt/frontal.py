@@ -14,6 +14,7 @@ from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, r
 from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.warning import Warning
 
 
 class FrontalPair(NamedTuple):
@@ -23,7 +24,7 @@ class FrontalPair(NamedTuple):
     """
 
     pair: Pair
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     places: bool = True
     iou: float | None = None
     known: Drawing | None = None
@@ -55,9 +56,11 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path) -> FrontalPair:
     if name not in frames:
         raise UsageError(f"{folder} has no frame '{name}': the first is '{next(iter(frames))}'")
     z, pos = read_frame(frames[name])
-    warning = frame_warning(z, pos)
+    warnings: tuple[Warning, ...] = ()
+    if (problem := frame_warning(z, pos)) is not None:
+        warnings = (Warning("frame-unlikely", f"the frame '{name}': {problem}", name),)
     pair = Pair(name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
-    return with_drawing(FrontalPair(pair, (f"the frame '{name}': {warning}",) if warning else ()), drawing)
+    return with_drawing(FrontalPair(pair, warnings), drawing)
 
 
 def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
@@ -70,7 +73,8 @@ def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
         raise SpecsiaError(f"{path}: {error}") from error
     if differs_in_colour(pair.z, image):
         question = "is it this character, in colour, upright and from the front?"
-        warnings += (f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {question}",)
+        sentence = f"{path.name} and the frontal view '{pair.uid}' differ much in colour: {question}"
+        warnings += (Warning("colours-differ", sentence, path.name),)
     laid = replace(
         pair, gt=image, gt_mask=None, iou=iou, outline_px=None, outline_grey=None, outline_rgb=None
     )

@@ -29,6 +29,7 @@ from specsia_build.folders import refuse_foreign_folder
 from specsia_build.pictures.files import write_film
 from specsia_build.pictures.films import side_by_side
 from specsia_build.pool import map_ahead
+from specsia_build.warning import Warning
 
 _RECORD, FILM = "enhance.json", "film"
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
@@ -73,7 +74,7 @@ class Enhanced:
     repaired: int
     kept: int
     film: Path | None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 def folder_frames(folder: Path, drawing: Drawing = NO_DRAWING) -> FrameSource:
@@ -174,12 +175,11 @@ def enhance(predictor: Predictor, frames: FrameSource, out: Path, film: bool = F
         ):
             written += 1
             bar()
-    warnings = [
-        f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()
-    ]
-    return Enhanced(
-        written, frames.count - written, _write_films(frames, out) if film else None, tuple(warnings)
-    )
+    warnings: tuple[Warning, ...] = ()
+    for text, names in warned.items():
+        sentence = f"{plural(len(names), 'frame')} such as '{names[0]}': {text}"
+        warnings += (Warning("frame-unlikely", sentence, names[0]),)
+    return Enhanced(written, frames.count - written, _write_films(frames, out) if film else None, warnings)
 
 
 def _target(out: Path, frame: FrameToRepair) -> Path:

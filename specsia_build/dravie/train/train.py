@@ -29,6 +29,7 @@ from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pictures.films import side_by_side
+from specsia_build.warning import Code, Warning
 
 LOG_EVERY = 50  # Steps between rows of the log
 CHECKPOINT_EVERY = 1000  # Steps between checkpoints
@@ -56,7 +57,7 @@ class Trained:
     perceptual: str
     l1: float | None
     raw_l1: float | None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 def train(
@@ -94,15 +95,15 @@ def train(
     seen = runs.SeenCharacters(dict(zip(config.configs, views, strict=True)), validation)
     if not (run / runs.SEEN_FILE).is_file():
         runs.write_seen(run, seen)
-    warnings: list[str] = []
+    warnings: list[Warning] = []
 
-    def warn(sentence: str) -> None:
+    def warn(code: Code, sentence: str) -> None:
         terminal.say(f"warning: {sentence}")
-        warnings.append(sentence)
+        warnings.append(Warning(code, sentence, run.name))
 
     if both := sorted(seen.among(seen.validation)):
         characters = f"{plural(len(both), 'character')} of the training, such as {both[0]}"
-        warn(f"the validation frames show {characters}: give each character one split")
+        warn("characters-shared", f"the validation frames show {characters}: give each character one split")
     if not watched:
         terminal.say(
             "the dataset has no validation frames: the training continues without pictures to look at"
@@ -147,9 +148,10 @@ def train(
     seconds = time.perf_counter() - began
     if ours is not None and raw is not None and ours >= raw:
         warn(
+            "no-gain",
             f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z "
             f"{raw:.4f}): train for more --steps, with another --seed, or with --set precision=float32, into "
-            "another --out"
+            "another --out",
         )
     speed = (config.steps - start) * config.batch / seconds
     rows = sum(map(len, frames))

@@ -26,6 +26,7 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
 from specsia_build.stages.stage import Clip, Job
+from specsia_build.warning import Warning
 
 SEAM = 1.5  # Largest distance from last to first frame of a looping motion, in units of its longest step
 _WATCHED = 100  # Rough number of vertices compared to decide whether a motion loops
@@ -92,7 +93,7 @@ class Actor:
     motions: Mapping[tuple[str, int], Motion]  # To be played, by origin and number in that; see `Clip`
     offered: Mapping[str, Sequence[str]]  # Names of all motions to choose from, by origin
     humanoid: Mapping[str, int]  # Node of each humanoid bone as its file states; else empty
-    warnings: tuple[str, ...]  # About motions that cannot be played, or are changed
+    warnings: tuple[Warning, ...]  # About motions that cannot be played, or are changed
     files: tuple[Path, ...]  # The character's files, read or looked for in vain
 
 
@@ -142,11 +143,12 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
                 file = built_in() if path is None else _motion_file(path, state_of(path))
                 every = enumerate(file.motions)
                 offers = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
-                chosen_motions, notes = _from_file(animated, file, matching_motions(origin, offers, settings))
-                warnings += notes
+                matching = matching_motions(origin, offers, settings)
+                chosen_motions, of_file = _from_file(animated, file, matching)
+                warnings += of_file
         except CharacterError as error:
             # Other origins may work; a character without any motion gets a warning of its own.
-            warnings.append(str(error))
+            warnings.append(Warning(error.code, str(error), origin))
             chosen_motions = {}
         offered[origin] = [motion.name for motion in offers.values()]
         motions.update({(origin, index): motion for index, motion in chosen_motions.items()})
@@ -171,9 +173,10 @@ def entry_pose(animated: AnimatedCharacter, pose: str) -> Poses:
     return poses(animated.rig.skeleton, Motion(pose, tuple(tracks.values()), time, time), np.array([time]))
 
 
-def _unplayed(spoilt: Iterable[tuple[str, str]]) -> list[str]:
-    labels = ((f"'{name}'" if name else "a motion without a name", reason) for name, reason in spoilt)
-    return [f"{label} cannot be played: {reason}" for label, reason in labels]
+def _unplayed(spoilt: Iterable[tuple[str, str]]) -> Iterator[Warning]:
+    for name, reason in spoilt:
+        label = f"'{name}'" if name else "a motion without a name"
+        yield Warning("motion-unplayable", f"{label} cannot be played: {reason}", name)
 
 
 @lru_cache(maxsize=4)
@@ -183,18 +186,18 @@ def _motion_file(path: Path, _: object) -> MotionFile:
 
 def _from_file(
     animated: AnimatedCharacter, file: MotionFile, motions: Mapping[int, Motion]
-) -> tuple[dict[int, Motion], tuple[str, ...]]:
+) -> tuple[dict[int, Motion], tuple[Warning, ...]]:
     """Retarget a file's motions to a character; returns the playable ones by number, and warnings."""
-    playable, notes = {}, _unplayed(file.spoilt)
+    playable, warnings = {}, list(_unplayed(file.spoilt))
     if not (file.motions or file.spoilt):
-        notes.append(f"{file.name} holds no motion")
+        warnings.append(Warning("motion-unplayable", f"{file.name} holds no motion", file.name))
     for index, motion in motions.items():
         try:
-            playable[index], warnings = motion_for(animated.rig, animated.humanoid, file, motion)
-            notes += warnings
+            playable[index], own = motion_for(animated.rig, animated.humanoid, file, motion)
+            warnings += own
         except CharacterError as error:
-            notes += (str(error), *file.warnings)
-    return playable, tuple(notes)
+            warnings += (Warning(error.code, str(error), motion.name), *file.warnings)
+    return playable, tuple(warnings)
 
 
 def motion_files(config: BuildConfig) -> list[Path]:
@@ -337,8 +340,10 @@ def in_motion(actor: Actor, character_id: str, name: str) -> tuple[Mesh, Callabl
     """
     if not actor.motions:
         offered = [motion for motions in actor.offered.values() for motion in motions]
-        reason = "; ".join(actor.warnings) or f"it has {some(offered) or 'none'}"
-        raise CharacterError(f"{character_id} has no motion '{name}' that can be played: {reason}")
+        reason = "; ".join(map(str, actor.warnings)) or f"it has {some(offered) or 'none'}"
+        raise CharacterError(
+            f"{character_id} has no motion '{name}' that can be played: {reason}", "no-motion"
+        )
     motion = next(iter(actor.motions.values()))
     low, high = box_of(actor.mesh)
     scale = 1.0 / float((high - low).max())

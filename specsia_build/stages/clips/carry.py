@@ -20,6 +20,7 @@ from specsia_build.stages.clips.actor import actor_of
 from specsia_build.stages.reconstruct import array_file, dump_array, load_array, mesh_from_files
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
+from specsia_build.warning import Warning, coded
 
 _VERSION = 4  # Version of the method that transfers weights
 
@@ -85,15 +86,16 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     for number, morph in enumerate(rig.morphs):
         files[array_file(f"morph_{number}_vertices")] = dump_array(morph.vertices)
         files[array_file(f"morph_{number}_offsets")] = dump_array(morph.offsets)
-    warnings, own = list(report.warnings), own_of(job)
+    warnings, own = coded(report.warnings), own_of(job)
     if own is not None:
         own_names = [motion.name for motion in own.motions]
         if not any(clip.action in own_names for clip in motions.clips_of(earlier[motions.MOTIONS].meta)):
-            warnings.append(
+            sentence = (
                 f"the reconstruction of {job.entry.id} has clips of its own ({some(own_names, 8)}), none "
                 "named as the character's, so it takes the character's by weights carried over: rename its "
                 "clips to have them kept"
             )
+            warnings.append(Warning("own-clips", sentence, job.entry.id).record())
     meta = {
         "id": job.entry.id,
         **asdict(report),

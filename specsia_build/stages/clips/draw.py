@@ -37,6 +37,7 @@ from specsia_build.stages.stage import (
     Job,
     character_of,
 )
+from specsia_build.warning import Warning, coded
 
 ANNOTATIONS_VERSION = 2  # To be raised whenever the same frames would be annotated differently
 IN_PLACE_VERSION = 2  # To be raised whenever a figure would be held in place differently
@@ -123,7 +124,7 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(layers) else None
     files, colours, empty, plain = _frames(actor, shot, surface, contour, config)
     if empty == len(shot.times):
-        raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
+        raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}", "empty-view")
     meta = {
         "id": clip.id,
         "character": entry.id,
@@ -142,7 +143,7 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         **({"palette": motion.meta["palette"]} if "palette" in motion.meta else {}),
         "license": entry.license,
         "source": entry.source,
-        "warnings": list(_warnings(clip, shot, empty, plain, surface, config)),
+        "warnings": coded(_warnings(clip, shot, empty, plain, surface, config)),
     }
     return Artefact(clip.id, files, meta), ()
 
@@ -191,23 +192,25 @@ def _frames(
 
 def _warnings(
     clip: Clip, shot: Shot, empty: int, plain: str | None, surface: Surface | None, config: BuildConfig
-) -> Iterator[str]:
+) -> Iterator[Warning]:
     settings, character = clip_settings(config), character_of(clip.id)
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
         advice = "though held: --frames N takes its beginning alone, 'drop' what stays behind it"
-        yield (
+        sentence = (
             f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is "
             "small: " + (advice if settings.in_place else "--in-place holds it where it is")
         )
+        yield Warning("small-actor", sentence, clip.action)
     if empty:
         frames = f"{empty} of {len(shot.times)} frames of '{clip.action}'"
-        yield f"{frames} in view {clip.view} show (almost) nothing"
-    if surface is not None and UDP in layers_of(settings.layouts) and surface.landmarks.warning:
+        yield Warning("empty-frames", f"{frames} in view {clip.view} show (almost) nothing", clip.action)
+    if surface is not None and UDP in layers_of(settings.layouts) and surface.landmarks.warning is not None:
         yield surface.landmarks.warning
     # The still stages warn about their first view only, too.
     if plain is not None and clip.view == 0:
-        yield f"{character} shows a plain {plain} and nothing else: look at it, and at its textures"
+        sentence = f"{character} shows a plain {plain} and nothing else: look at it, and at its textures"
+        yield Warning("one-colour", sentence, character)
 
 
 DRAW = CharacterStage(

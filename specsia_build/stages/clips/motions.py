@@ -1,6 +1,6 @@
 """Stage motions: list the clips of a character, before any is rendered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
 from math import ceil
@@ -32,6 +32,7 @@ from specsia_build.stages.stage import (
     Sources,
     sources_of,
 )
+from specsia_build.warning import Warning, coded
 
 # Prefixes of names of inputs: files of the character, and files of motions
 CHARACTER, MOTION = "character/", "motion/"
@@ -88,17 +89,21 @@ def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         frames = len(motion.times(settings.fps, settings.frames))
         for view, yaw in enumerate(view_yaws(settings.views)):
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
-    warnings = [*actor.warnings, *_odd_motions(entry.id, actor, settings)]
+    warnings = [*actor.warnings, *_motionless(entry.id, actor, settings)]
     if not actor.motions and settings.motions:
-        warnings.append(_why_still(entry.id, settings, actor))
+        warnings.append(Warning("no-motion", _why_still(entry.id, settings, actor), entry.id))
     files: dict[str, bytes] = {}
-    meta: dict[str, Any] = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
+    meta: dict[str, Any] = {
+        "id": entry.id,
+        "clips": [asdict(clip) for clip in clips],
+        "warnings": coded(warnings),
+    }
     if _has_regions(settings):
         files, meta["palette"] = stored_regions(actor)
     return Artefact(entry.id, files, meta), actor.files
 
 
-def _odd_motions(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
+def _motionless(character_id: str, actor: Actor, settings: ClipSettings) -> Iterator[Warning]:
     """Warnings about motions whose clips are one frame, or repeat one frame."""
     motions = list(actor.motions.values())
     short = [motion for motion in motions if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
@@ -106,7 +111,9 @@ def _odd_motions(character_id: str, actor: Actor, settings: ClipSettings) -> lis
     one = f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame"
     alike = f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others"
     kinds = ((one, [motion.name for motion in short]), (alike, [motion.name for motion in still]))
-    return [f"motions {kind}: {_listed(names)}" for kind, names in kinds if names]
+    for kind, names in kinds:
+        if names:
+            yield Warning("motion-still", f"motions {kind}: {_listed(names)}", some(names, 50))
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -16,6 +16,7 @@ from specsia_build.stages import project, reconstruct
 from specsia_build.stages.clips import carry, draw, motions
 from specsia_build.stages.clips.actor import actor_of, box_of, shot_again
 from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
+from specsia_build.warning import Warning
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -58,11 +59,12 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     mean, backend = float(np.mean(ious)), earlier[reconstruct.RECONSTRUCT].meta["backend"]
     warnings = []
     if mean < config.min_iou:
-        warnings.append(
+        sentence = (
             f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view {clip.view} "
             f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at it in `specsia "
             "report`; --clip takes other motions by their names"
         )
+        warnings.append(Warning("low-iou", sentence, clip.action).record())
     meta = {
         "id": clip.id,
         "backend": backend,

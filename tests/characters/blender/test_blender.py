@@ -78,7 +78,7 @@ def test_blend_file_matches_its_render(raw: RawMesh) -> None:
     assert mesh.normals is not None
     assert_allclose(mesh.normals[chosen], flat_normals(mesh)[chosen], atol=1e-6)
     assert_allclose(mesh.normals[chosen][0, 0], [0, -1, 0], atol=1e-6)
-    assert any("strands" in warning for warning in raw.warnings)
+    assert any("strands" in warning.sentence for warning in raw.warnings)
 
 
 def test_node_tree_becomes_texture(raw: RawMesh) -> None:
@@ -147,7 +147,7 @@ def test_points_keep_their_place(raw: RawMesh, points: object, name: str, t: flo
 def test_motions_in_seconds(raw: RawMesh) -> None:
     lengths = {motion.name: round(motion.duration, 6) for motion in moving_of(raw).motions}
     assert lengths == {"Bend": 1.0, "BoxAction": 1.0, "Lift": 0.5, "Smiling": 1.0}
-    assert any("'Endless'" in warning for warning in raw.warnings)
+    assert any("'Endless'" in warning.sentence for warning in raw.warnings)
 
 
 MATERIALS = """
@@ -199,7 +199,7 @@ def test_fbx_materials(tmp_path: Path, write: Write) -> None:
         "gone": (1.0, "opaque", False),
         "painted": (1.0, "opaque", False),
     }
-    assert len(raw.warnings) == 1 and "gone.png" in raw.warnings[0]
+    assert len(raw.warnings) == 1 and raw.warnings[0].subject == "gone.png"
     assert tmp_path / "textures/hair.png" in raw.files
     (painted,) = (k for k, m in enumerate(raw.mesh.materials) if m.name == "painted")
     assert raw.mesh.colors is not None
@@ -265,12 +265,15 @@ def test_blender_runs_once_per_file(stored: Path, asked: Path, own_cache: Path) 
     assert (raw.up, raw.front, raw.parts, len(raw.mesh.faces)) == ("+z", "-y", ("body",), 1)
     # +Y of glTF is +Z here.
     np.testing.assert_array_equal(raw.mesh.vertices[raw.mesh.faces[0]], [[0, 0, 0], [1, 0, 0], [0, 0, 2]])
-    assert raw.warnings == ("texture 'skin.png' of x.blend is not there; it was left out", "x.blend is odd")
+    assert [(w.code, w.subject) for w in raw.warnings] == [
+        ("file-missing", "skin.png"),
+        ("converted", "x.blend"),
+    ]
     assert {file.stem for file in raw.files} == {"x", "skin"}
     read_with_blender(stored)
     assert asked.read_text() == "xx"
     Image.new("RGB", (1, 1)).save(stored.with_name("skin.png"))
-    assert read_with_blender(stored).warnings == ("x.blend is odd",)
+    assert [str(warning) for warning in read_with_blender(stored).warnings] == ["x.blend is odd"]
     assert asked.read_text() == "xxx"
     # What is kept and damaged is made again.
     for file in own_cache.glob("*/*.json"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.characters.character import Character, Doubt, Entry
+from specsia_build.characters.character import Advice, Character, Entry
 from specsia_build.characters.doubts.axes import front_of, up_of
 from specsia_build.characters.doubts.joints import front_axis, turned, up_axis
 from specsia_build.characters.doubts.looks import plain_colour
@@ -18,6 +18,7 @@ from specsia_build.characters.survey import CharacterFacts, facts_of, survey
 from specsia_build.frame import AXES, Camera, front_rotation, normalise, up_rotation
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.warning import Warning
 from tests.characters.bodies import (
     FIGURE,
     JOINTS,
@@ -72,7 +73,7 @@ def test_obj_is_turned_by_shape(tmp_path: Path, up: str, front: str) -> None:
 def test_no_front_stays_and_warns(tmp_path: Path, solids: list[np.ndarray]) -> None:
     character = character_of(write_obj(tmp_path / "thing.obj", {"": solids}, into_file("+y", "-y")))
     assert (character.front, facts_of(character).faces) == ("-y", "unsure")
-    assert character.unsure and len(character.warnings) >= 1
+    assert character.unsure and "front-unsure" in codes(character)
 
 
 @pytest.mark.parametrize("front", AXES[:4])
@@ -108,7 +109,8 @@ def test_faceless_sideways_shape_warns(tmp_path: Path, front: str) -> None:
     barrel = [BOX * (0.4, 1.2, 0.5), BOX * (0.3, 1.0, 0.3) + (0, 0, -0.4)]
     character = character_of(write_obj(tmp_path / "barrel.obj", {"": barrel}, into_file("+y", front)))
     (warning,) = character.warnings
-    assert (character.front, "sideways" in warning) == ("-y", front == "+x")
+    assert (character.front, warning.code) == ("-y", "front-unsure")
+    assert ("sideways" in warning.sentence) == (front == "+x")
 
 
 @pytest.mark.parametrize("up", AXES[2:])
@@ -135,21 +137,19 @@ def read(path: Path, kind: str = "obj", **more: object) -> Character:
     return read_character(Entry("hero", kind, path, up=up, front="-y", **more))  # type: ignore[arg-type]
 
 
-def doubts(groups: Boxes, folder: Path) -> tuple[Doubt, ...]:
-    return read(write_obj(folder / "hero.obj", groups)).doubts
+def warnings_of(groups: Boxes, folder: Path) -> tuple[Warning, ...]:
+    return read(write_obj(folder / "hero.obj", groups)).warnings
 
 
-def dropped(all_doubts: tuple[Doubt, ...]) -> list[str]:
-    """Names that all doubts advise to drop."""
-    assert all(doubt.fix is None or doubt.fix.key == "drop" for doubt in all_doubts)
-    return sorted(name for doubt in all_doubts if doubt.fix is not None for name in doubt.fix.value)
+def codes(character: Character) -> list[str]:
+    return [warning.code for warning in character.warnings]
 
 
-def names_without_advice(all_doubts: tuple[Doubt, ...]) -> set[str]:
-    """Names in quotes of the only doubt, which advises nothing."""
-    (doubt,) = all_doubts
-    assert doubt.fix is None
-    return set(re.findall("'([^']+)'", doubt.sentence))
+def names_without_advice(warnings: tuple[Warning, ...], code: str) -> set[str]:
+    """Names in quotes of the only warning, which has a code and advises nothing."""
+    (warning,) = warnings
+    assert warning.code == code and not isinstance(warning, Advice)
+    return set(re.findall("'([^']+)'", warning.sentence))
 
 
 def around(size: float = 8.0) -> list[np.ndarray]:
@@ -166,7 +166,7 @@ def around(size: float = 8.0) -> list[np.ndarray]:
 def test_scenery_is_named_and_kept(tmp_path: Path, name: str, scenery: list[np.ndarray]) -> None:
     path = write_obj(tmp_path / "hero.obj", FIGURE | {name: scenery})
     character = read(path)
-    assert names_without_advice(character.doubts) == {name}
+    assert names_without_advice(character.warnings, "scenery") == {name}
     assert len(character.mesh.faces) > len(read(path, drop=(name,)).mesh.faces)
     assert read(path, drop=(name,)).warnings == ()
 
@@ -174,7 +174,8 @@ def test_scenery_is_named_and_kept(tmp_path: Path, name: str, scenery: list[np.n
 def test_second_figure_is_named(tmp_path: Path) -> None:
     aside = np.array((3, 0, 0))
     other = {"Other" + name: [*(np.array(solids) + aside)] for name, solids in FIGURE.items()}
-    assert names_without_advice(doubts(FIGURE | other, tmp_path)) == {"Limbs", "Trunk"}
+    warnings = warnings_of(FIGURE | other, tmp_path)
+    assert names_without_advice(warnings, "several-figures") == {"Limbs", "Trunk"}
 
 
 @pytest.mark.parametrize(
@@ -189,8 +190,8 @@ def test_second_figure_is_named(tmp_path: Path) -> None:
     ],
     ids=lambda more: next(iter(more), "alone"),
 )
-def test_belongings_are_not_doubted(tmp_path: Path, more: Boxes) -> None:
-    assert doubts(FIGURE | more, tmp_path) == ()
+def test_belongings_are_sound(tmp_path: Path, more: Boxes) -> None:
+    assert warnings_of(FIGURE | more, tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -210,30 +211,32 @@ def test_overlapping_parts_of_one_name(
 ) -> None:
     hair = box((0, -0.1, 1.95), (0.4, 0.4, 0.2))
     again = [solid * (1.01, 1.01, 1.001) for solid in hair]
-    all_doubts = doubts(FIGURE | {first: hair, second: again}, tmp_path)
-    assert (len(all_doubts) == 1) == warned
-    assert dropped(all_doubts) == advised
+    character = read(write_obj(tmp_path / "hero.obj", FIGURE | {first: hair, second: again}))
+    assert codes(character) == ["alternatives"] * warned
+    assert [name for fix in character.fixes for name in fix.value] == advised
     apart = [solid + np.array((0, 0, 0.3)) for solid in hair]
-    assert doubts(FIGURE | {first: hair, second: apart}, tmp_path) == ()
+    assert warnings_of(FIGURE | {first: hair, second: apart}, tmp_path) == ()
 
 
 def test_spare_props_in_a_hand(tmp_path: Path) -> None:
     props = {"Sword": (0.1, 1.2, 0.1), "Axe": (0.1, 0.8, 0.1), "Ring": (0.05, 0.05, 0.05)}
-    (doubt,) = read(write_glb(tmp_path / "hero.glb", props, {}), "gltf").doubts
-    assert "2 below hand.l" in doubt.sentence and doubt.fix is None
+    (warning,) = read(write_glb(tmp_path / "hero.glb", props, {}), "gltf").warnings
+    assert warning.code == "props-in-hand" and not isinstance(warning, Advice)
+    assert "2 below hand.l" in warning.sentence
 
 
 @pytest.mark.parametrize(("head", "hand", "said"), [(3.5, 4.0, 1), (1.7, 4.0, 0), (1.7, 1.2, 0)])
 def test_joints_without_surface(tmp_path: Path, head: float, hand: float, said: int) -> None:
     path = write_glb(tmp_path / "a.glb", {}, {"Head": head, "Hand.L": hand, "Foot.L": 0.1})
-    assert len(read(path, "gltf").doubts) == said
+    assert codes(read(path, "gltf")).count("body-missing") == said
 
 
 def test_flat_rounded_or_far_shapes(tmp_path: Path) -> None:
     flat = {"A": [solid * (1, 0.001, 1) for solid in boxes()]}
     stray = FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}
     far = {"A": [solid + 20_000.0 for solid in boxes()]}
-    assert [len(doubts(groups, tmp_path)) for groups in (flat, stray, far)] == [1, 1, 1]
+    found = [warnings_of(groups, tmp_path) for groups in (flat, stray, far)]
+    assert [[w.code for w in each] for each in found] == [["flat"], ["far-triangles"], ["rounded"]]
 
 
 TETRAHEDRON = (
@@ -252,7 +255,7 @@ def facts(folder: Path, mtl: str = "", text: str = TETRAHEDRON) -> CharacterFact
 def test_one_colour_warns(tmp_path: Path, mtl: str) -> None:
     character = facts(tmp_path, mtl)
     assert [fix for fix in character.fixes if fix.key == "texture"] == []
-    assert sum("one plain" in warning for warning in character.warnings) == 1
+    assert [warning.code for warning in character.warnings].count("one-colour") == 1
 
 
 def test_plain_colour_ignores_background() -> None:
@@ -309,15 +312,16 @@ def test_outline_hull_is_a_rim(tmp_path: Path, said: bool, thickness: float) -> 
     assert seen(drawn)[1] > 0.8 and seen(left)[1] < 0.1
     new = set(drawn.warnings) - set(left.warnings)
     assert len(new) == int(said)
-    assert all("'Outline'" in warning and '"sides": "both"' in warning for warning in new)
+    assert all((warning.code, warning.subject) == ("outline-hull", "Outline") for warning in new)
     assert [m.double_sided for m in drawn.mesh.materials if m.name == "skin"] == [True]
 
 
 def test_inside_out_figure_warns(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
     (warning,) = read(path, "gltf").warnings
-    assert "wound inwards" in warning
-    assert '"sides": "both"' in warning and read(path, "gltf", sides="both").warnings == ()
+    assert warning.code == "backs-lost" and "wound inwards" in warning.sentence
+    assert isinstance(warning, Advice) and warning.fix.value == "both"
+    assert read(path, "gltf", sides="both").warnings == ()
     # Double-sided, it looks as it should.
     assert read(written(tmp_path / "b.glb", ("skin", inside_out(figure()), RED, True)), "gltf").warnings == ()
 
@@ -327,5 +331,5 @@ def test_lost_cape_back_warns(tmp_path: Path) -> None:
     parts = ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False)
     path = written(tmp_path / "a.glb", *parts)
     (warning,) = read(path, "gltf").warnings
-    assert "backs of single-sided faces" in warning and "wound inwards" not in warning
+    assert warning.code == "backs-lost" and "wound inwards" not in warning.sentence
     assert read(path, "gltf", sides="both").warnings == ()

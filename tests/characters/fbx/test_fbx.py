@@ -160,7 +160,7 @@ def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
     raw = read(folder, textured(name.format(tmp_path)))
     assert [m.texture for m in raw.mesh.materials] == [None]
     (warning,) = raw.warnings
-    assert "secret.png" in warning
+    assert "secret.png" in warning.sentence
 
 
 @ENCODINGS

@@ -122,7 +122,7 @@ def made(folder: Path, clips: list[Moves], *, under: bool = False, **settings: A
     config = clips_config(folder / "figures", layouts=["frames"], turntable=False, views=1, **settings)
     paths, summary = run_clips(folder / "out", config)
     drawn = paths.artefact(draw.DRAW, None, "a-x-00").parent
-    return " ".join(summary.warnings.get("a", ())), [
+    return " ".join(map(str, summary.warnings.get("a", ()))), [
         read_artefact(path, path.stem) for path in sorted(drawn.glob("*.tar"))
     ]
 
