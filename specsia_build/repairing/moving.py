@@ -11,7 +11,8 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.carry import carried
-from specsia_build.animation.motion import Motion, Poses, poses
+from specsia_build.animation.figure import figure_of, leg_length, soles
+from specsia_build.animation.motion import TRANSLATION, Motion, Poses, Track, poses
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.characters.character import RawMoving
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
@@ -235,4 +236,31 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
             f"--motion: '{motion.name}' of {source.name} moves nothing of {rigged.name}, as one of fingers "
             "alone: give a motion of the body"
         )
-    return motion, warnings
+    return motion if rigged.joints is None else _on_ground(own, motion), warnings
+
+
+def _on_ground(own: RawMoving, motion: Motion) -> Motion:
+    """A motion of a drawn person with the lowest point of its feet where the joints of its soles should be.
+
+    Feet are seldom drawn side by side on level ground.
+    """
+    rig = own.rig
+    hips = next((track for track in motion.tracks if _moves_hips(track, own)), None)
+    feet = [number for name, number in own.humanoid.items() if name.endswith(("Foot", "Toes"))]
+    of_feet = np.isin(rig.slots[:, 0], feet)
+    if hips is None or not of_feet.any():
+        return motion
+    figure, sequence = figure_of(rig, own.humanoid), poses(rig.skeleton, motion, hips.times)
+    rest = poses(rig.skeleton, None, np.zeros(1))
+    leg = leg_length(figure.human, rest.worlds[0])
+    target = soles(rig.skeleton, figure.human, rest.worlds[0], figure.turn, leg).at(sequence.worlds)
+    ground = rig.vertices(rest, 0)[of_feet, 2].min()
+    lowest = np.array([vertices[of_feet, 2].min() for vertices in rig.each_vertices(sequence)])
+    values = hips.values.copy()
+    values[:, 2] += ground + leg * target[..., 2].min(axis=1) - lowest
+    moved = replace(hips, values=values)
+    return replace(motion, tracks=tuple(moved if track is hips else track for track in motion.tracks))
+
+
+def _moves_hips(track: Track, own: RawMoving) -> bool:
+    return track.node == own.humanoid.get("hips") and track.path == TRANSLATION
