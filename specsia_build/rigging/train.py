@@ -21,6 +21,7 @@ from specsia_build.backends.relief import net
 from specsia_build.backends.relief import train as relief
 from specsia_build.backends.relief.sheets import FILLED, SIZE
 from specsia_build.characters.sources import open_source
+from specsia_build.errors import SpecsiaError
 from specsia_build.networks.unet import read_tensors
 from specsia_build.rigging import find
 from specsia_build.rigging.doodles import drawn_creature, drawn_person
@@ -206,12 +207,19 @@ def main(
     """
     out.mkdir(parents=True, exist_ok=True)
     drawn: list[tuple[JointPicture, float]] = []
-    for kind, sources in enumerate((people, animals, others)):
-        drawn += _of_sources(sources, kind, each)
+    try:
+        for kind, sources in enumerate((people, animals, others)):
+            drawn += _of_sources(sources, kind, each)
+    except SpecsiaError as error:
+        raise click.ClickException(str(error)) from error
     for number in range(_DOODLES if doodles > 0 else 0):
         rng = np.random.default_rng((seed, number))
         picture = drawn_person(rng) if number % 4 else drawn_creature(rng)
         drawn.append((picture, doodles / _DOODLES))
+    if not drawn:
+        raise click.UsageError(
+            "nothing to learn from: name characters with --people, or give --doodles 1"
+        )
     train(Looks(drawn), out, minutes=minutes, seed=seed)
 
 
