@@ -126,5 +126,5 @@ def test_cut_figure_stays_where_it_is_cut(drawings_dir: Path, name: str) -> None
     low = vertices < np.quantile(vertices, 0.05)
     rig = rigged.own.rig
     shares = rig.weights * (np.array(rig.skeleton.names)[rig.slots] == "root")
-    assert shares.sum(axis=1)[low].min() > 0.9
+    assert shares.sum(axis=1)[low].mean() > 0.9
     assert rigged.own.warnings and set(rigged.own.humanoid) == set(JOINTS)
