@@ -219,5 +219,5 @@ def _write_sheet(folder: Path, repair: Repair) -> None:
                 (z, repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number))
             )
     image, joints = repair.front.image, repair.rigged.joints
-    skeleton = None if joints is None else draw_joints(image, joints)
+    skeleton = None if joints is None or not repair.rigged.limbs else draw_joints(image, joints)
     write_sheet(folder / REPAIR_SHEET, image, skeleton, yaws, pairs, tile)

@@ -16,12 +16,10 @@ _WIDTH, _RADIUS = 0.008, 0.012  # Of bones and joints, in widths of the picture
 def draw_joints(picture: Pixels, joints: Joints) -> Pixels:
     """Draw joints and bones over a picture (S, S, 4) uint8 made pale: the figure's left red, its right blue.
 
-    Joints that are not drawn, and those of a figure that is no person, are left out; unsure ones are rings.
+    Joints that are not drawn are left out; unsure ones are rings.
     """
     pale = picture.copy()
     pale[..., 3] = np.rint(pale[..., 3] * _PALE).astype(np.uint8)
-    if joints.kind != "person":
-        return picture
     image = Image.fromarray(pale)
     canvas = ImageDraw.Draw(image)
     side = len(picture)
