@@ -14,15 +14,13 @@ from collections.abc import Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from shutil import copy
+from shutil import copy, which
 from threading import Thread
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-
-from tests.needs import find_chromium
 
 PACKAGES = ("@google/model-viewer", "three", "@pixiv/three-vrm")
 SIZE = 512
@@ -97,7 +95,7 @@ def open_all(paths: Sequence[Path], out: Path) -> dict[str, dict[str, Any]]:
             copy(path, folder)
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
         Thread(target=server.serve_forever, daemon=True).start()
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=list(SWIFTSHADER))
+        browser = driver.chromium.launch(executable_path=which("chromium"), args=list(SWIFTSHADER))
         page = browser.new_page(viewport={"width": SIZE, "height": SIZE})
         page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
         facts = {path.name: show(page, path, out) for path in paths}
