@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import figure_of
-from specsia_build.animation.humanoid import Humanoid, spoken
+from specsia_build.animation.humanoid import FINGERS, Humanoid, spoken
 from specsia_build.animation.motion import Poses
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.animation.skeleton import Skeleton
@@ -39,18 +39,14 @@ _REQUIRED = (
     *(side + part for side in _SIDES for part in ("UpperArm", "LowerArm", "Hand")),
     *(side + part for side in _SIDES for part in ("UpperLeg", "LowerLeg", "Foot")),
 )
-_DIGITS = {
-    "Thumb": ("Metacarpal", "Proximal", "Distal"),
-    **dict.fromkeys(("Index", "Middle", "Ring", "Little"), ("Proximal", "Intermediate", "Distal")),
-}
 
 
 def _needed() -> dict[str, str]:
     """The bone without which another does not count, such as the one before it in a finger."""
     needed = {"upperChest": "chest"}
-    for digit, parts in _DIGITS.items():
+    for finger, parts in FINGERS.items():
         for above, below in pairwise(parts):
-            needed |= {side + digit + below: side + digit + above for side in _SIDES}
+            needed |= {side + finger + below: side + finger + above for side in _SIDES}
     return needed
 
 
