@@ -24,6 +24,7 @@ from specsia_build.cli.command import (
 )
 from specsia_build.config import LayerName, cores
 from specsia_build.errors import UsageError, argument, no_such, plural
+from specsia_build.warning import as_json
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.export import Request
@@ -124,7 +125,8 @@ def _export(request: Request, workers: int) -> None:
     title = f"{where} as {request.name}"
     counts = {"parts": written.parts, "rows": written.rows, "kept": written.kept}
     document = {"folder": str(out), "layout": request.name, **counts, "left_out": reasons}
-    document |= {"warnings": warnings}
+    every = (warning for _, own in sorted(written.warnings.items()) for warning in own)
+    document |= {"notes": list(written.notes), **as_json(every)}
     lines = [f"{parts} of {where} are in {out}, as {request.name}"]
     conclude(document, lines, title, facts, trouble=failed[0] if failed else None)
 
