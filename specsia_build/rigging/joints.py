@@ -17,7 +17,7 @@ JOINTS = (
     "head",
     *(side + limb for side in _SIDES for limb in _LIMBS),
 )
-"""Bones of VRM 1.0's humanoid that a body needs; the place of each is where it begins, nearest to the hips."""
+"""Bones of the body in VRM 1.0; the place of each is where it begins, nearest to the hips."""
 
 FigureKind = Literal["person", "four-legged", "other"]
 
