@@ -22,10 +22,10 @@ from specsia_build.characters.character import (
     RawMesh,
     RawMoving,
 )
-from specsia_build.characters.doubts import contents
-from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
-from specsia_build.characters.doubts.looks import with_sides
-from specsia_build.characters.doubts.probe import Probe, probe_of
+from specsia_build.characters.checks import contents
+from specsia_build.characters.checks.axes import Evidence, front_of, up_of
+from specsia_build.characters.checks.looks import with_sides
+from specsia_build.characters.checks.probe import Probe, probe_of
 from specsia_build.characters.front import AROUND
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply

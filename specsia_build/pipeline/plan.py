@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from specsia_build.characters.character import Entry
-from specsia_build.errors import shortened
+from specsia_build.errors import brief_warning
 from specsia_build.layouts.part import Member
 from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import Index
@@ -174,7 +174,7 @@ def character_state(run: Run, entry: Entry) -> CharacterState:
         if task.clip is not None:
             clips[task.clip.id] = task.clip
         if state == DONE and meta is not None:
-            warnings |= dict.fromkeys(map(shortened, recorded(meta.get("warnings", ()))))
+            warnings |= dict.fromkeys(map(brief_warning, recorded(meta.get("warnings", ()))))
         name = task.backend
         if name in sources and task.stage is (reads := run.read_by_pack(name))[-1]:
             if current:

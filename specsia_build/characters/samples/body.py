@@ -31,7 +31,7 @@ _LOOKS = {
 """Pieces that marks show on, by what they are measured in."""
 
 
-_Place = tuple[Doubles, Doubles]  # Its middle and radii, (3,) each
+_Ellipsoid = tuple[Doubles, Doubles]  # Its middle and radii, (3,) each
 
 
 def vector(x: float, y: float, z: float) -> Doubles:
@@ -82,7 +82,7 @@ class Body:
         is_square = traits.species == "robot" or self.chance.true(0.12)
         self.power = between(*square) if is_square else between(2.0, 2.4)
         self.jaw = between(-0.25, 0.1) if self.chance.true(0.15) else between(0.0, 0.34 if human else 0.15)
-        self.head: _Place = (vector(0, 1.8 - half, 0), vector(width, half, width * between(0.88, 1.05)))
+        self.head: _Ellipsoid = (vector(0, 1.8 - half, 0), vector(width, half, width * between(0.88, 1.05)))
 
         self.neck = 1.8 - 2 * half - between(*figure["neck"])
         self.crotch = self.neck * between(*figure["crotch"])
@@ -125,7 +125,7 @@ class Body:
         tail = min(1.0, 0.9 * self.neck, 3 * float(self.profile[1, 1]))
         smile = between(0.16, 0.32) * width * (0.6 if "muzzle" in self.traits.features else 1.0)
         mouth = vector(0, self.head[0][1] - between(0.42, 0.52) * half, 0)
-        self.places: dict[str, _Place] = {
+        self.places: dict[str, _Ellipsoid] = {
             "head": self.head,
             "face": self.head,
             "eye": (self.on_face(apart, level), vector(wide, high, min(wide, high))),
