@@ -152,12 +152,12 @@ class CharacterState:
 def _member(index: Index, key: str, backend: str | None, metas: Mapping[CharacterStage, Meta]) -> Member:
     """What pack takes of a character or clip, cached in the index while the meta data stay the same."""
     name = f"member:{backend or ''}:{key}"
-    stamp = " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
-    if (row := index.row(name, stamp)) is not None:
+    made_from = " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
+    if (row := index.row(name, made_from)) is not None:
         with suppress(msgspec.MsgspecError):
             return msgspec.msgpack.decode(row, type=Member)
     summary = member(key, backend, metas)
-    index.learn(name, (stamp, msgspec.msgpack.encode(summary)))
+    index.learn(name, (made_from, msgspec.msgpack.encode(summary)))
     return summary
 
 
