@@ -16,6 +16,7 @@ from specsia_build.cli.closing import most
 from specsia_build.cli.command import FILE, command, conclude, json_option, options, processes
 from specsia_build.config import cores
 from specsia_build.errors import UsageError, argument, plural, some
+from specsia_build.terminal import Table
 
 if TYPE_CHECKING:
     from specsia_build.look.drawing import Choice, Style, WrittenPicture
@@ -77,6 +78,79 @@ def diff(a: str, b: str) -> None:
     lines, rows = result.lines(), sum(config.rows[0] - len(config.removed) for config in result.configs)
     facts = {"compared": [f"{plural(rows, 'row')} that both have"], "settings": list(result.settings)}
     conclude(result.to_json(), lines, lines[-1], facts, ok=result.equal)
+
+
+@command("specsia stats my-run/dataset", "specsia stats owner/name --json")
+@dataset_argument
+@json_option
+def stats(dataset: str) -> None:
+    """Count what a packed dataset holds: characters, licences, IoU by view, shapes, colours and motions.
+
+    Characters of different splits that look the same are named. DATASET is a folder, an fsspec URL or
+    OWNER/NAME on the Hub, of either schema.
+    """
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dataset.stats import statistics
+
+    with terminal.bar("stats", None, "character") as bar:
+        result = statistics(open_dataset(dataset), bar.at)
+    facts = {
+        "source": [result.source] if result.source else [],
+        "backends": [", ".join(result.backends)],
+        "warnings": most([*map(str, result.twins)], f"specsia stats {argument(dataset)} --json"),
+        "next": [f"specsia report {argument(dataset)}"],
+    }
+    characters = sum(entry.characters for entry in result.quality if entry.config == result.quality[0].config)
+    tables = [Table(head, rows, range(1, len(head))) for head, rows in result.tables()]
+    lines = [line for table in tables for line in (table, "")][:-1]
+    conclude(result.to_json(), lines, f"{plural(characters, 'character')} of {dataset}", facts)
+
+
+@command(
+    "specsia select my-run/dataset 'iou > .9' --out chosen",
+    "specsia select my-run/dataset specsia-out/dataset 'view < 5' --weight '1 - iou' --out hard",
+)
+@click.argument("datasets", metavar="DATASET...", nargs=-1, required=True)
+@click.argument("expression")
+@option("--weight", metavar="EXPRESSION", help="Add a column `weight`, a number for each row.")
+@option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
+@processes
+@json_option
+def select(datasets: tuple[str, ...], expression: str, weight: str | None, out: Path, workers: int) -> None:
+    """Write the rows of packed datasets that satisfy EXPRESSION as one dataset, and verify it.
+
+    EXPRESSION is one of Python on the columns of a row, on its `split` and `config`, and on `dataset`, the
+    number of its DATASET from 1. A clip is taken whole. Datasets that are joined must have the same settings,
+    but for sources, seeds and backends.
+    """
+    from specsia_build.config import PAIRS
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.layouts.packing import PackTarget, in_processes, pack
+    from specsia_build.layouts.registry import load_layout
+    from specsia_build.layouts.selected import Expression, select_parts
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} already exists: give --out a new folder")
+    layout, count = load_layout(PAIRS), workers or cores()
+    weighing = None if weight is None else Expression(weight)
+    parts, chosen = select_parts([*map(open_dataset, datasets)], layout, Expression(expression), weighing)
+    with terminal.bar("select", len(parts), "file") as bar:
+        pack(PackTarget(layout, out), parts, in_processes(count, bar), chosen)
+    with terminal.bar("verify", None) as bar:
+        report = layout.verify(str(out), count, bar.at)
+    rows, characters = plural(report.rows, "row"), plural(len(chosen.splits), "character")
+    facts = {
+        "chosen": [f"{rows} of {characters} of {chosen.source}"],
+        "failed": [
+            f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if check.count
+        ],
+        "note": list(report.notes),
+        "dataset": [str(out)],
+        "next": [f"specsia stats {argument(out)}"],
+    }
+    lines = [f"{rows} are in {out}"]
+    document = {"rows": report.rows, "characters": len(chosen.splits), "dataset": str(out), "ok": report.ok}
+    conclude(document, lines, f"{rows} where {expression}", facts, ok=report.ok)
 
 
 @command(

@@ -27,6 +27,8 @@ COMMANDS = {
         ("status", "runs", "Show what a run holds, what failed and why."),
         ("verify", "datasets", "Check the files, rows and images of a packed dataset."),
         ("diff", "datasets", "Compare two datasets."),
+        ("stats", "datasets", "Count what a dataset holds."),
+        ("select", "datasets", "Write chosen rows of datasets as one dataset."),
         ("report", "datasets", "Write an HTML page to look at."),
         ("turntable", "datasets", "Write a film of characters that turn, or of clips."),
         ("sheet", "datasets", "Write a picture of characters from several views."),

@@ -70,6 +70,7 @@ COLUMNS = (*[*SCALAR_COLUMNS][:4], *IMAGE_COLUMNS, *[*SCALAR_COLUMNS][4:])
 MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 """Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
+WEIGHT = "weight"  # Column that `specsia select --weight` adds, a float64 from 0 on: how often to draw a row
 TURNTABLE = "turntable"  # Action of clips of a character at rest, whose positions are where they are seen
 PUBLISHED_COLUMNS = ("uid", COLOR, POS, EDGE, MASK, GT)
 """Columns of SPECSIA-15K, in its order, see `published.rows`."""
@@ -116,7 +117,8 @@ def has_earlier_channels(pos_frame: str, stages: Mapping[str, Any]) -> bool:
 def columns_of(kind: str, stored: Collection[str]) -> tuple[str, ...]:
     """Columns that a dataset of a kind must have, given the names of those that it has."""
     columns = [name for name in COLUMNS_OF[kind] if name not in LATER or name in stored]
-    return (*columns, *(name for name in LAYER_COLUMNS if kind == "specsia" and name in stored))
+    layers = [name for name in LAYER_COLUMNS if kind == "specsia" and name in stored]
+    return (*columns, *layers, *([WEIGHT] if WEIGHT in stored else ()))
 
 
 def own_files(folder: Path) -> list[str]:
@@ -234,5 +236,6 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
 
 def value_type(column: str) -> tuple[str, int]:
     """Type of a column without images, and the number of values in its lists, 0 if it holds no lists."""
-    kind, _, length = (SCALAR_COLUMNS | CLIP_COLUMNS)[column].rstrip("]").partition("[")
+    types = SCALAR_COLUMNS | CLIP_COLUMNS | {WEIGHT: "float64"}
+    kind, _, length = types[column].rstrip("]").partition("[")
     return kind, int(length or 0)

@@ -99,7 +99,7 @@ def open_parts(
         raise SpecsiaError(f"{dataset.where}/{schema.SPLITS_FILE} lacks {some(lost)}: verify the dataset")
     parts = []
     kept = {"moving": dataset.moving, "layers": [name for name in LAYER_COLUMNS if name in dataset.columns]}
-    pos_frame = _pos_frame(dataset)
+    pos_frame = pos_frame_of(dataset)
     for key, group, options in layout.group(members, split_of):
         own = {(m.id, m.backend): places[m.id, m.backend] for m in group}
         split, load = split_of[group[0].character], LoadRows(dataset, own, pos_frame)
@@ -108,7 +108,7 @@ def open_parts(
     return sorted(parts, key=lambda part: part[0].key), _facts(dataset, members, split_of)
 
 
-def _pos_frame(dataset: OpenedDataset) -> str:
+def pos_frame_of(dataset: OpenedDataset) -> str:
     """The frame of a dataset's positions; UsageError if it is that of an earlier version."""
     if dataset.kind == "published":
         return "view"

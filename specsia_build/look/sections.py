@@ -12,6 +12,7 @@ from typing import Any
 from specsia_build.config import backend_name, result_settings
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import SPLITS, load_lines
+from specsia_build.dataset.stats import statistics
 from specsia_build.errors import SpecsiaError, printable
 from specsia_build.look.dataset import SCHEMAS
 from specsia_build.look.evaluation import SCORE_TABLES
@@ -91,7 +92,15 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
         "files": f"{len(dataset.files):,}, {sum(dataset.files.values()) / 1e6:,.1f} MB",
         "digest": dataset.digest(),
     }
-    return _present(counts=("Counts", _counts(gallery)), dataset=("Dataset", _list(facts)))
+    counted = statistics(dataset)
+    twins = [tag("li", twin, dir="auto") for twin in counted.twins]
+    tables = [table(head, rows, numbers=range(1, len(head))) for head, rows in counted.tables()]
+    return _present(
+        counts=("Counts", _counts(gallery)),
+        twins=("Look the same", tag("ul", *twins) if twins else None),
+        statistics=("Statistics", join(tables)),
+        dataset=("Dataset", _list(facts)),
+    )
 
 
 def sections_of_evaluation(folder: Path) -> Sections:

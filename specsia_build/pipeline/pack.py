@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from specsia_build import terminal
+from specsia_build.characters.survey import same_files
 from specsia_build.config import NONE, PAIRS
 from specsia_build.dataset import splits
 from specsia_build.dataset.checksums import hash_files, parse_sums
 from specsia_build.dataset.places import listed_names, upload
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import SUMS_FILE
+from specsia_build.dataset.stats import find_twins
 from specsia_build.errors import DamagedError, SpecsiaError, UsageError, plural, some
 from specsia_build.layouts.packing import folder_fingerprint, is_current, pack
 from specsia_build.layouts.part import Part
@@ -112,7 +115,19 @@ def _summary(build: Build, states: States, results: Mapping[str, Sequence[SetRes
         rows[name] = sum(member.rows for member in members)
     dataset = paths.dataset if paths.url is None else _send(paths, f"{paths.url}/dataset")
     empty = empty_splits(states, build.characters.splits)
-    return replace(summary, rows=rows, dataset=dataset, empty_splits=empty)
+    summary = replace(summary, rows=rows, dataset=dataset, empty_splits=empty)
+    if any(stage.built for stage in stages if stage.stage == PACK.name):
+        summary = replace(summary, doubles=(*summary.doubles, *_twins(build)))
+    return summary
+
+
+def _twins(build: Build) -> list[str]:
+    """A sentence about each two characters of the dataset that look the same and are not one file."""
+    file_of: dict[str, tuple[str, ...]] = {}
+    for ids in same_files(build.entries, build.run.index.digest):
+        file_of |= dict.fromkeys(ids, ids)
+    twins = find_twins(open_dataset(build.paths.dataset))
+    return [str(pair) for pair in twins if not pair.ids <= {*file_of.get(pair.first.character, ())}]
 
 
 def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> SetResult:

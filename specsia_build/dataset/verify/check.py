@@ -244,7 +244,7 @@ class RowChecks:
         for (config, name), character in self.characters.items():
             splits_of.setdefault(name, set()).update(character.splits)
             missing = [str(view) for view in range(views) if view not in character.views]
-            if missing and whole and self._kind != "clips":
+            if missing and whole and self._kind != "clips" and not self._settings.selected:
                 message = f"lacks {plural(len(missing), 'view')} of {views} in {config}: {some(missing, 10)}"
                 self._add("views", name, message)
         for name, present in splits_of.items():

@@ -194,6 +194,7 @@ class Settings(msgspec.Struct):
     outline: str = RANDOM
     clips: _Clips | None = None
     cameras: str | None = None
+    selected: bool = False  # Whether rows were chosen, so that views of a character may be missing
 
     @property
     def view_count(self) -> int | None:
@@ -204,6 +205,7 @@ class Settings(msgspec.Struct):
 class _Build(msgspec.Struct):
     config: Settings
     stages: dict[str, int] = {}
+    selected: dict[str, Any] | None = None
 
 
 def read_build(text: str | None, findings: Findings) -> Settings:
@@ -217,7 +219,7 @@ def read_build(text: str | None, findings: Findings) -> Settings:
         return Settings()
     if schema.has_earlier_channels(build.config.pos_frame, build.stages):
         findings.add("position", schema.BUILD_FILE, f"states {schema.EARLIER_CHANNELS}")
-    return build.config
+    return msgspec.structs.replace(build.config, selected=build.selected is not None)
 
 
 def check_shard(

@@ -52,6 +52,10 @@ def write_card(facts: Facts, build: Mapping[str, Any], folder: Path | None) -> s
     meanings = {**TEXTS["columns"], **(TEXTS["moving_columns"] if moving else {})}
     meanings |= {f"gt_{name}": text for name, text in layers.items()}
     lead, camera = _lead_and_camera(build["config"])
+    if selected := build.get("selected"):
+        lead += f"\n\n{_selected(selected)}"
+    if not (selected and selected["weight"]):
+        del meanings[schema.WEIGHT]
     rows = counted(facts, lambda members: sum(member.rows for member in members))
     packed = {member.character: member for member in facts.members}
     licenses = [(packed[i].license, packed[i].credit) for i in sorted(packed, key=id_order_key)]
@@ -169,6 +173,13 @@ def _lead_and_camera(config: Mapping[str, Any]) -> tuple[str, str]:
     differences += ["backends see the contour"] if config["frontal"] == "render" else []
     there = "".join(f";\nthere {difference}" for difference in differences)
     return lead, TEXTS["camera"].format(wider=wider, positions=positions, there=there, greys=greys)
+
+
+def _selected(selected: Mapping[str, Any]) -> str:
+    """Say which rows of which datasets were chosen."""
+    names = " and ".join(f"`{origin['name']}` ({origin['digest'][:12]})" for origin in selected["of"])
+    weight = f", each with the weight `{selected['weight']}`" if selected["weight"] else ""
+    return str(TEXTS["selected"].format(names=names, where=selected["where"], weight=weight))
 
 
 def _counts(facts: Facts, rows: Rows, moving: bool) -> str:

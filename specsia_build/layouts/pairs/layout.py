@@ -62,7 +62,8 @@ class PairsLayout(Layout):
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         columns = schema.MOVING_COLUMNS if part.options["moving"] else schema.COLUMNS
-        arrow = schema.arrow_schema((*columns, *part.options["layers"]))
+        weight = [schema.WEIGHT] if part.options.get("weighted") else []
+        arrow = schema.arrow_schema((*columns, *part.options["layers"], *weight))
         return {"frames": write_shard(out / f"{part.key}.parquet", _rows(part), arrow)}
 
     def finish(self, folder: Path, parts: Parts, facts: Facts) -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,222 @@
+"""Rows of packed datasets that satisfy an expression, as one dataset of pairs, with a weight for each row."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import simpleeval
+
+from specsia_build import __version__
+from specsia_build.dataset import schema
+from specsia_build.dataset.places import public_name
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.errors import UsageError, brief, some
+from specsia_build.files.digests import canonical_json, sha256
+from specsia_build.layouts.layout import Layout
+from specsia_build.layouts.opened import LoadRows, OpenedMember, pos_frame_of
+from specsia_build.layouts.part import Facts, Member, Part, Pictures
+
+SELECTED = "selected"  # Key of `build.json`: the expressions, and the datasets that rows were taken from
+_OWN = frozenset({"source", "backends", "seed", "min_iou", "low_iou", "like"})
+"""Settings that may differ between datasets that are joined."""
+
+_FUNCTIONS = {"min": min, "max": max, "abs": abs, "round": round}
+_MOST_WEIGHT = 1e6
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression of Python on the columns of a row, such as `iou > .9 and split == "train"`.
+
+    Names are those of columns without pictures, `split`, `config` and `dataset`, the number of it from 1;
+    as in SQL, what is computed from a missing value is missing. Raises UsageError for any mistake.
+    """
+
+    text: str
+
+    @cached_property
+    def _evaluator(self) -> Any:
+        return simpleeval.EvalWithCompoundTypes(functions=_FUNCTIONS)
+
+    @cached_property
+    def _parsed(self) -> Any:
+        try:
+            return self._evaluator.parse(self.text)
+        except (SyntaxError, simpleeval.InvalidExpression, ValueError) as error:
+            raise UsageError(f"the expression {brief(self.text)!r} cannot be read: {error}") from error
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """Its value for a row, None where that is missing."""
+        parsed = self._parsed
+        self._evaluator.names = values
+        try:
+            return self._evaluator.eval(self.text, previously_parsed=parsed)
+        except simpleeval.NameNotDefined as error:
+            raise UsageError(
+                f"there is no column {error.name}: rows have {some(list(values), 30)}"
+            ) from error
+        except (simpleeval.InvalidExpression, TypeError, ValueError, ArithmeticError) as error:
+            if isinstance(error, TypeError) and None in values.values():
+                return None
+            reason = f"{type(error).__name__}: {error}"
+            problem = f"the expression {brief(self.text)!r} has no value for the row {values['uid']}"
+            raise UsageError(f"{problem} ({brief(reason)})") from error
+
+
+@dataclass(frozen=True)
+class LoadSelected:
+    """Loads the pictures of members from the datasets that hold them; `weights` are those of their rows."""
+
+    loads: Mapping[tuple[str, str | None], LoadRows]
+    weights: Mapping[tuple[str, str | None], Sequence[float]]
+
+    def __call__(self, member: Member) -> Pictures:
+        key = member.id, member.backend
+        pictures = self.loads[key](member)
+        if key not in self.weights:
+            return pictures
+        rows = zip(pictures.meta["rows"], self.weights[key], strict=True)
+        weighted = [{**row, schema.WEIGHT: weight} for row, weight in rows]
+        return replace(pictures, meta={**pictures.meta, "rows": weighted})
+
+
+@dataclass
+class _Found:
+    """A character or clip of one dataset: where its rows are, their values, and whether each is chosen."""
+
+    dataset: OpenedDataset
+    config: str
+    split: str
+    rows: list[tuple[int, Mapping[str, Any], bool]]
+
+    @property
+    def chosen(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """Chosen rows; a clip is taken whole, where all of its frames are chosen."""
+        chosen = [(number, values) for number, values, wanted in self.rows if wanted]
+        return chosen if not self.dataset.moving or len(chosen) == len(self.rows) else []
+
+
+def select_parts(
+    datasets: Sequence[OpenedDataset], layout: Layout, where: Expression, weight: Expression | None
+) -> tuple[list[tuple[Part, str]], Facts]:
+    """Parts of the layout of pairs with the rows that satisfy `where`, with fingerprints, and their facts.
+
+    Raises UsageError if the datasets cannot be joined, hold a character twice, or nothing is chosen.
+    """
+    settings = _common_settings(datasets)
+    members: list[Member] = []
+    split_of: dict[str, str] = {}
+    loads: dict[tuple[str, str | None], LoadRows] = {}
+    weights: dict[tuple[str, str | None], Sequence[float]] = {}
+    for found in _found(datasets, where):
+        if not (chosen := found.chosen):
+            continue
+        member = _member(found, chosen, (where, weight))
+        key = member.id, member.backend
+        dataset, split = found.dataset, split_of.setdefault(member.character, found.split)
+        if key in loads or split != found.split:
+            other = f"in {split}" if split != found.split else f"by {member.backend}"
+            problem = f"{member.id} of {dataset.where} is also {other} of another dataset"
+            raise UsageError(
+                f"{problem}: leave it out of one, as by 'not (dataset == 2 and character_id == ...)'"
+            )
+        members.append(member)
+        place = OpenedMember(found.config, found.split, [number for number, _ in chosen])
+        loads[key] = LoadRows(dataset, {key: place}, pos_frame_of(dataset))
+        if weight is not None:
+            weights[key] = [_weight(weight, values) for _, values in chosen]
+    if not members:
+        raise UsageError(f"no row satisfies {brief(where.text)!r}: `specsia stats` shows what there is")
+    texts = {"where": where.text, "weight": None if weight is None else weight.text}
+    origins = [{"name": public_name(dataset.where), "digest": dataset.digest()} for dataset in datasets]
+    facts = Facts(
+        build={"specsia": __version__, "config": settings, SELECTED: {**texts, "of": origins}},
+        source=settings["source"],
+        planned=len(split_of),
+        quarantined={},
+        splits=split_of,
+        members=members,
+    )
+    columns = _columns(datasets[0])
+    weighted = weight is not None or schema.WEIGHT in columns
+    layers = [name for name in columns if name in schema.LAYER_COLUMNS]
+    options = {"moving": datasets[0].moving, "layers": layers, "weighted": weighted}
+    parts = []
+    for name, group, _ in layout.group(members, split_of):
+        keys = [(member.id, member.backend) for member in group]
+        load = LoadSelected({k: loads[k] for k in keys}, {k: weights[k] for k in keys if k in weights})
+        part = Part(name, split_of[group[0].character], tuple(group), options, load)
+        parts.append((part, layout.fingerprint(part)))
+    return sorted(parts, key=lambda part: part[0].key), facts
+
+
+def _found(datasets: Sequence[OpenedDataset], where: Expression) -> Iterator[_Found]:
+    """Characters or clips of all datasets, in order."""
+    for number, dataset in enumerate(datasets, 1):
+        columns = [name for name in dataset.columns if name not in schema.ALL_IMAGES]
+        for config in dataset.configs:
+            for split in dataset.splits(config):
+                groups: dict[str, _Found] = {}
+                for index, row in enumerate(dataset.stream(config, split, columns)):
+                    values = {**row, "config": config, "split": split, "dataset": number}
+                    group = _Found(dataset, config, split, [])
+                    group = groups.setdefault(row.get("clip") or row["character_id"], group)
+                    group.rows.append((index, values, bool(where.of(values))))
+                yield from groups.values()
+
+
+def _member(found: _Found, chosen: Sequence[tuple[int, Mapping[str, Any]]], decides: Sequence[Any]) -> Member:
+    first = chosen[0][1]
+    ious = [values["iou"] for _, values in chosen if values.get("iou") is not None]
+    texts = [None if expression is None else expression.text for expression in decides]
+    content = [found.dataset.digest(), found.config, first["uid"], [number for number, _ in chosen], texts]
+    return Member(
+        id=first.get("clip") or first["character_id"],
+        character=first["character_id"],
+        backend=first["backend"],
+        rows=len(chosen),
+        digest=sha256(canonical_json(content).encode()),
+        mean_iou=sum(ious) / len(ious) if ious else None,
+        action=first.get("action"),
+        license=first.get("license"),
+    )
+
+
+def _weight(expression: Expression, values: Mapping[str, Any]) -> float:
+    """The weight of a row; UsageError unless it is a number from 0 to `_MOST_WEIGHT`."""
+    weight = expression.of(values)
+    if not isinstance(weight, int | float) or not 0 <= weight <= _MOST_WEIGHT:
+        problem = f"the weight {brief(expression.text)!r} of the row {values['uid']} is {brief(str(weight))}"
+        raise UsageError(f"{problem}: it must be a number from 0 to {_MOST_WEIGHT:,.0f}")
+    return float(weight)
+
+
+def _columns(dataset: OpenedDataset) -> list[str]:
+    """Columns that not every dataset has."""
+    return [name for name in (*schema.LAYER_COLUMNS, schema.WEIGHT) if name in dataset.columns]
+
+
+def _common_settings(datasets: Sequence[OpenedDataset]) -> dict[str, Any]:
+    """Settings of a dataset that joins others; UsageError if those differ in what decides their pictures."""
+    every = []
+    for dataset in datasets:
+        settings = dataset.build().get("config")
+        if dataset.kind == "published" or not isinstance(settings, dict):
+            problem = f"{dataset.where} is not in this project's schema, with its {schema.BUILD_FILE}"
+            raise UsageError(f"{problem}: select takes datasets that `specsia build` or `clips` packed")
+        every.append({**settings, "columns": _columns(dataset)})
+    first = every[0]
+    for dataset, settings in zip(datasets, every, strict=True):
+        names = sorted({*first, *settings} - _OWN)
+        differing = [name for name in names if settings.get(name) != first.get(name)]
+        if differing:
+            values = [f"{name} ({first.get(name)}, {settings.get(name)})" for name in differing]
+            problem = f"{datasets[0].where} and {dataset.where} differ in {some(values)}"
+            raise UsageError(f"{problem}: build them with the same settings to join them")
+    common = dict(first)
+    for settings in every[1:]:
+        common = {name: value for name, value in common.items() if settings.get(name) == value}
+    backends = [name for settings in every for name in settings["backends"]]
+    sources = [str(settings["source"]) for settings in every]
+    return common | {"backends": [*dict.fromkeys(backends)], "source": " + ".join(dict.fromkeys(sources))}
