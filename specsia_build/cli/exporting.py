@@ -160,7 +160,8 @@ def _export(request: Request, workers: int) -> None:
     title = f"{where} as {request.name}"
     counts = {"parts": written.parts, "rows": written.rows, "kept": written.kept}
     document = {"folder": str(out), "layout": request.name, **counts, "left_out": reasons}
-    document |= {"warnings": warnings}
+    every = (warning for _, own in sorted(written.warnings.items()) for warning in own)
+    document |= {"notes": list(written.notes), **as_json(every)}
     lines = [f"{parts} of {where} are in {out}, as {request.name}"]
     conclude(document, lines, title, facts, trouble=failed[0] if failed else None)
 

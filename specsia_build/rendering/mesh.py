@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,27 @@ def extremes(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     return low, high
 
 
+class MeshArray(NamedTuple):
+    """Form of one of a mesh's arrays."""
+
+    length: Literal["V", "F"]  # One item for each vertex, or for each face
+    item: tuple[int, ...]  # Shape of an item
+    dtype: type[np.generic] = np.float32
+    optional: bool = False
+
+
+MESH_ARRAYS: dict[str, MeshArray] = {
+    "vertices": MeshArray("V", (3,)),
+    "faces": MeshArray("F", (3,), np.int32),
+    "face_material": MeshArray("F", (), np.int32),
+    "uv": MeshArray("F", (3, 2), optional=True),
+    "colors": MeshArray("F", (3, 4), optional=True),
+    "normals": MeshArray("F", (3, 3), optional=True),
+    "rest": MeshArray("V", (3,), optional=True),
+}
+CORNER_ARRAYS = ("uv", "colors", "normals")  # Optional ones, with a value at each corner
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Mesh(_Reckoned):
     """Triangles with per-corner attributes.
@@ -188,7 +209,7 @@ class Mesh(_Reckoned):
 
     def cornerwise(self, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> dict[str, Any]:
         """The attributes `uv`, `colors` and `normals` by name, each changed unless it is None."""
-        attributes = {name: getattr(self, name) for name in ("uv", "colors", "normals")}
+        attributes = {name: getattr(self, name) for name in CORNER_ARRAYS}
         return {name: None if values is None else change(values) for name, values in attributes.items()}
 
     def of_faces(self, chosen: NDArray[np.bool_]) -> Mesh:

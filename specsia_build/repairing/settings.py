@@ -19,7 +19,7 @@ from specsia_build.pictures.sheets import Ground, parse_ground
 from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, DrawingSettings, parse_outline
 from specsia_build.repairing.sheet import DrawnSide, parse_order, parse_side
 from specsia_build.writers.baking import TEXELS
-from specsia_build.writers.exported import HEIGHT
+from specsia_build.writers.exported import METRES_TALL
 
 _MOST_VIEWS = 360  # Most frames of one turn
 
@@ -101,7 +101,7 @@ class RepairSettings:
     seconds: float = 3.0
     ground: Ground = None
     texture: int = TEXELS
-    height: float = HEIGHT
+    height: float = METRES_TALL
     lit: bool = False
 
     def __post_init__(self) -> None:

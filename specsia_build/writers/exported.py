@@ -14,7 +14,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.light import lit_normals
 from specsia_build.rendering.mesh import Mesh
 
-HEIGHT = 1.7  # Metres, of a character whose height nobody states
+METRES_TALL = 1.7  # Metres, of a character whose height nobody states
 
 _UP = (0.0, 0.0, 1.0)  # Normal of corners that have none
 
@@ -39,7 +39,7 @@ class ExportedCharacter:
     rig: Rig | None = None
     motions: Sequence[Motion] = ()
     humanoid: Mapping[str, int] = field(default_factory=dict)
-    height: float = HEIGHT
+    height: float = METRES_TALL
     lit: bool = False
     license: str = ""
     credit: str = ""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import figure_of
-from specsia_build.animation.humanoid import Humanoid, spoken
+from specsia_build.animation.humanoid import FINGERS, Humanoid, spoken
 from specsia_build.animation.motion import Poses
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.animation.skeleton import Skeleton
@@ -39,14 +39,18 @@ _REQUIRED = (
     *(side + part for side in _SIDES for part in ("UpperArm", "LowerArm", "Hand")),
     *(side + part for side in _SIDES for part in ("UpperLeg", "LowerLeg", "Foot")),
 )
-_THUMB = ("ThumbMetacarpal", "ThumbProximal", "ThumbDistal")
-_FINGER = ("Proximal", "Intermediate", "Distal")
 
-_NEEDS = {"upperChest": "chest"}
-"""Bones that count only with another one: of each chain the next needs the one before."""
-for _side in _SIDES:
-    for _chain in (_THUMB, *(tuple(f + p for p in _FINGER) for f in ("Index", "Middle", "Ring", "Little"))):
-        _NEEDS |= {_side + below: _side + above for above, below in pairwise(_chain)}
+
+def _needed() -> dict[str, str]:
+    """The bone without which another does not count, such as the one before it in a finger."""
+    needed = {"upperChest": "chest"}
+    for finger, parts in FINGERS.items():
+        for above, below in pairwise(parts):
+            needed |= {side + finger + below: side + finger + above for side in _SIDES}
+    return needed
+
+
+_NEEDS = _needed()
 
 
 def write_vrm(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
