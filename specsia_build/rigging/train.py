@@ -217,9 +217,7 @@ def main(
         picture = drawn_person(rng) if number % 4 else drawn_creature(rng)
         drawn.append((picture, doodles / _DOODLES))
     if not drawn:
-        raise click.UsageError(
-            "nothing to learn from: name characters with --people, or give --doodles 1"
-        )
+        raise click.UsageError("nothing to learn from: name characters with --people, or give --doodles 1")
     train(Looks(drawn), out, minutes=minutes, seed=seed)
 
 
