@@ -101,4 +101,4 @@ def _places(chances: Floats) -> Doubles:
     kept = np.where(near, chances, 0)
     middles = (steps + 0.5) * SIZE / len(chances)
     across, down = kept.sum(axis=0, dtype=np.float64), kept.sum(axis=1, dtype=np.float64)
-    return np.stack([middles @ across, middles @ down], axis=1) / across.sum(axis=0)[:, None]
+    return np.asarray(np.stack([middles @ across, middles @ down], axis=1) / across.sum(axis=0)[:, None])
