@@ -11,6 +11,7 @@ DATA = {
     "specsia_build.dravie.weights.checkpoints": ["*/*"],
     "specsia_build.look.assets": ["*"],
     "specsia_build.repairing.weights": ["*"],
+    "specsia_build.rigging.weights": ["*"],
 }
 """Data folders, which setuptools would warn about as missing packages."""
 

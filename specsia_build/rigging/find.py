@@ -29,6 +29,7 @@ OUTER_CHANNELS = 64 + 64  # Channels of its features at 32 px, on the way back a
 WIDTHS = (96, 64)  # Channels of the own network at 16 px and at 32 px
 FOLD, SUBCELLS = 4, 2  # Pixels of a crop along a side of one of the result, and of heat maps in one
 HEATS = SUBCELLS**2 * len(JOINTS)  # Channels of its result that are heat maps
+_AROUND = 10  # Pixels of a heat map around its peak whose mean place is that of a joint
 MAPS = HEATS + 2 * len(JOINTS) + len(KINDS)
 
 
@@ -56,7 +57,7 @@ def find_joints(picture: Pixels) -> Joints:
     likely = np.exp(scores - scores.max())
     best = int(likely.argmax())
     return Joints(
-        pixels=_means(chances) * crop.side / SIZE + (crop.left - border, crop.top - border),
+        pixels=_places(chances) * crop.side / SIZE + (crop.left - border, crop.top - border),
         inside=np.clip((coarse * inside).sum(axis=(0, 1), dtype=np.float64), 0, 1),
         confidence=1 / (1 + np.exp(-(coarse * sure).sum(axis=(0, 1), dtype=np.float64))),
         kind=KINDS[best],
@@ -92,8 +93,12 @@ def _chances(heat: Floats) -> Floats:
     return np.asarray(raised / raised.sum(axis=(0, 1)))
 
 
-def _means(chances: Floats) -> Doubles:
-    """The mean place (J, 2) of each map of chances (H, W, J), column and row in pixels of the crop."""
-    steps = (np.arange(len(chances)) + 0.5) * SIZE / len(chances)
-    across, down = chances.sum(axis=0, dtype=np.float64), chances.sum(axis=1, dtype=np.float64)
-    return np.stack([steps @ across, steps @ down], axis=1)
+def _places(chances: Floats) -> Doubles:
+    """The mean place (J, 2) around the peak of each map of chances (H, W, J): column and row of the crop."""
+    steps = np.arange(len(chances))
+    rows, columns = np.divmod(chances.reshape(-1, chances.shape[2]).argmax(axis=0), len(chances))
+    near = (steps[:, None, None] - rows) ** 2 + (steps[:, None] - columns) ** 2 <= _AROUND**2
+    kept = np.where(near, chances, 0)
+    middles = (steps + 0.5) * SIZE / len(chances)
+    across, down = kept.sum(axis=0, dtype=np.float64), kept.sum(axis=1, dtype=np.float64)
+    return np.asarray(np.stack([middles @ across, middles @ down], axis=1) / across.sum(axis=0)[:, None])

@@ -31,11 +31,11 @@ MOST_BYTES = 1_500_000
 
 
 def in_square(picture: JointPicture, size: int = 256) -> tuple[Pixels, np.ndarray]:
-    """A picture (size, size, 4) with the figure away from its middle, and its joints (22, 2)."""
+    """A picture (size, size, 4) with the figure away from its middle, and its joints (22, 3)."""
     out = np.zeros((size, size, 4), np.uint8)
     height, width = picture.color.shape[:2]
     out[7 : 7 + height, 21 : 21 + width] = picture.color
-    return out, picture.joints[:, :2] + (21, 7)
+    return out, picture.joints + np.array([21, 7, 0], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +47,16 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Pixels, np.nd
 
 def test_finds_joints_of_people(people: list[tuple[Pixels, np.ndarray]]) -> None:
     errors = []
-    for picture, places in people:
-        found = find_joints(picture)
+    for picture, joints in people:
+        found, places = find_joints(picture), joints[:, :2]
+        legs = [JOINTS.index(side + "UpperLeg") for side in ("left", "right")]
+        np.testing.assert_allclose(joints[0, :2], places[legs].mean(axis=0), atol=0.01)
+        assert np.nanmean(np.abs(found.inside - joints[:, 2])) < 0.15
         height = np.ptp(np.nonzero(picture[..., 3].any(axis=1))[0])
         errors.append(np.linalg.norm(found.pixels - places, axis=1) / height)
         swapped = np.linalg.norm(found.pixels[list(OTHER_SIDE)] - places, axis=1) / height
         assert found.kind == "person" and np.nanmean(errors[-1]) <= np.nanmean(swapped)
         assert (found.confidence >= 0).all() and (found.confidence <= 1).all()
-        assert (found.inside >= 0).all() and (found.inside <= 1).all()
     known = np.concatenate(errors)[~np.isnan(np.concatenate(errors))]
     assert known.mean() < 0.03 and (known < 0.1).mean() > 0.97
 
@@ -104,11 +106,14 @@ def test_same_maps_with_torch(people: list[tuple[Pixels, np.ndarray]]) -> None:
 
 
 def test_joints_follow_other_looks() -> None:
-    """Every joint of a picture that is nothing but discs at its joints lies on a disc after any change."""
+    """Every joint of a picture that is nothing but discs at its joints lies on a disc after any change, and
+    left is at the right."""
     y, x = np.mgrid[:200, :200] + 0.5
     joints = np.random.default_rng(1).uniform(20, 180, (len(JOINTS), 3)).astype(np.float32)
     joints[:4, :2] = [(8, 8), (192, 8), (8, 192), (192, 192)]
     joints[5] = np.nan
+    joints[6:14, 0] = 120 + joints[6:14, 0] / 3
+    joints[14:, 0] = 10 + joints[14:, 0] / 3
     near = [np.hypot(x - column, y - row) < 8 for column, row, _ in joints]
     color = np.where(np.any(near, axis=0)[..., None], np.uint8(255), np.uint8(0)).repeat(4, axis=2)
     looks = Looks([(JointPicture(color, joints, 0), 1.0)])
@@ -121,6 +126,8 @@ def test_joints_follow_other_looks() -> None:
             assert known.sum() + int(absent.sum()) == len(JOINTS) - 1
             columns, rows = places[known, :2].astype(int).clip(0, SIZE - 1).T
             assert (alpha.numpy()[rows, columns] > 0).all()
+            left, right = (np.nanmean(places[part, 0]) for part in (slice(6, 14), slice(14, None)))
+            assert np.isnan(left) or np.isnan(right) or left > right
 
 
 def test_doodles_are_drawn_around_their_joints() -> None:
