@@ -37,6 +37,7 @@ OUTSIDE = 0.04  # Distance from the silhouette, in widths of the picture, from w
 UNSURE_JOINT = 0.25  # Confidence below which a joint is named in a warning
 _TOP = 0.05  # Distance in units from the axis of neck and head within which vertices are its top
 _HAND, _TOES = 0.5, 0.5  # Lengths of hands in lower arms, and of toes in feet
+_PART = 0.02  # Share of a mesh's faces above which a part is not cut off
 _SHORT = 0.4  # Length of a thigh in lengths of the back below which its knee is not drawn; it is about 0.8
 _HEAD = 0.8  # Length of a head up to its top
 
@@ -209,15 +210,24 @@ def _of_one_place(weights: Doubles) -> Doubles:
 
 
 def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
-    """The mesh without faces between bones that are not joined: where a drawn arm lies on the body, the two
-    are one surface, which would be stretched to a web as the arm leaves it.
+    """The mesh without faces between bones that are not joined, unless they alone hold a part of some size.
+
+    Where a drawn arm lies on the body, the two are one surface, which would be stretched to a web as the arm
+    leaves it.
     """
     if not own.humanoid:
         return mesh
     # The root holds what is below the hips of a figure that ends there.
     bone = np.maximum(own.rig.slots[:, 0].astype(np.int64) - 1, 0)[mesh.faces]
     first, second, third = bone.T
-    return mesh.of_faces(_JOINED[first, second] & _JOINED[second, third] & _JOINED[third, first])
+    kept = _JOINED[first, second] & _JOINED[second, third] & _JOINED[third, first]
+    begin, end = mesh.faces[kept][:, [0, 1, 1, 2]].reshape(-1, 2).T
+    count = len(mesh.vertices)
+    links = scipy.sparse.csr_array((np.ones(len(begin)), (begin, end)), shape=(count, count))
+    part = scipy.sparse.csgraph.connected_components(links, directed=False)[1][mesh.faces]
+    sizes = np.bincount(part[kept, 0], minlength=count)
+    is_held = (part != part[:, :1]).any(axis=1) & (sizes[part].min(axis=1) > _PART * len(part))
+    return mesh.of_faces(kept | is_held)
 
 
 def bone_lines(mesh: Mesh, places: Doubles, known: Mask) -> list[Segments]:
