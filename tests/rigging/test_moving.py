@@ -117,14 +117,13 @@ def test_clips_of_a_drawing(tmp_path: Path, drawings_dir: Path) -> None:
     assert "reconstructed from the drawing white-shirt.png" in manifest["source"]
 
 
-@pytest.mark.parametrize("name", ["half-body", "sylvie"])
-def test_cut_figure_stays_where_it_is_cut(drawings_dir: Path, name: str) -> None:
-    front = read_drawing(drawings_dir / f"{name}.png", DrawingSettings(256))
+def test_cut_figure_stays_where_it_is_cut(drawings_dir: Path) -> None:
+    front = read_drawing(drawings_dir / "half-body.png", DrawingSettings(256))
     placed = reconstruct(front, "relief", 10)
     rigged = rig_of(placed, front.shrunk(placed.fit))
     vertices = placed.mesh.vertices[:, 2]
     low = vertices < np.quantile(vertices, 0.05)
     rig = rigged.own.rig
     shares = rig.weights * (np.array(rig.skeleton.names)[rig.slots] == "root")
-    assert shares.sum(axis=1)[low].mean() > 0.9
+    assert shares.sum(axis=1)[low].min() > 0.9
     assert rigged.own.warnings and set(rigged.own.humanoid) == set(JOINTS)
