@@ -36,6 +36,7 @@ COMMANDS = {
         ("convert", "exporting", "Convert a dataset to the published schema."),
         ("backends", "inspecting", "Name, check and try reconstruction backends."),
         ("repair", "models", "Repair a drawing from every side."),
+        ("web", "web", "Serve a page to drop a drawing on."),
         ("train", "models", "Train DraViE on a dataset."),
         ("adapt", "models", "Fit a model to one character's frontal view."),
         ("enhance", "models", "Repair frames with a model."),

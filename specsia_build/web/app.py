@@ -1,0 +1,151 @@
+"""The page: what visitors see and press, on Gradio; all work is done by `jobs`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.look.repair import REPAIR_FILMS, REPAIR_SHEET
+from specsia_build.web import jobs
+from specsia_build.web.sessions import Visitors
+
+TITLE = "specsia"
+MOST_UPLOAD = "20mb"  # Size of one uploaded file
+_MOST_WAITING = 20  # Visitors whose repairs may wait
+_NOTHING = "Nothing is dropped yet."
+_INTRO = """# A drawing, seen from every side
+
+Drop a drawing of one character, best from the front on white or transparent paper. It is cut out,
+reconstructed, turned, and every view is repaired. Nothing leaves this machine."""
+_CSS = ".gradio-container {max-width: 1180px !important; margin: auto !important}"
+
+
+def build_app(server: Path) -> gr.Blocks:
+    """Make the page, whose files lie in the folder `server`."""
+    handlers = Handlers(Visitors(server))
+    examples = jobs.example_drawings(server / "examples")
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as app:
+        gr.Markdown(_INTRO)
+        with gr.Row():
+            with gr.Column():
+                drawing = _drawing_input("Drawing")
+                with gr.Accordion("It is drawn from the side or from behind, too", open=False):
+                    left, back = _drawing_input("Its left side"), _drawing_input("Its back")
+                gr.Examples([[str(path)] for path in examples], drawing, label="Examples (CC0)")
+            with gr.Column():
+                found = gr.Markdown(_NOTHING, elem_id="found")
+                preview = gr.Image(label="What was found", interactive=False, height=260, buttons=[])
+                start = gr.Button("Turn and repair it", variant="primary", interactive=False, elem_id="start")
+                told = gr.Markdown(elem_id="told")
+        with gr.Row(visible=False) as results:
+            film = gr.Video(label="The film", autoplay=True, loop=True, elem_id="film")
+            figure = gr.Model3D(label="The character", elem_id="figure")
+            files = gr.File(label="Files", interactive=False, elem_id="files")
+        seen = [found, preview, start, results]
+        drawing.change(handlers.look, [drawing], seen, show_progress="minimal")
+        made = [told, film, figure, files, results]
+        # One at a time, in the order in which visitors ask.
+        start.click(handlers.repair, [drawing, left, back], made, concurrency_limit=1)
+        app.unload(handlers.leave)
+    queued: gr.Blocks = app.queue(max_size=_MOST_WAITING, default_concurrency_limit=2)
+    return queued
+
+
+def _drawing_input(label: str) -> gr.Image:
+    picture = gr.Image(label=label, image_mode=None, sources=["upload", "clipboard"], height=320, buttons=[])
+    # Only `jobs` open what visitors send.
+    picture.preprocess = _path_of  # type: ignore[method-assign]
+    return picture
+
+
+def _path_of(payload: Any) -> str | None:
+    return None if payload is None else str(payload.path)
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the page does for its visitors. Gradio passes a request to methods that ask for one."""
+
+    visitors: Visitors
+
+    def leave(self, request: gr.Request) -> None:
+        """Forget a visitor."""
+        self.visitors.leave(str(request.session_hash))
+
+    def look(self, uploaded: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Say what was found in a drawing, show it, and offer to repair it."""
+        hidden = gr.Row(visible=False)
+        if uploaded is None:
+            return _NOTHING, None, gr.Button(interactive=False), hidden
+        session = str(request.session_hash)
+        folder = self.visitors.new_job(session)
+        try:
+            drawing = self.visitors.keep(session, uploaded, folder / "drawing")
+            seen = jobs.run(jobs.look_at, jobs.Order(drawing, folder / "seen"))
+        except SpecsiaError as error:
+            return f"**{error}**", None, gr.Button(interactive=False), hidden
+        return "\n\n".join(seen.sentences), str(seen.preview), gr.Button(interactive=True), hidden
+
+    def repair(
+        self,
+        uploaded: str,
+        left: str | None,
+        back: str | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by its default
+    ) -> Iterator[tuple[Any, ...]]:
+        """Repair a drawing, and show its film, its character and its files."""
+        nothing = None, None, None, gr.Row(visible=False)
+        yield "Waiting for a free processor …", *nothing
+        session = str(request.session_hash)
+        folder = self.visitors.new_job(session)
+
+        def tell(share: float) -> None:
+            progress(share, desc="Repairing the views" if share else "Reconstructing the drawing")
+
+        try:
+            options: dict[str, Any] = {}
+            if left is not None:
+                options["side"] = f"left:{self.visitors.keep(session, left, folder / 'left')}"
+            if back is not None:
+                options["back"] = self.visitors.keep(session, back, folder / "back")
+            drawing = self.visitors.keep(session, uploaded, folder / "drawing")
+            order = jobs.Order(drawing, folder / "repair", options)
+            repaired = jobs.run(jobs.repair, order, tell)
+        except SpecsiaError as error:
+            yield f"**{error}**", *nothing
+            return
+        warnings = "\n\n".join(f"⚠ {warning}" for warning in repaired.warnings)
+        yield warnings, *_results(order.out), gr.Row(visible=True)
+
+
+def _results(out: Path) -> tuple[str, str | None, list[str]]:
+    """The film, the character and all files of a repair, with an archive of everything."""
+    archive = shutil.make_archive(str(out), "zip", out)
+    names = (*REPAIR_FILMS, REPAIR_SHEET, "character.glb", "character.vrm")
+    files = [str(out / name) for name in names if (out / name).is_file()]
+    figure = out / "character.glb"
+    return str(out / REPAIR_FILMS[-1]), str(figure) if figure.is_file() else None, [*files, archive]
+
+
+def serve(host: str, port: int, server: Path) -> None:
+    """Serve the page until it is stopped; raises `UsageError` if the port is taken."""
+    try:
+        build_app(server).launch(
+            server_name=host,
+            server_port=port,
+            max_file_size=MOST_UPLOAD,
+            css=_CSS,
+            quiet=True,
+            share=False,
+            enable_monitoring=False,
+            footer_links=[],
+        )
+    except OSError as error:
+        raise UsageError(f"nothing can listen on {host}:{port} ({error}): name another --port") from error
