@@ -28,10 +28,10 @@ def web(port: int, host: str) -> None:
         # Gradio reads these when it is imported: it keeps uploads here, and sends nothing to its makers.
         os.environ |= {"GRADIO_TEMP_DIR": str(server), "GRADIO_ANALYTICS_ENABLED": "False"}
         try:
-            from specsia_build.web.app import serve
+            from specsia_build.web.app import build_app, serve
         except ModuleNotFoundError as error:
             raise UsageError(f"specsia web needs {error.name}: {how_to_add('web')}") from error
         if host not in (_HERE, "localhost", "::1"):
             say(f"anyone who reaches {host}:{port} can use this page, and this machine's processors")
         say(f"open http://{'localhost' if host == '0.0.0.0' else host}:{port}; Ctrl-C stops it")  # noqa: S104
-        serve(host, port, server)
+        serve(build_app(server), host, port)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,16 @@ _INTRO = """# A drawing, seen from every side
 
 Drop a drawing of one character, best from the front on white or transparent paper. It is cut out,
 reconstructed, turned, and every view is repaired. Nothing leaves this machine."""
-_CSS = ".gradio-container {max-width: 1180px !important; margin: auto !important}"
+_CSS = """.gradio-container {max-width: 1180px !important; margin: auto !important}
+#start:not([disabled]) {background: #a83a00}"""
+# Gradio gives the pictures of examples no names.
+_NAMES = """() => document.querySelectorAll(".gallery-item").forEach(
+    (item, number) => item.setAttribute("aria-label", `Example ${number + 1}`))"""
 
 
-def build_app(server: Path) -> gr.Blocks:
-    """Make the page, whose files lie in the folder `server`."""
-    handlers = Handlers(Visitors(server))
+def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Blocks:
+    """Make the page, whose files lie in the folder `server`; `options` are those of every repair."""
+    handlers = Handlers(Visitors(server), options or {})
     examples = jobs.example_drawings(server / "examples")
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as app:
         gr.Markdown(_INTRO)
@@ -40,7 +45,7 @@ def build_app(server: Path) -> gr.Blocks:
                 gr.Examples([[str(path)] for path in examples], drawing, label="Examples (CC0)")
             with gr.Column():
                 found = gr.Markdown(_NOTHING, elem_id="found")
-                preview = gr.Image(label="What was found", interactive=False, height=260, buttons=[])
+                preview = gr.HTML()
                 start = gr.Button("Turn and repair it", variant="primary", interactive=False, elem_id="start")
                 told = gr.Markdown(elem_id="told")
         with gr.Row(visible=False) as results:
@@ -52,6 +57,7 @@ def build_app(server: Path) -> gr.Blocks:
         made = [told, film, figure, files, results]
         # One at a time, in the order in which visitors ask.
         start.click(handlers.repair, [drawing, left, back], made, concurrency_limit=1)
+        app.load(js=_NAMES)
         app.unload(handlers.leave)
     queued: gr.Blocks = app.queue(max_size=_MOST_WAITING, default_concurrency_limit=2)
     return queued
@@ -73,6 +79,7 @@ class Handlers:
     """What the page does for its visitors. Gradio passes a request to methods that ask for one."""
 
     visitors: Visitors
+    options: Mapping[str, Any]
 
     def leave(self, request: gr.Request) -> None:
         """Forget a visitor."""
@@ -82,15 +89,17 @@ class Handlers:
         """Say what was found in a drawing, show it, and offer to repair it."""
         hidden = gr.Row(visible=False)
         if uploaded is None:
-            return _NOTHING, None, gr.Button(interactive=False), hidden
+            return _NOTHING, "", gr.Button(interactive=False), hidden
         session = str(request.session_hash)
         folder = self.visitors.new_job(session)
         try:
             drawing = self.visitors.keep(session, uploaded, folder / "drawing")
             seen = jobs.run(jobs.look_at, jobs.Order(drawing, folder / "seen"))
         except SpecsiaError as error:
-            return f"**{error}**", None, gr.Button(interactive=False), hidden
-        return "\n\n".join(seen.sentences), str(seen.preview), gr.Button(interactive=True), hidden
+            return f"**{error}**", "", gr.Button(interactive=False), hidden
+        picture = base64.b64encode(seen.preview.read_bytes()).decode()
+        preview = f'<img alt="The figure that was found" src="data:image/png;base64,{picture}">'
+        return "\n\n".join(seen.sentences), preview, gr.Button(interactive=True), hidden
 
     def repair(
         self,
@@ -110,7 +119,7 @@ class Handlers:
             progress(share, desc="Repairing the views" if share else "Reconstructing the drawing")
 
         try:
-            options: dict[str, Any] = {}
+            options = dict(self.options)
             if left is not None:
                 options["side"] = f"left:{self.visitors.keep(session, left, folder / 'left')}"
             if back is not None:
@@ -125,21 +134,26 @@ class Handlers:
         yield warnings, *_results(order.out), gr.Row(visible=True)
 
 
-def _results(out: Path) -> tuple[str, str | None, list[str]]:
+def _results(out: Path) -> tuple[str, gr.Model3D, list[str]]:
     """The film, the character and all files of a repair, with an archive of everything."""
     archive = shutil.make_archive(str(out), "zip", out)
     names = (*REPAIR_FILMS, REPAIR_SHEET, "character.glb", "character.vrm")
     files = [str(out / name) for name in names if (out / name).is_file()]
-    figure = out / "character.glb"
-    return str(out / REPAIR_FILMS[-1]), str(figure) if figure.is_file() else None, [*files, archive]
+    glb = out / "character.glb"
+    figure = gr.Model3D(str(glb) if glb.is_file() else None, visible=glb.is_file())
+    return str(out / REPAIR_FILMS[-1]), figure, [*files, archive]
 
 
-def serve(host: str, port: int, server: Path) -> None:
-    """Serve the page until it is stopped; raises `UsageError` if the port is taken."""
+def serve(app: gr.Blocks, host: str, port: int, *, wait: bool = True) -> str:
+    """Serve the page, until it is stopped with `wait`; returns its address.
+
+    Raises `UsageError` if the port is taken.
+    """
     try:
-        build_app(server).launch(
+        _, url, _ = app.launch(
             server_name=host,
             server_port=port,
+            prevent_thread_lock=not wait,
             max_file_size=MOST_UPLOAD,
             css=_CSS,
             quiet=True,
@@ -149,3 +163,4 @@ def serve(host: str, port: int, server: Path) -> None:
         )
     except OSError as error:
         raise UsageError(f"nothing can listen on {host}:{port} ({error}): name another --port") from error
+    return str(url)
