@@ -144,8 +144,8 @@ def _results(out: Path) -> tuple[str, gr.Model3D, list[str]]:
     return str(out / REPAIR_FILMS[-1]), figure, [*files, archive]
 
 
-def serve(app: gr.Blocks, host: str, port: int, *, wait: bool = True) -> str:
-    """Serve the page, until it is stopped with `wait`; returns its address.
+def serve(app: gr.Blocks, host: str, port: int) -> str:
+    """Serve the page in threads of this process; returns its address.
 
     Raises `UsageError` if the port is taken.
     """
@@ -153,7 +153,7 @@ def serve(app: gr.Blocks, host: str, port: int, *, wait: bool = True) -> str:
         _, url, _ = app.launch(
             server_name=host,
             server_port=port,
-            prevent_thread_lock=not wait,
+            prevent_thread_lock=True,
             max_file_size=MOST_UPLOAD,
             css=_CSS,
             quiet=True,

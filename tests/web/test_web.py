@@ -1,13 +1,15 @@
 """`specsia web`: the page in a browser, what visitors leave behind, and files that harm."""
 
 import os
+import re
 import signal
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -89,7 +91,7 @@ def page_url() -> Iterator[str]:
     with server_folder() as server:
         os.environ["GRADIO_TEMP_DIR"] = str(server)
         app = build_app(server, SMALL)
-        yield serve(app, "127.0.0.1", 7998, wait=False)
+        yield serve(app, "127.0.0.1", 7998)
         app.close()
 
 
@@ -156,14 +158,21 @@ def test_two_visitors_at_once_on_phones(browser: Browser, page_url: str, drawing
         page.close()
 
 
-def test_command_serves_and_cleans_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("space", [False, True])
+def test_server_cleans_up(space: bool, tmp_path: Path) -> None:
     needs("web")
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    command = [*COMMAND, "web", "--port", "7999"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert "7999" in process.stderr.readline()
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    here = Path(__file__).parents[2] / "examples" / "space" / "app.py"
+    command = [sys.executable, str(here)] if space else [*COMMAND, "web", "--port", "7999"]
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.STDOUT, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        try:
+            address = next(line for line in iter(process.stdout.readline, b"") if b"http://" in line)
+            assert urlopen(re.sub(rb".*(http://[^;\s]+).*", rb"\1", address).decode()).status == 200
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+        finally:
+            process.kill()
     assert not [*tmp_path.glob("specsia-web-*")]
