@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from specsia_build.characters.character import AUTO, OWN_AXIS
-from specsia_build.characters.doubts.probe import probe_of
+from specsia_build.characters.checks.probe import probe_of
 from specsia_build.characters.front import BANDS, FRONT_CHANNELS, FRONT_LEAK, FRONT_SIZE, inputs, measures
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source

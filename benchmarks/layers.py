@@ -42,7 +42,13 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import extremes
 from specsia_build.rendering.positions import position_image
 from specsia_build.stages.clips.actor import Actor, Shot, actor_of, shot_of
-from specsia_build.stages.clips.annotate import REGIONS, Surface, annotated, stored_regions, surface_of
+from specsia_build.stages.clips.annotate import (
+    REGIONS,
+    AnnotatedSurface,
+    annotated,
+    stored_regions,
+    surface_of,
+)
 from specsia_build.stages.clips.draw import render_shot
 from specsia_build.stages.stage import Clip, Job
 
@@ -165,12 +171,12 @@ def cast(entry: Entry, settings: ClipSettings, size: int) -> tuple[Job, Actor]:
 
 
 @lru_cache(maxsize=1)
-def cached_surface(actor: Actor) -> Surface:
+def cached_surface(actor: Actor) -> AnnotatedSurface:
     """The surface of an actor; the latest one is cached."""
     return surface_of(actor, stored_regions(actor)[0][REGIONS])
 
 
-def frames_of(actor: Actor, shot: Shot, surface: Surface, line_px: float) -> Iterator[Frame]:
+def frames_of(actor: Actor, shot: Shot, surface: AnnotatedSurface, line_px: float) -> Iterator[Frame]:
     """The frames of a clip with their layers; those of a pair come with the second and are put to the
     first."""
     waiting: list[Layers] = []

@@ -26,7 +26,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import PAIRS, BuildConfig, ExecutorName, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
-from specsia_build.layouts.packing import plan_digest
+from specsia_build.layouts.packing import folder_fingerprint
 from specsia_build.layouts.registry import load_layout
 from specsia_build.pipeline.build import open_executor
 from specsia_build.pipeline.executors import Needs
@@ -135,7 +135,7 @@ def idle(run: Path) -> None:
 
 def _digest(run: Run, planned: PlannedSet, characters: Characters) -> str:
     facts = facts_of(run, planned, characters, ())
-    return plan_digest(planned.layout, parts_of(run, planned, facts.splits), facts)
+    return folder_fingerprint(planned.layout, parts_of(run, planned, facts.splits), facts)
 
 
 def _timed(what: str, function: Callable[[], R]) -> R:

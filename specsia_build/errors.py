@@ -32,7 +32,7 @@ def brief(text: str, most: int = MOST_SHOWN) -> str:
     return line if len(text) <= most and len(line) <= most else line[: most - 1] + "…"
 
 
-def shortened(warning: Warning) -> Warning:
+def brief_warning(warning: Warning) -> Warning:
     """The same with a sentence of one printable line, as texts of files may be of any length."""
     return replace(warning, sentence=brief(warning.sentence, MOST_WARNED))
 

@@ -52,6 +52,7 @@ Code = Literal[
     "weights-guessed",  # Most of how the reconstruction moves is guessed
     "own-clips",  # Clips of the reconstruction itself are not played
     "not-packed",  # A character or clip does not suit a layout
+    "not-written",  # The format of a file lacks what a character has
     # Drawings and models
     "ground-removed",  # A shadow, a haze or a rim was removed from the drawing
     "figure-cut",  # The figure reaches the picture's border

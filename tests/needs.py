@@ -66,6 +66,10 @@ def has_libraries() -> bool:
     return not (has_bpy() and lacks_library(sys.executable, "-P", "-c", "import bpy"))
 
 
+def has_npm() -> bool:
+    return shutil.which("npm") is not None and shutil.which("node") is not None
+
+
 def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
@@ -80,6 +84,7 @@ TOOLS = {
     "chromium": Tool("Chromium", has_chromium, "apt-get install chromium libatomic1"),
     "bpy": Tool("the package bpy", has_bpy, "with Python 3.11, make test installs it"),
     "blender": Tool("Blender", has_blender, how_to_install()),
+    "npm": Tool("Node.js with npm", has_npm, "apt-get install nodejs npm"),
     "libraries": Tool("X libraries", has_libraries, f"apt-get install {SYSTEM_LIBRARIES}"),
 }
 

@@ -20,7 +20,7 @@ from specsia_build.registration import (
     recall,
     register,
 )
-from specsia_build.registration.descent import Target, descend, masks_of
+from specsia_build.registration.descent import TrueSilhouettes, descend, masks_of
 from specsia_build.registration.masks import outline_distance
 from specsia_build.registration.outline import shape_of
 from specsia_build.rendering.fast.renderer import silhouettes
@@ -205,8 +205,8 @@ SIZE = 48
 THREE = view_cameras(3, SIZE)
 
 
-def target() -> Target:
-    return Target.of(np.zeros((3, SIZE, SIZE), np.uint8), THREE, SIZE, reach=0)
+def target() -> TrueSilhouettes:
+    return TrueSilhouettes.of(np.zeros((3, SIZE, SIZE), np.uint8), THREE, SIZE, reach=0)
 
 
 def triangles(points: NDArray[np.float64]) -> Mesh:
@@ -261,7 +261,7 @@ def test_silhouette_is_union_of_triangles(scene: str) -> None:
 
 def test_step_counts_pixels() -> None:
     shape, cameras = shape_of(sphere(0.31)), view_cameras(3, 256)
-    aim = Target.of(silhouettes(sphere(0.3), cameras), cameras, 256)
+    aim = TrueSilhouettes.of(silhouettes(sphere(0.3), cameras), cameras, 256)
     for k in range(100):
         start = Similarity(1 + 4e-3 * k, 0.4 * k, 0.0, (4e-4 * k, 0.0, 8e-4 * k))
         assert (
@@ -272,7 +272,10 @@ def test_step_counts_pixels() -> None:
 @pytest.mark.parametrize("yaw", [0.0, 100.0, 205.0])
 def test_converges_in_six_steps(yaw: float) -> None:
     target, wanted = figure(), Similarity(1.2, -8.0, yaw, (0.05, -0.04, 0.03))
-    goal, shape = Target.of(silhouettes(target, CAMERAS), CAMERAS, 96), shape_of(undone(target, wanted))
+    goal, shape = (
+        TrueSilhouettes.of(silhouettes(target, CAMERAS), CAMERAS, 96),
+        shape_of(undone(target, wanted)),
+    )
     start = wanted.changed(0.05, 0.09, -0.1, np.array([0.02, -0.02, 0.02]))
     _, result, rested = descend(shape, goal, start, with_yaw=True, steps=6)
     assert rested

@@ -17,16 +17,12 @@ UPSTREAM = ("backends/upstream/worker.py", "backends/upstream/bridges/")
 NOT_YET: dict[str, frozenset[str]] = {
     "parameters": frozenset(
         {
-            "rendering/fast/blend.py",
             "rendering/fast/fragments.py",
             "rendering/fast/lanes.py",
             "rendering/fast/lookups.py",
-            "rendering/fast/prepare.py",
             "rendering/fast/raster.py",
             "rendering/fast/resolve.py",
             "rendering/fast/shading.py",
-            "rendering/fast/stacks.py",
-            "rendering/fast/textures.py",
         }
     ),
     "length": frozenset({"cli/models.py"}),

@@ -14,7 +14,7 @@ from specsia_build.animation.skeleton import Skeleton
 
 _IN_THE_PALM = "metacarpal"
 
-_FINGERS = {
+FINGERS = {
     "Thumb": ("Metacarpal", "Proximal", "Distal"),
     **dict.fromkeys(("Index", "Middle", "Ring", "Little"), ("Proximal", "Intermediate", "Distal")),
 }
@@ -199,9 +199,9 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
     if shoulder is not None and upper is not None and not tree.beside_or_above(shoulder, upper):
         shoulder = None
     lower = tree.first(side, "LowerArm", "Arm", below=upper, above=("Hand",)) if upper is not None else None
-    hand = tree.first(side, "Hand", below=lower, above=(*_FINGERS, "Finger")) if lower is not None else None
+    hand = tree.first(side, "Hand", below=lower, above=(*FINGERS, "Finger")) if lower is not None else None
     arm: dict[str, int | None] = {"Shoulder": shoulder, "UpperArm": upper, "LowerArm": lower, "Hand": hand}
-    for finger, joints in _FINGERS.items() if lower is not None else ():
+    for finger, joints in FINGERS.items() if lower is not None else ():
         nodes = [node for node in tree.candidates.get((side, finger), ()) if lower in tree.above(node)]
         # A bone inside the palm is named like the finger, without a number.
         numbered = [node for node in nodes if _DECIMAL.search(tree.names[node])]
@@ -215,10 +215,10 @@ def _numbered_fingers(tree: _Tree, side: int, lower: int) -> dict[str, int | Non
     nodes = [node for node in tree.candidates.get((side, "Finger"), ()) if lower in tree.above(node)]
     first = [node for node in nodes if not set(tree.above(node)[1:]) & set(nodes)]
     first.sort(key=lambda node: tree.names[node])
-    if len(first) != len(_FINGERS):
+    if len(first) != len(FINGERS):
         return {}
     fingers: dict[str, int | None] = {}
-    for (finger, joints), start in zip(_FINGERS.items(), first, strict=True):
+    for (finger, joints), start in zip(FINGERS.items(), first, strict=True):
         chain = [node for node in nodes if start in tree.above(node)]
         if finger != "Thumb":
             chain = [node for node in chain if _IN_THE_PALM not in words_of(tree.names[node])]

@@ -15,7 +15,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.fast.prepare import Prepared, prepare
-from specsia_build.rendering.fast.textures import sample
+from specsia_build.rendering.fast.textures import SampledImage, sample
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 from specsia_build.rendering.topology import linked_groups, weld
 from specsia_build.rendering.vectors import put, triple64
@@ -163,7 +163,8 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
         level, side = level + 1, 0.5 * side
     offset = levels[t, level, 0]
     w, h = levels[t, level, 1], levels[t, level, 2]
-    r, g, b, a = sample(textures.texels, offset, w, h, wrap[t, 0], wrap[t, 1], textures.nearest[t], u, v)
+    image = SampledImage(offset, w, h, wrap[t, 0], wrap[t, 1], textures.nearest[t])
+    r, g, b, a = sample(textures.texels, image, u, v)
     return (
         np.float64(DECODE[int(r * DECODE_STEPS + 0.5)]),
         np.float64(DECODE[int(g * DECODE_STEPS + 0.5)]),

@@ -32,7 +32,7 @@ from specsia_build.files.writing import write_trouble
 from specsia_build.folders import expanded
 from specsia_build.memory import is_exhaustion
 from specsia_build.rendering.form import kind_of, misshapen
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import MESH_ARRAYS, Mesh
 
 # Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``
 BACKEND_GROUP = "specsia.backends"
@@ -160,13 +160,6 @@ def _unknown_members(kind: type[Backend]) -> list[str]:
     return [name for name in dict.fromkeys(members) if not name.startswith("_") and name not in _KNOWN]
 
 
-_ARRAYS = {
-    **dict.fromkeys(("faces", "face_material"), np.int32),
-    **dict.fromkeys(("vertices", "uv", "colors", "normals", "rest"), np.float32),
-}
-"""Types of the arrays of a `Mesh`."""
-
-
 def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
     """Reconstruct a copy of a picture (H, W, 4) uint8, and check the mesh.
 
@@ -179,10 +172,10 @@ def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -
     if fault is not None:
         problem = f"the backend {backend.name} gave no usable mesh for {context.character_id}: {fault}"
         raise CharacterError(problem)
-    arrays = {name: (getattr(mesh, name), dtype) for name, dtype in _ARRAYS.items()}
-    plain: dict[str, Any] = {
-        k: np.ascontiguousarray(v, dtype) for k, (v, dtype) in arrays.items() if v is not None
-    }
+    plain: dict[str, Any] = {}
+    for name, form in MESH_ARRAYS.items():
+        if (values := getattr(mesh, name)) is not None:
+            plain[name] = np.ascontiguousarray(values, form.dtype)
     return replace(mesh, **plain)
 
 

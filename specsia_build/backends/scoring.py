@@ -23,7 +23,7 @@ from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation,
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.layers import HALF_COVERED, Look, iou
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import CORNER_ARRAYS, Mesh
 from specsia_build.rendering.topology import Topology, topology
 
 _Level = TypeVar("_Level", np.uint8, np.bool_)
@@ -261,7 +261,7 @@ def check_mesh(mesh: Mesh) -> None:
     """Raise a CharacterError unless a mesh has faces, finite colours and coordinates, and a usable size."""
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh is empty")
-    for name in ("vertices", "colors", "uv", "normals"):
+    for name in ("vertices", *CORNER_ARRAYS):
         values = getattr(mesh, name)
         if values is not None and not np.isfinite(values).all():
             count = np.count_nonzero(~np.isfinite(values))

@@ -37,7 +37,7 @@ _Side = Annotated[int, msgspec.Meta(ge=32, le=2048)]
 _Finite = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
 
 
-class _View(msgspec.Struct):
+class _CameraEntry(msgspec.Struct):
     """A view as its record says it."""
 
     name: str
@@ -96,7 +96,7 @@ def cameras_of(document: Any, what: str) -> dict[str, Camera]:
     cameras: dict[str, Camera] = {}
     for number, entry in enumerate(entries):
         try:
-            view = msgspec.convert(entry, _View)
+            view = msgspec.convert(entry, _CameraEntry)
             if not _NAME.fullmatch(view.name) or view.name in cameras:
                 raise ValueError("its name must be one of its own, of letters, digits, '_', '-' and '.'")
             cameras[view.name] = _camera(view)
@@ -105,7 +105,7 @@ def cameras_of(document: Any, what: str) -> dict[str, Camera]:
     return cameras
 
 
-def _camera(view: _View) -> Camera:
+def _camera(view: _CameraEntry) -> Camera:
     """The camera of a view; raises ValueError if there is none such."""
     if (view.width is None) == (view.fov_deg is None):
         raise ValueError("it must have either a width or a fov_deg")

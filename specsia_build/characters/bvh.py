@@ -13,7 +13,7 @@ from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Mo
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import MotionFile
-from specsia_build.characters.doubts.joints import front_axis, landmarks_of, turned, up_axis
+from specsia_build.characters.checks.joints import front_axis, landmarks_of, turned, up_axis
 from specsia_build.characters.polygons import numbers
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source

@@ -17,7 +17,7 @@ from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.bvh import read_bvh
 from specsia_build.characters.character import PARSER_ERRORS, MotionFile
-from specsia_build.characters.doubts.joints import front_axis, landmarks_of
+from specsia_build.characters.checks.joints import front_axis, landmarks_of
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation

@@ -22,10 +22,10 @@ from specsia_build.characters.character import (
     RawMesh,
     RawMoving,
 )
-from specsia_build.characters.doubts import contents
-from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
-from specsia_build.characters.doubts.looks import with_sides
-from specsia_build.characters.doubts.probe import Probe, probe_of
+from specsia_build.characters.checks import contents
+from specsia_build.characters.checks.axes import Evidence, front_of, up_of
+from specsia_build.characters.checks.looks import with_sides
+from specsia_build.characters.checks.probe import Probe, probe_of
 from specsia_build.characters.front import AROUND
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
@@ -33,7 +33,7 @@ from specsia_build.characters.polygons import MAX_TRIANGLES, without_repeated_li
 from specsia_build.characters.visible import with_visible_faces
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
-from specsia_build.rendering.mesh import Mesh, flat_normals
+from specsia_build.rendering.mesh import CORNER_ARRAYS, Mesh, flat_normals
 from specsia_build.warning import Code, Warning
 
 READING = 21  # Version of the readers' results; it is part of the versions of stages that read files
@@ -149,7 +149,7 @@ def _check_shape(mesh: Mesh, name: str) -> None:
 def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[Warning]]:
     """Replace UVs, colours, normals that are not finite by 0, white, the faces' normals, warning of each."""
     repaired: dict[str, Any] = {}
-    for attribute in ("uv", "colors", "normals"):
+    for attribute in CORNER_ARRAYS:
         values = getattr(mesh, attribute)
         if values is not None and not np.isfinite(values).all():
             filling = flat_normals(mesh) if attribute == "normals" else np.float32(attribute == "colors")

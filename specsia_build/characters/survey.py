@@ -14,7 +14,7 @@ import numpy as np
 from specsia_build import png
 from specsia_build.arrays import Pixels
 from specsia_build.characters.character import AUTO, UNSETTLED, Character, Entry, Fix, legible
-from specsia_build.characters.doubts.looks import has_colours, plain_colour
+from specsia_build.characters.checks.looks import has_colours, plain_colour
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source
 from specsia_build.errors import CharacterError, UsageError

@@ -13,7 +13,7 @@ import numpy as np
 from specsia_build.animation.joint_names import words_of
 from specsia_build.arrays import Floats, Mask
 from specsia_build.characters.character import RawMesh
-from specsia_build.characters.doubts.probe import surface_samples
+from specsia_build.characters.checks.probe import surface_samples
 from specsia_build.errors import some
 from specsia_build.rendering.mesh import Mesh, Texture
 from specsia_build.warning import Warning

@@ -74,8 +74,12 @@ def warning_lines(warnings: Mapping[str, Sequence[Warning]]) -> list[str]:
 
 def as_json_by_name(warnings: Mapping[str, Sequence[Warning]]) -> dict[str, dict[str, list[Any]]]:
     """Fields of a JSON document: by name the sentences, and in the same order the records."""
-    every = {name: as_json(own) for name, own in sorted(warnings.items()) if own}
-    return {field: {name: own[field] for name, own in every.items()} for field in ("warnings", "coded")}
+    document: dict[str, dict[str, list[Any]]] = {"warnings": {}, "coded": {}}
+    for name, own in sorted(warnings.items()):
+        for key, listed in as_json(own).items():
+            if own:
+                document[key][name] = listed
+    return document
 
 
 def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:

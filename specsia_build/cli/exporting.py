@@ -1,8 +1,9 @@
-"""`specsia export` and `convert`: write a run or a packed dataset in another layout."""
+"""`specsia export` and `convert`: write a run or a dataset in another layout; `mesh`: one character."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,17 +14,20 @@ from specsia_build import terminal
 from specsia_build.cameras.rigs import RIGS
 from specsia_build.cli.closing import most, warning_lines
 from specsia_build.cli.command import (
+    FILE,
     LAYOUTS,
     comma_names,
     command,
     conclude,
     json_option,
+    of_characters,
     options,
     processes,
     tell,
 )
 from specsia_build.config import LayerName, cores
-from specsia_build.errors import UsageError, argument, no_such, plural
+from specsia_build.errors import CharacterError, UsageError, argument, no_such, plural
+from specsia_build.warning import as_json
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.export import Request
@@ -94,6 +98,38 @@ def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -
     _export(Request(where, PUBLISHED, out, backend), workers)
 
 
+@command("specsia mesh Knight.glb --out knight.glb", "specsia mesh my-run/0 --out 0.obj", source=True)
+@click.argument("where", metavar="SOURCE|RUN/ID")
+@option("--out", required=True, type=FILE, help="File to write: x.glb, x.vrm, x.obj, x.ply or x.stl.")
+@option("--backend", metavar="NAME", help="Whose reconstruction of a run to take.  [default: the only one]")
+@of_characters
+@json_option
+def mesh(where: str, out: Path, backend: str | None, texture: int | None, **look: Any) -> None:
+    """Write one character, or a run's reconstruction of one, as a file that other programs open.
+
+    It stands upright on the ground, in metres, Y up and facing +Z, or in PLY and STL Z up and facing -Y. GLB
+    keeps its materials, or with --texture has one texture for all, and its rig and motions; OBJ has one
+    texture, PLY colours of vertices, and STL the shape alone. VRM is for humanoids, which stand in a T-pose.
+    """
+    from specsia_build.pipeline.meshes import character_at
+    from specsia_build.writers.files import check_file, write_character
+
+    check_file(out)
+    try:
+        character, warnings = character_at(where, backend)
+        character = replace(character, **{name: value for name, value in look.items() if value is not None})
+        warnings = (*warnings, *write_character(out, character, texture))
+    except CharacterError as error:
+        # Of a single character the input is at fault, as with a file that is not there.
+        raise UsageError(str(error)) from error
+    triangles, size = len(character.mesh.faces), out.stat().st_size
+    motions = [motion.name for motion in character.motions] if out.suffix.lower() == ".glb" else []
+    document = {"file": str(out), "triangles": triangles, "bytes": size, "motions": motions}
+    held = f"{plural(triangles, 'triangle')}, {plural(len(motions), 'motion')}, {size / 1e6:.1f} MB"
+    lines = [f"{character.name} is in {out}: {held}", *(f"warning: {warning}" for warning in warnings)]
+    tell({**document, **as_json(warnings)}, lines)
+
+
 def _export(request: Request, workers: int) -> None:
     from specsia_build.dataset.schema import CARD
     from specsia_build.pipeline.export import export as write
@@ -124,7 +160,8 @@ def _export(request: Request, workers: int) -> None:
     title = f"{where} as {request.name}"
     counts = {"parts": written.parts, "rows": written.rows, "kept": written.kept}
     document = {"folder": str(out), "layout": request.name, **counts, "left_out": reasons}
-    document |= {"warnings": warnings}
+    every = (warning for _, own in sorted(written.warnings.items()) for warning in own)
+    document |= {"notes": list(written.notes), **as_json(every)}
     lines = [f"{parts} of {where} are in {out}, as {request.name}"]
     conclude(document, lines, title, facts, trouble=failed[0] if failed else None)
 

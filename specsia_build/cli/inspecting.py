@@ -115,13 +115,14 @@ def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | 
         for character in facts
         if character.problem is None
     ]
+    warned = {character.id: character.warnings for character in facts}
     problems = [Coded(c.id, c.code or "unusable", c.problem) for c in facts if c.problem is not None]
     formats = Counter(character.format or "?" for character in facts)
     counts = ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))
     triangles = plural(sum(character.triangles for character in facts), "triangle")
     return [
         *([Table(head, rows, right=(2, 3))] if rows else []),
-        *(f"warning: {line}" for line in warning_lines({c.id: c.warnings for c in facts})),
+        *(f"warning: {line}" for line in warning_lines(warned)),
         *(f"problem: {line}" for line in by_code(problems)),
         *(f"note: {note}" for note in notes),
         f"{plural(len(facts), 'character')} ({counts}), {triangles}, {len(problems)} with problems",

@@ -34,6 +34,7 @@ COMMANDS = {
         ("sheet", "datasets", "Write a picture of characters from several views."),
         ("export", "exporting", "Write a run or a dataset in another layout."),
         ("convert", "exporting", "Convert a dataset to the published schema."),
+        ("mesh", "exporting", "Write a character or a reconstruction as a GLB, VRM, OBJ, PLY or STL file."),
         ("backends", "inspecting", "Name, check and try reconstruction backends."),
         ("repair", "models", "Repair a drawing from every side."),
         ("web", "web", "Serve a page to drop a drawing on."),

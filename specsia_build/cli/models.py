@@ -19,6 +19,7 @@ from specsia_build.cli.command import (
     configs,
     device,
     json_option,
+    of_characters,
 )
 from specsia_build.config import checked, types_of
 from specsia_build.dravie.config import (
@@ -339,6 +340,7 @@ def evaluate(
 @option("--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]")
 @option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
 @option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer.")
+@of_characters
 @device
 @json_option
 def repair(subject: str | None, out: Path, device: str, **options: Any) -> None:
@@ -348,8 +350,8 @@ def repair(subject: str | None, out: Path, device: str, **options: Any) -> None:
     CHARACTER is a mesh file, a 3DBiCar folder or sample:N; its frontal render is the drawing. Of a FOLDER of
     drawings each is repaired, into a folder of its own; what is finished stays as it is.
 
-    Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, and the
-    frames (color/, mask/, pos/, repaired/) to --out.
+    Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, the figure
+    to open elsewhere (character.glb), and the frames (color/, mask/, pos/, repaired/) to --out.
     """
     from specsia_build.repairing.folder import drawings_in, repair_folder
     from specsia_build.repairing.settings import RepairSettings
@@ -364,7 +366,7 @@ def repair(subject: str | None, out: Path, device: str, **options: Any) -> None:
 
 
 def _conclude_repair(result: WrittenRepair, out: Path) -> None:
-    from specsia_build.look.repair import COMPARE, REPAIR_LAYERS, REPAIR_SHEET, REPAIRED
+    from specsia_build.look.repair import CHARACTER_FILE, COMPARE, REPAIR_LAYERS, REPAIR_SHEET, REPAIRED
     from specsia_build.repairing.repair import BACK_GUESSED
 
     films = [str(film) for film in result.films]
@@ -377,13 +379,14 @@ def _conclude_repair(result: WrittenRepair, out: Path) -> None:
         "films": films,
         "compare": str(out / COMPARE),
         "sheet": str(out / REPAIR_SHEET),
+        "character": str(out / CHARACTER_FILE),
         "back_guessed": result.back_guessed,
         **as_json(result.warnings),
     }
     if result.roles:
         document["roles"] = list(result.roles)
     lines = [f"frames: {', '.join(REPAIR_LAYERS)} in {out}", f"films: {', '.join(films)}"]
-    others = {name: document[name] for name in ("compare", "sheet", "model")}
+    others = {name: document[name] for name in ("compare", "sheet", "character", "model")}
     lines += [f"{name}: {path}" for name, path in others.items() if path is not None]
     if result.roles:
         lines.append(f"figures of the sheet: {', '.join(result.roles)} (--order ROLES says otherwise)")

@@ -17,8 +17,8 @@ from specsia_build.published import places
 from specsia_build.published import rows as published
 from specsia_build.published.views import AxesError, read_view
 
-_Row = dict[str, Any]
-_Take = Callable[[str, Sequence[int], Sequence[str]], list[_Row]]
+_Values = dict[str, Any]
+_Take = Callable[[str, Sequence[int], Sequence[str]], list[_Values]]
 MOST_KEPT = 4096  # Characters whose fits are kept, of about 3 kB each
 _Z = (schema.COLOR, schema.POS)
 _NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
@@ -54,7 +54,7 @@ class Foreign:
         return self._numbers[split]
 
     def placement(
-        self, split: str, character_id: str, rows: Sequence[_Row] = ()
+        self, split: str, character_id: str, rows: Sequence[_Values] = ()
     ) -> places.FittedTurns | None:
         """How a character's positions are turned, from `rows` if complete; None if its views are too few."""
         key = split, character_id
@@ -70,7 +70,7 @@ class Foreign:
         self._kept[key] = _Fit(placement)
         return placement
 
-    def _fit(self, character_id: str, rows: Sequence[_Row]) -> places.FittedTurns | None:
+    def _fit(self, character_id: str, rows: Sequence[_Values]) -> places.FittedTurns | None:
         placement = fit_rows(rows, self.channels, self.where)
         if placement is None and not self._warned:
             self._warned.append(character_id)
@@ -80,7 +80,7 @@ class Foreign:
             )
         return placement
 
-    def converted(self, split: str, rows: Iterable[_Row], columns: Sequence[str]) -> Iterator[_Row]:
+    def converted(self, split: str, rows: Iterable[_Values], columns: Sequence[str]) -> Iterator[_Values]:
         """Convert rows with `stored_columns`; cheapest where the rows of a character follow one another."""
         pictures = [name for name in columns if name in schema.IMAGE_COLUMNS]
         for character_id, group in groupby(rows, key=lambda row: parse_uid(row["uid"], self.where)[0]):
@@ -93,7 +93,7 @@ class Foreign:
                     yield _named(row, self._pictures(row, placement, pictures), columns)
 
     def _pictures(
-        self, row: _Row, placement: places.FittedTurns | None, names: Collection[str]
+        self, row: _Values, placement: places.FittedTurns | None, names: Collection[str]
     ) -> Mapping[str, bytes]:
         """PNG bytes of a row's pictures in this project's schema."""
         view = schema.split_uid(row["uid"])[1]
@@ -114,7 +114,7 @@ def stored_columns(columns: Sequence[str], stored: Collection[str]) -> tuple[str
     return tuple(name for name in stored if name in wanted)
 
 
-def fit_rows(rows: Sequence[_Row], channels: Mapping[str, int], where: str) -> places.FittedTurns | None:
+def fit_rows(rows: Sequence[_Values], channels: Mapping[str, int], where: str) -> places.FittedTurns | None:
     """Fit how a character's positions are turned; None if too few, SpecsiaError if not as published."""
     views = {}
     for row in rows:
@@ -156,16 +156,16 @@ def parse_uid(uid: str, where: str) -> tuple[str, int]:
         raise SpecsiaError(f"{where}: {error}") from error
 
 
-def _named(row: _Row, pictures: Mapping[str, bytes], columns: Sequence[str]) -> _Row:
+def _named(row: _Values, pictures: Mapping[str, bytes], columns: Sequence[str]) -> _Values:
     """A row with `columns`, and with its character and view."""
     character_id, view = schema.split_uid(row["uid"])
     values = {"uid": row["uid"], "character_id": character_id, "view": view, **pictures}
     return {name: values[name] for name in dict.fromkeys((*columns, "uid", "character_id", "view"))}
 
 
-def _parts(rows: Iterable[_Row], most: int) -> Iterator[list[_Row]]:
+def _parts(rows: Iterable[_Values], most: int) -> Iterator[list[_Values]]:
     """Lists of at most `most` consecutive rows."""
-    part: list[_Row] = []
+    part: list[_Values] = []
     for row in rows:
         part.append(row)
         if len(part) == most:

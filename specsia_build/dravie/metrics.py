@@ -43,15 +43,15 @@ MOST_PSNR = 100.0  # Decibels of a perfect picture
 _ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half a pixel's span
 
 
-def on_black(picture: Pixels) -> Floats:
+def levels_on_black(picture: Pixels) -> Floats:
     """Composite a picture on black: (H, W, 3) float32 in 0…1."""
     return np.asarray(picture[..., :3].astype(np.float32) / 255 * (picture[..., 3:].astype(np.float32) / 255))
 
 
-def on_white(picture: Pixels) -> Floats:
+def levels_on_white(picture: Pixels) -> Floats:
     """Composite a picture on white: (H, W, 3) float32 in 0…1."""
     alpha = picture[..., 3:].astype(np.float32) / 255
-    return np.asarray(on_black(picture) + (1 - alpha), np.float32)
+    return np.asarray(levels_on_black(picture) + (1 - alpha), np.float32)
 
 
 def region(pair: Pair) -> Mask:
@@ -123,13 +123,13 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     gt_mask = None if pair.gt_mask is None else pair.gt_mask[box]
     result = result[box]
     pair = replace(pair, z=pair.z[box], pos=pair.pos[box], gt=pair.gt[box], gt_mask=gt_mask)
-    ours = on_white(result)
-    truth = on_white(pair.gt)
+    ours = levels_on_white(result)
+    truth = levels_on_white(pair.gt)
     where = region(pair)
     inside = interior(pair)
     error = np.abs(ours - truth).mean(axis=2, dtype=np.float64)
     squared = float(np.square(ours - truth)[where].mean(dtype=np.float64))
-    black = np.abs(on_black(result) - on_black(pair.gt)).mean(axis=2, dtype=np.float64)
+    black = np.abs(levels_on_black(result) - levels_on_black(pair.gt)).mean(axis=2, dtype=np.float64)
     scores = {
         "l1": float(error[where].mean()),
         "l1_black": float(black.sum()) / int(where.sum()),
@@ -208,7 +208,9 @@ def clip_flicker(
 
 def _changes(before: Pixels, after: Pixels, step: PixelMatch) -> Floats:
     """Changes (N, 3) of the colours of the same points from one frame to the next."""
-    return on_white(after).reshape(-1, 3)[step.there] - on_white(before).reshape(-1, 3)[step.here]
+    return (
+        levels_on_white(after).reshape(-1, 3)[step.there] - levels_on_white(before).reshape(-1, 3)[step.here]
+    )
 
 
 _Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -220,7 +222,7 @@ PerceptualScores = Mapping[str, _Comparison]
 @torch.inference_mode()
 def perceptual_scores(networks: PerceptualScores, result: Pixels, truth: Pixels) -> dict[str, float]:
     """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
-    return {name: score(on_white(result), on_white(truth)) for name, score in networks.items()}
+    return {name: score(levels_on_white(result), levels_on_white(truth)) for name, score in networks.items()}
 
 
 def _lpips(device: torch.device) -> _Comparison:

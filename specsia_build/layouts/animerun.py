@@ -29,7 +29,7 @@ _BACKWARD = "Flow/{}/backward/{}.flo"
 _NEXT, _LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
 
 
-class _View(NamedTuple):
+class _SegmentedFrame(NamedTuple):
     """Segments and regions (H, W) of a frame, and the sorted numbers of its segments."""
 
     seg: NDArray[np.int32]
@@ -77,9 +77,9 @@ argument, and `dstype="contour"` for line art. To train, replace `root` in those
             )
 
         @lru_cache(3)
-        def view(k: int) -> _View:
+        def view(k: int) -> _SegmentedFrame:
             seg = clip.frame(SEG, k)
-            return _View(seg, clip.frame(LABEL, k), np.unique(seg))
+            return _SegmentedFrame(seg, clip.frame(LABEL, k), np.unique(seg))
 
         for k in range(clip.frames):
             files = _of_frame(clip, k, view(k))
@@ -111,7 +111,7 @@ def _places(k: int, count: int) -> list[str]:
     return [_PICTURE, _CONTOUR, _SEGMENT, *(forward if k + 1 < count else []), *(backward if k else [])]
 
 
-def _of_frame(clip: Pictures, k: int, view: _View) -> dict[str, bytes]:
+def _of_frame(clip: Pictures, k: int, view: _SegmentedFrame) -> dict[str, bytes]:
     line = rgb(clip.frame(LINE, k))
     picture = (on_white(clip.frame(COLOR, k)) * line.astype(np.uint16) + 127) // 255
     return {
@@ -121,7 +121,7 @@ def _of_frame(clip: Pictures, k: int, view: _View) -> dict[str, bytes]:
     }
 
 
-def _to_next(clip: Pictures, k: int, here: _View, there: _View) -> dict[str, bytes]:
+def _to_next(clip: Pictures, k: int, here: _SegmentedFrame, there: _SegmentedFrame) -> dict[str, bytes]:
     flow, unmatched = clip.frame(FLOW, k), clip.frame(UNMATCHED, k)
     return {
         _FORWARD: flo(flow),
@@ -132,7 +132,9 @@ def _to_next(clip: Pictures, k: int, here: _View, there: _View) -> dict[str, byt
     }
 
 
-def _matches(here: _View, there: _View, flow: NDArray[np.float32], unmatched: NDArray[np.bool_]) -> bytes:
+def _matches(
+    here: _SegmentedFrame, there: _SegmentedFrame, flow: NDArray[np.float32], unmatched: NDArray[np.bool_]
+) -> bytes:
     """For each segment the index of its match among the segments of the other frame, or -1, as JSON."""
     match = matching(here.seg, here.label, there.seg, there.label, flow, unmatched)[here.numbers]
     place = np.searchsorted(there.numbers, match).clip(max=len(there.numbers) - 1)

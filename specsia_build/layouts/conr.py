@@ -32,14 +32,14 @@ PICTURES = 32  # Number of backgrounds
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _ShownFrame:
     number: int
     action: str
     yaw: float
     draw: bytes
     filled: float
 
-    def distance(self, other: _Frame) -> float:
+    def distance(self, other: _ShownFrame) -> float:
         """Degrees between the views of two frames, plus 45 for different actions."""
         turn = abs(self.yaw - other.yaw) % 360
         return min(turn, 360 - turn) + 45 * (self.action != other.action)
@@ -79,7 +79,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
         folder = out / part.split / part.key
         for name in (SHEET, POSES, IMAGES):
             (folder / name).mkdir(parents=True)
-        frames: list[_Frame] = []
+        frames: list[_ShownFrame] = []
         clips = []
         count = size = 0
         for clip in part:
@@ -91,7 +91,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
         # Pick frames that differ most in view and action; hashes break ties.
         candidates = [frame for frame in frames if frame.filled < _MOST_FILLED]
         candidates.sort(key=lambda frame: frame.draw)
-        sheet: list[_Frame] = []
+        sheet: list[_ShownFrame] = []
         while candidates and len(sheet) < SHEETS:
             sheet.append(max(candidates, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
             candidates.remove(sheet[-1])
@@ -115,7 +115,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
                 yield f"{BACKGROUNDS}/{number:04d}.png", png.encode(background(number, size, size))
 
 
-def _write_clip(clip: Pictures, folder: Path, first: int) -> Iterator[_Frame]:
+def _write_clip(clip: Pictures, folder: Path, first: int) -> Iterator[_ShownFrame]:
     """Write the frames of a clip that show something, numbered from `first`."""
     for k in range(clip.frames):
         alpha = clip.frame(COLOR, k)[..., 3]
@@ -127,7 +127,7 @@ def _write_clip(clip: Pictures, folder: Path, first: int) -> Iterator[_Frame]:
         sides = [np.flatnonzero(alpha.any(axis=axis)) for axis in (0, 1)]
         # Share of the square around the figure that it covers.
         filled = float(alpha.sum() / 255 / max(side[-1] + 1 - side[0] for side in sides) ** 2)
-        yield _Frame(first + k, clip.meta["clip"]["action"], clip.meta["yaws"][k], draw, filled)
+        yield _ShownFrame(first + k, clip.meta["clip"]["action"], clip.meta["yaws"][k], draw, filled)
 
 
 def _name(number: int, suffix: str = ".png") -> str:

@@ -59,7 +59,7 @@ RunTasks = Callable[[Sequence[PartTask]], Generator[tuple[int, PartDone], None, 
 """Writes parts and yields the number and result of each, in any order; writes nothing after it is closed."""
 
 
-def plan_digest(layout: Layout, parts: Sequence[tuple[Part, str]], facts: Facts) -> str:
+def folder_fingerprint(layout: Layout, parts: Sequence[tuple[Part, str]], facts: Facts) -> str:
     """SHA-256 of all that decides a folder: its parts with their fingerprints, and the facts about them."""
     listed = [[part.key, fingerprint] for part, fingerprint in parts]
     counts = [facts.source, facts.planned, dict(facts.quarantined), facts.backend]
@@ -133,7 +133,7 @@ def pack(target: PackTarget, parts: Sequence[tuple[Part, str]], run: RunTasks, f
             tasks = [_task(target, collected, part, starts) for part in parts]
             packed = _run(target.layout, tasks, run)
             if packed.written or packed.kept:
-                _finish(target, collected, packed, facts, plan_digest(target.layout, parts, facts))
+                _finish(target, collected, packed, facts, folder_fingerprint(target.layout, parts, facts))
             else:
                 shutil.rmtree(collected)
         except SpecsiaError as error:

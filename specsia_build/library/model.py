@@ -19,7 +19,7 @@ from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError, plural
 from specsia_build.library.checks import check_pixels, plain
 
-_Row = dict[str, Any]
+_Values = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`,
 `pos`, `gt` (H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`,
 `iou` and `gt_mask`; clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
@@ -48,7 +48,7 @@ else:
     _Rows = Sequence
 
 
-class Dataset(_Rows[_Row]):
+class Dataset(_Rows[_Values]):
     """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data,
     batch_size=8)`; and all its pairs: ``for pair in data``.
 
@@ -88,7 +88,7 @@ class Dataset(_Rows[_Row]):
         number = operator.index(index)
         return pair_at(self.opened, self.config, self.split, number + self._size if number < 0 else number)
 
-    def __getitem__(self, index: int) -> _Row:
+    def __getitem__(self, index: int) -> _Values:
         pair = self.pair(index)
         row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
         return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}

@@ -30,10 +30,6 @@ PictureInput = str | Path | Image.Image | Pixels
 """A picture: a file, one of Pillow, or (H, W, 3) or (H, W, 4) uint8 with straight alpha."""
 
 
-_FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
-"""Axis that the reconstruction of a drawing faces, by the side that the drawing shows."""
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Repaired(ByShape):
     """A repaired drawing.
@@ -84,7 +80,7 @@ def repair(drawing: PictureInput | None = None, *, device: str = "auto", **optio
 
     Raises: UsageError for wrong options and unreadable pictures; SpecsiaError if a mesh does not fit.
     """
-    from specsia_build.repairing.drawing import DrawingSettings
+    from specsia_build.repairing.drawing import FACES, DrawingSettings
     from specsia_build.repairing.repair import prepare
     from specsia_build.repairing.settings import RepairSettings
 
@@ -101,7 +97,7 @@ def repair(drawing: PictureInput | None = None, *, device: str = "auto", **optio
         prepared = prepare(subject, settings, Path(scratch) / "model", device, framed_back)
         frames = [shot.repaired for shot in prepared.shots()]
     front, placed = prepared.front, prepared.placed
-    mesh = placed.mesh.rotated(front_rotation(_FACES[front.facing]))
+    mesh = placed.mesh.rotated(front_rotation(FACES[front.facing]))
     return Repaired(frames, front.image, mesh, prepared.warnings, settings.seconds, reading.pixel)
 
 

@@ -16,6 +16,7 @@ REPAIR_RECORD, LIST = "repair.json", "repairs.json"  # Record of a repair, and o
 _TURN = "turn"  # Stem of the three films
 COMPARE = "compare.webp"  # Film of before and after
 REPAIR_SHEET = "sheet.png"
+CHARACTER_FILE = "character.glb"  # The figure, to open elsewhere
 FRAMED_DRAWING = "drawing.png"  # The drawing in the frame
 FITTED_MODEL = "model"
 REPAIR_FILMS = tuple(f"{_TURN}{end}" for end in (".webp", ".gif", ".mp4"))

@@ -27,7 +27,7 @@ from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.plan import judge_character
 from specsia_build.pipeline.run import Run, RunPaths, open_run
 from specsia_build.pipeline.selection import source_of
-from specsia_build.pipeline.store import read_artefact, stamp_of
+from specsia_build.pipeline.store import file_fingerprint, read_artefact
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.registry import character_stages
@@ -83,7 +83,7 @@ class RunReader:
             stem = CLIP_FILES[layer] if self.moving and backend is None else layer
             names[layer] = [file_of(stem, k) for k in frames]
         path = self.paths.artefact(clean if backend is None else result, backend, item)
-        if stamp_of(path) is not None:
+        if file_fingerprint(path) is not None:
             files = read_artefact(path, item).files
             try:
                 return {layer: list(map(files.__getitem__, of_layer)) for layer, of_layer in names.items()}

@@ -15,10 +15,10 @@ from specsia_build.layouts.opened import open_parts
 from specsia_build.layouts.packing import (
     Packed,
     PackTarget,
+    folder_fingerprint,
     in_processes,
     is_current,
     pack,
-    plan_digest,
     records,
 )
 from specsia_build.layouts.part import Facts, Part
@@ -162,7 +162,7 @@ def _draw(
         guess = estimate(layout, parts, workers)
         return Export(layout, len(parts), sum(part.members[0].rows for part, _ in parts), {}, estimate=guess)
     target = PackTarget(layout, out, work / PARTS_STATE)
-    if is_current(target, plan_digest(layout, parts, facts)) == {}:
+    if is_current(target, folder_fingerprint(layout, parts, facts)) == {}:
         packed = Packed(0, len(parts), {})
     else:
         work.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.dataset.stats import find_twins
 from specsia_build.errors import DamagedError, SpecsiaError, UsageError, plural, some
-from specsia_build.layouts.packing import is_current, pack, plan_digest
+from specsia_build.layouts.packing import folder_fingerprint, is_current, pack
 from specsia_build.layouts.part import Part
 from specsia_build.layouts.registry import load_layouts
 from specsia_build.layouts.writing import NotWritten
@@ -139,7 +139,7 @@ def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) ->
         return SetResult(reason)
     facts = facts_of(run, planned, build.characters, failures)
     parts = parts_of(run, planned, build.characters.splits)
-    missed, written = is_current(planned.target, plan_digest(layout, parts, facts)), 0
+    missed, written = is_current(planned.target, folder_fingerprint(layout, parts, facts)), 0
     if missed is None:
         before = listed_names(folder)
         with terminal.bar(folder.name, len(parts), "part") as advance:

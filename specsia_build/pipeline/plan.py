@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from specsia_build.characters.character import Entry
-from specsia_build.errors import shortened
+from specsia_build.errors import brief_warning
 from specsia_build.layouts.part import Member
 from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import Index
@@ -152,12 +152,12 @@ class CharacterState:
 def _member(index: Index, key: str, backend: str | None, metas: Mapping[CharacterStage, Meta]) -> Member:
     """What pack takes of a character or clip, cached in the index while the meta data stay the same."""
     name = f"member:{backend or ''}:{key}"
-    stamp = " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
-    if (row := index.row(name, stamp)) is not None:
+    made_from = " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
+    if (row := index.row(name, made_from)) is not None:
         with suppress(msgspec.MsgspecError):
             return msgspec.msgpack.decode(row, type=Member)
     summary = member(key, backend, metas)
-    index.learn(name, (stamp, msgspec.msgpack.encode(summary)))
+    index.learn(name, (made_from, msgspec.msgpack.encode(summary)))
     return summary
 
 
@@ -174,7 +174,7 @@ def character_state(run: Run, entry: Entry) -> CharacterState:
         if task.clip is not None:
             clips[task.clip.id] = task.clip
         if state == DONE and meta is not None:
-            warnings |= dict.fromkeys(map(shortened, recorded(meta.get("warnings", ()))))
+            warnings |= dict.fromkeys(map(brief_warning, recorded(meta.get("warnings", ()))))
         name = task.backend
         if name in sources and task.stage is (reads := run.read_by_pack(name))[-1]:
             if current:

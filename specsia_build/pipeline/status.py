@@ -11,8 +11,8 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.survey import CharacterFacts, survey, unread
 from specsia_build.config import PAIRS, BuildConfig
 from specsia_build.dataset.schema import SUMS_FILE
-from specsia_build.errors import brief, shortened
-from specsia_build.layouts.packing import is_current, plan_digest
+from specsia_build.errors import brief, brief_warning
+from specsia_build.layouts.packing import folder_fingerprint, is_current
 from specsia_build.layouts.part import Facts
 from specsia_build.layouts.registry import load_layouts
 from specsia_build.memory import memory_bytes
@@ -70,7 +70,7 @@ def _is_current(run: Run, planned: PlannedSet, facts: Facts) -> bool | None:
         return None
     if not planned.members:
         return False
-    digest = plan_digest(planned.layout, parts_of(run, planned, facts.splits), facts)
+    digest = folder_fingerprint(planned.layout, parts_of(run, planned, facts.splits), facts)
     return is_current(planned.target, digest) is not None
 
 
@@ -127,7 +127,7 @@ def survey_all(
             if isinstance(result, Lost):
                 result = unread(entry, result.reason, "worker-lost"), b""
             facts, picture = result
-            warnings = tuple(map(shortened, facts.warnings))
+            warnings = tuple(map(brief_warning, facts.warnings))
             facts = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             surveyed[index] = facts, picture
             withdraw(entry)

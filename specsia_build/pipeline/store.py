@@ -32,7 +32,7 @@ from specsia_build.files.sources import source_digest
 from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest
 
-_VERSION = 5  # Version of the cache's table; a cache of another version is discarded
+_VERSION = 6  # Version of the cache's table; a cache of another version is discarded
 _COMMIT_SECONDS = 1.0  # How often new rows are committed
 _PATIENCE_SECONDS = 10.0  # How long a reader waits while a build commits
 
@@ -43,7 +43,7 @@ _DAMAGE = (OSError, tarfile.TarError, ValueError, LookupError, TypeError, Recurs
 """Errors of reading a damaged tar or the JSON in it."""
 
 IndexRow: TypeAlias = tuple[str, bytes]
-"""A file's stamp, and what was read from it: packed meta data or a digest."""
+"""A file's fingerprint, and what was read from it: packed meta data or a digest."""
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def read_meta(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def stamp_of(path: str | Path, *, changed: bool = False) -> str | None:
+def file_fingerprint(path: str | Path, *, changed: bool = False) -> str | None:
     """Size and modification time of a file, links followed; with `changed` also the time its inode changed.
 
     None if there is no such file.
@@ -167,15 +167,15 @@ class Index:
         self._hidden: set[Path] = set()
 
     def meta(self, path: Path) -> Meta | None:
-        stamp = None if path in self._hidden else stamp_of(path)
-        if stamp is None:
+        fingerprint = None if path in self._hidden else file_fingerprint(path)
+        if fingerprint is None:
             return None
-        if (row := self.row(str(path), stamp)) is not None:
+        if (row := self.row(str(path), fingerprint)) is not None:
             with suppress(ValueError, TypeError, _NOT_DEFLATED, msgspec.MsgspecError):
                 cached: Meta = msgspec.json.decode(isal_zlib.decompress(row))
                 return cached
         if (meta := read_meta(path)) is not None:
-            self.learn(str(path), (stamp, isal_zlib.compress(msgspec.json.encode(meta), 1)))
+            self.learn(str(path), (fingerprint, isal_zlib.compress(msgspec.json.encode(meta), 1)))
         return meta
 
     def exists(self, path: Path) -> bool:
@@ -195,15 +195,15 @@ class Index:
     def digest(self, path: Path, root: Path) -> str | None:
         """SHA-256 of a source file, or the paths that a search finds; None if there is neither."""
         # Unpacking may restore the time of modification.
-        if (stamp := stamp_of(path, changed=True)) is None:
+        if (fingerprint := file_fingerprint(path, changed=True)) is None:
             return searched(path)
         name = f"source:{path}"
-        row = self.row(name, stamp)
+        row = self.row(name, fingerprint)
         # Anything but the 64 characters of a SHA-256 is damage.
         if row is not None and len(row) == 64:
             return row.decode(errors="replace")
         if (digest := source_digest(path, root)) is not None:
-            self.learn(name, (stamp, digest.encode()))
+            self.learn(name, (fingerprint, digest.encode()))
         return digest
 
     def learn(self, name: str, row: IndexRow) -> None:
@@ -215,13 +215,13 @@ class Index:
         if time.monotonic() - self._saved >= _COMMIT_SECONDS:
             self.save()
 
-    def row(self, name: str, stamp: str) -> bytes | None:
-        """Content of the row of a name if it has that stamp, else None."""
+    def row(self, name: str, fingerprint: str) -> bytes | None:
+        """Content of the row of a name if it has that fingerprint, else None."""
         row = self.rows.get(name)
         if self._table is not None:
-            query = "SELECT stamp, meta FROM known WHERE path = ?"
+            query = "SELECT fingerprint, meta FROM known WHERE path = ?"
             row = self._execute(query, name.removeprefix(self._prefix))
-        return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
+        return row[1] if row is not None and row[0] == fingerprint and isinstance(row[1], bytes) else None
 
     def _execute(self, statement: str, *values: str | bytes) -> Any:
         """Run a statement; None if the table is damaged, full or read-only, or a name is not UTF-8."""
@@ -275,7 +275,7 @@ def _open_table(path: Path, writes: bool) -> sqlite3.Connection | None:
         table.execute(f"PRAGMA mmap_size = {2**30}")
         (version,) = table.execute("PRAGMA user_version").fetchone()
         if writes and version == 0:
-            table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB)")
+            table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, fingerprint TEXT, meta BLOB)")
             table.execute(f"PRAGMA user_version = {_VERSION}")
             table.commit()
         elif version != _VERSION:

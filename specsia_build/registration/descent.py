@@ -68,7 +68,7 @@ class Similarity:
 
 
 @dataclass(frozen=True)
-class Target:
+class TrueSilhouettes:
     """Ground truth at one size."""
 
     axes: Doubles  # (V, 2, 3), pixels to the right and down per unit of the frame
@@ -76,7 +76,9 @@ class Target:
     distances: Floats  # (V, H, H), signed distance to their outline in pixels; V is 0 if not needed
 
     @classmethod
-    def of(cls, masks: Pixels, cameras: Sequence[Camera], size: int, reach: float = _REACH) -> Target:
+    def of(
+        cls, masks: Pixels, cameras: Sequence[Camera], size: int, reach: float = _REACH
+    ) -> TrueSilhouettes:
         """Shrink coverage (V, H, H) to a size, never enlarged, with distances up to a reach in units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
@@ -88,9 +90,9 @@ class Target:
             np.stack(distances) if distances else np.empty((0, size, size), np.float32),
         )
 
-    def first(self) -> Target:
-        """The target of the first view only."""
-        return Target(self.axes[:1], self.masks[:1], self.distances[:1])
+    def first(self) -> TrueSilhouettes:
+        """The truth of the first view only."""
+        return TrueSilhouettes(self.axes[:1], self.masks[:1], self.distances[:1])
 
     @property
     def size(self) -> int:
@@ -103,9 +105,9 @@ class Target:
         return np.concatenate([turn, shift[..., None]], axis=2)
 
 
-def masks_of(shape: Shape, similarity: Similarity, target: Target) -> Mask:
-    """(V, H, H) bool, silhouettes of a moved shape in the target's cameras, sampled at pixel centres."""
-    return np.asarray(draw(shape, target.views(similarity), target.size))
+def masks_of(shape: Shape, similarity: Similarity, truth: TrueSilhouettes) -> Mask:
+    """(V, H, H) bool, silhouettes of a moved shape in the truth's cameras, sampled at pixel centres."""
+    return np.asarray(draw(shape, truth.views(similarity), truth.size))
 
 
 def _shares(counts: NDArray[np.int64]) -> Doubles:
@@ -113,9 +115,9 @@ def _shares(counts: NDArray[np.int64]) -> Doubles:
     return np.where(either > 0, both / np.maximum(either, 1), 1.0)
 
 
-def ious(shape: Shape, similarity: Similarity, target: Target) -> Doubles:
+def ious(shape: Shape, similarity: Similarity, truth: TrueSilhouettes) -> Doubles:
     """(V,) IoU of each view, at pixel centres."""
-    return _shares(overlaps(masks_of(shape, similarity, target), target.masks))
+    return _shares(overlaps(masks_of(shape, similarity, truth), truth.masks))
 
 
 @compiled
@@ -216,12 +218,12 @@ def _normal_equations(shape, views, pose, masks, distances, lead):  # type: igno
 
 
 def _step(
-    shape: Shape, target: Target, start: Similarity, with_yaw: bool, lead: float
+    shape: Shape, truth: TrueSilhouettes, start: Similarity, with_yaw: bool, lead: float
 ) -> tuple[Doubles, Similarity, float]:
     """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an
     outline in pixels; the first view counts `lead` times."""
-    pose, views = (target.axes, start.scale, start.rotation()), target.views(start)
-    lhs, rhs, counts, far = _normal_equations(shape, views, pose, target.masks, target.distances, lead)
+    pose, views = (truth.axes, start.scale, start.rotation()), truth.views(start)
+    lhs, rhs, counts, far = _normal_equations(shape, views, pose, truth.masks, truth.distances, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
     a = lhs[np.ix_(free, free)]
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12
@@ -230,13 +232,13 @@ def _step(
     log_scale = float(np.clip(delta[0], -0.3, 0.3))
     pitch, yaw = (float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
     most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
-    return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most * target.size / ORTHO_WIDTH
+    return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most * truth.size / ORTHO_WIDTH
 
 
 def descend(
-    shape: Shape, target: Target, start: Similarity, with_yaw: bool, steps: int, least: float = 0.0
+    shape: Shape, truth: TrueSilhouettes, start: Similarity, with_yaw: bool, steps: int, least: float = 0.0
 ) -> tuple[float, Similarity, bool]:
-    """Fit a shape's outlines to the target's in at most `steps` steps.
+    """Fit a shape's outlines to the truth's in at most `steps` steps.
 
     The first view's IoU must be at least `least`; its weight grows while it is less. Returns the mean IoU,
     the similarity, and whether the steps came to rest. The similarity is the last one that keeps the first
@@ -246,7 +248,7 @@ def descend(
     kept_iou = best_iou = -1.0
     lead = 1.0
     for _ in range(steps):
-        views, following, moved = _step(shape, target, current, with_yaw, lead)
+        views, following, moved = _step(shape, truth, current, with_yaw, lead)
         iou = float(views.mean())
         if views[0] < least:
             lead *= LEAD

@@ -12,7 +12,7 @@ import numpy as np
 
 from specsia_build.arrays import Pixels
 from specsia_build.frame import Camera
-from specsia_build.registration.descent import NOISE, Similarity, Target, descend, ious, masks_of
+from specsia_build.registration.descent import NOISE, Similarity, TrueSilhouettes, descend, ious, masks_of
 from specsia_build.registration.masks import lighter, moments, shrink
 from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.rendering.layers import iou
@@ -59,29 +59,29 @@ def _distinct(masks: Pixels, cameras: Sequence[Camera]) -> int:
     return half
 
 
-def _closed_form(shape: Shape, target: Target, pitch: float, yaw: float) -> tuple[float, Similarity]:
+def _closed_form(shape: Shape, truth: TrueSilhouettes, pitch: float, yaw: float) -> tuple[float, Similarity]:
     """Mean IoU, and the scale and translation that match area and centroids, at a given turn."""
     low, high = shape.vertices.min(axis=1), shape.vertices.max(axis=1)
     guess = Similarity(1.0 / max(float((high - low).max()), 1e-30), pitch, yaw)
     centre = guess.apply(((low + high) / 2)[None])[0]
     guess = guess.changed(0, 0, 0, -centre)
-    theirs = moments(target.masks)
+    theirs = moments(truth.masks)
     for _ in range(2):
-        ours = moments(masks_of(shape, guess, target))
+        ours = moments(masks_of(shape, guess, truth))
         visible = (ours[:, 0] > 0) & (theirs[:, 0] > 0)
         if not visible.any():
             return 0.0, guess
         grow = float(np.sqrt(theirs[visible, 0].sum() / ours[visible, 0].sum()))
         # Pixels from the middle of the picture, onto which the origin falls.
-        offsets = theirs[visible, 1:] - target.size / 2 - grow * (ours[visible, 1:] - target.size / 2)
-        move, *_ = np.linalg.lstsq(target.axes[visible].reshape(-1, 3), offsets.ravel(), rcond=None)
+        offsets = theirs[visible, 1:] - truth.size / 2 - grow * (ours[visible, 1:] - truth.size / 2)
+        move, *_ = np.linalg.lstsq(truth.axes[visible].reshape(-1, 3), offsets.ravel(), rcond=None)
         guess = guess.changed(float(np.log(grow)), 0, 0, (grow - 1) * np.array(guess.translation) + move)
-    return float(ious(shape, guess, target).mean()), guess
+    return float(ious(shape, guess, truth).mean()), guess
 
 
-def _fits(shape: Shape, target: Target, yaw: float) -> list[Similarity]:
+def _fits(shape: Shape, truth: TrueSilhouettes, yaw: float) -> list[Similarity]:
     """The closed-form fits at a yaw, the best first."""
-    fits = [_closed_form(shape, target, pitch, yaw) for pitch in COARSE_PITCHES]
+    fits = [_closed_form(shape, truth, pitch, yaw) for pitch in COARSE_PITCHES]
     return [similarity for _, similarity in sorted(fits, key=lambda fit: -fit[0])]
 
 
@@ -99,8 +99,11 @@ def register(mesh: Mesh, masks: Pixels, cameras: Sequence[Camera], with_yaw: boo
     views = _distinct(masks, cameras)
     masks, cameras = masks[:views], cameras[:views]
     small = shrink(masks, min(FINE_SIZE, masks.shape[-1]))
-    coarse = Target.of(small, cameras, COARSE_SIZE, reach=0)
-    middle, fine = Target.of(small, cameras, MIDDLE_SIZE), Target.of(small, cameras, FINE_SIZE)
+    coarse = TrueSilhouettes.of(small, cameras, COARSE_SIZE, reach=0)
+    middle, fine = (
+        TrueSilhouettes.of(small, cameras, MIDDLE_SIZE),
+        TrueSilhouettes.of(small, cameras, FINE_SIZE),
+    )
     light_mesh = mesh if len(mesh.faces) <= LIGHT_FACES else lighter(mesh, LIGHT_CELLS)
     full, light = shape_of(mesh), shape_of(light_mesh)
     lightest = shape_of(lighter(light_mesh, COARSE_CELLS))
@@ -134,7 +137,7 @@ def register(mesh: Mesh, masks: Pixels, cameras: Sequence[Camera], with_yaw: boo
     if ious(full, front, fine).mean() > found_iou + NOISE:
         best = front
     elif found_iou > SHARP_FROM and masks.shape[-1] > fine.size:
-        sharp = Target.of(masks, cameras, SHARP_SIZE, SHARP_REACH)
+        sharp = TrueSilhouettes.of(masks, cameras, SHARP_SIZE, SHARP_REACH)
         _, best, _ = descend(full, sharp, best, with_yaw, SHARP_STEPS, least - FRONTAL_LOSS)
-    exact = Target.of(masks[:1], cameras[:1], masks.shape[-1], reach=0)
+    exact = TrueSilhouettes.of(masks[:1], cameras[:1], masks.shape[-1], reach=0)
     return Registration(best, float(ious(full, identity, exact)[0]))

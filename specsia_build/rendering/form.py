@@ -4,18 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from specsia_build.rendering.mesh import Material, Mesh
-
-_ARRAYS: dict[str, tuple[str, tuple[int, ...], str]] = {
-    "vertices": ("N", (3,), "f"),
-    "faces": ("N", (3,), "ui"),
-    "face_material": ("F", (), "ui"),
-    "uv": ("F", (3, 2), "f"),
-    "colors": ("F", (3, 4), "f"),
-    "normals": ("F", (3, 3), "f"),
-    "rest": ("V", (3,), "f"),
-}
-"""Length (N for any), shape of an item and kinds of dtypes of a mesh's arrays."""
+from specsia_build.rendering.mesh import MESH_ARRAYS, Material, Mesh
 
 
 def kind_of(thing: object) -> str:
@@ -29,10 +18,11 @@ def kind_of(thing: object) -> str:
 def misshapen(mesh: Mesh) -> str | None:
     """The first fault of a mesh's arrays of any width; None if they can be drawn. Values are not checked."""
     lengths: dict[str, int] = {}
-    for name, (length, shape, kinds) in _ARRAYS.items():
-        array, count = getattr(mesh, name), lengths.get(length, length)
-        if array is None and name in ("uv", "colors", "normals", "rest"):
+    for name, (length, shape, kind_of_number, optional) in MESH_ARRAYS.items():
+        array, count = getattr(mesh, name), lengths.get(length, "N")
+        if array is None and optional:
             continue
+        kinds = "f" if kind_of_number == np.float32 else "ui"
         is_array = isinstance(array, np.ndarray)
         fits = is_array and array.ndim > 0 and array.shape[1:] == shape and count in ("N", len(array))
         if not fits or array.dtype.kind not in kinds:
@@ -40,7 +30,7 @@ def misshapen(mesh: Mesh) -> str | None:
             values = "floats" if kinds == "f" else "integers"
             dtype = f"{array.dtype} " if is_array else ""
             return f"{name} of a mesh are a numpy array {expected} of {values}, not {dtype}{kind_of(array)}"
-        lengths |= {"V": len(array)} if name == "vertices" else {"F": len(array)} if name == "faces" else {}
+        lengths.setdefault(length, len(array))
     if len(mesh.faces) == 0:
         return None
     materials = mesh.materials

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build.errors import ByShape
 from specsia_build.jit import compiled, ready
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.patches import patches
 from specsia_build.rendering.vectors import cross, minus, put, triple, triple64
 
 Wrap = Literal["repeat", "clamp", "mirror"]
@@ -127,6 +130,27 @@ def extremes(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     return low, high
 
 
+class MeshArray(NamedTuple):
+    """Form of one of a mesh's arrays."""
+
+    length: Literal["V", "F"]  # One item for each vertex, or for each face
+    item: tuple[int, ...]  # Shape of an item
+    dtype: type[np.generic] = np.float32
+    optional: bool = False
+
+
+MESH_ARRAYS: dict[str, MeshArray] = {
+    "vertices": MeshArray("V", (3,)),
+    "faces": MeshArray("F", (3,), np.int32),
+    "face_material": MeshArray("F", (), np.int32),
+    "uv": MeshArray("F", (3, 2), optional=True),
+    "colors": MeshArray("F", (3, 4), optional=True),
+    "normals": MeshArray("F", (3, 3), optional=True),
+    "rest": MeshArray("V", (3,), optional=True),
+}
+CORNER_ARRAYS = ("uv", "colors", "normals")  # Optional ones, with a value at each corner
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Mesh(_Reckoned):
     """Triangles with per-corner attributes.
@@ -185,7 +209,7 @@ class Mesh(_Reckoned):
 
     def cornerwise(self, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> dict[str, Any]:
         """The attributes `uv`, `colors` and `normals` by name, each changed unless it is None."""
-        attributes = {name: getattr(self, name) for name in ("uv", "colors", "normals")}
+        attributes = {name: getattr(self, name) for name in CORNER_ARRAYS}
         return {name: None if values is None else change(values) for name, values in attributes.items()}
 
     def of_faces(self, chosen: NDArray[np.bool_]) -> Mesh:
@@ -214,6 +238,54 @@ class Mesh(_Reckoned):
         normals = None if self.normals is None else turned(self.normals, rotation)
         rest = None if self.rest is None else turned(self.rest, rotation)
         return replace(self, vertices=turned(self.vertices, rotation), normals=normals, rest=rest)
+
+    def to_trimesh(self) -> Any:
+        """The surface as a `trimesh.Trimesh` in the mesh's own axes, in which characters are Z up.
+
+        It has one vertex for each combination of UV, colour and normal. With a single textured material it
+        has that; without textures, the colours of vertices; of several materials `trimesh` packs the images
+        into one, for which UVs must lie in 0-1. Light that materials emit is left out.
+        """
+        import trimesh
+
+        given = [values for values in (self.uv, self.colors, self.normals) if values is not None]
+        used = [self.materials[k] for k in np.unique(self.face_material)]
+        textured = self.uv is not None and any(material.texture is not None for material in used)
+        parts = []
+        for patch in patches(self.faces, self.face_material, given):
+            of_corners = self.cornerwise(lambda values: values.reshape(-1, values.shape[2])[patch.corners])  # noqa: B023
+            colours, uv = of_corners["colors"], of_corners["uv"]
+            material = self.materials[patch.material]
+            tint = np.broadcast_to(np.array(material.base_color), (len(patch.rows), 4))
+            levels = _levels(tint if colours is None or textured else tint * colours)
+            part = trimesh.Trimesh(
+                self.vertices[patch.rows],
+                patch.triangles,
+                vertex_normals=of_corners["normals"],
+                vertex_colors=None if textured else levels,
+                process=False,
+            )
+            if textured:
+                image = levels[:1, None] if material.texture is None else material.texture.pixels
+                own = np.zeros((len(patch.rows), 2)) if uv is None else uv * (1, -1) + (0, 1)
+                look = trimesh.visual.material.PBRMaterial(
+                    name=material.name or None,
+                    baseColorTexture=Image.fromarray(image),
+                    baseColorFactor=None if material.texture is None else levels[0],
+                    metallicFactor=0.0,
+                    roughnessFactor=1.0,
+                    alphaMode=material.alpha_mode.upper(),
+                    doubleSided=material.double_sided,
+                )
+                part.visual = trimesh.visual.TextureVisuals(uv=own, material=look)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else trimesh.util.concatenate(parts)
+
+
+def _levels(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Linear colours and opacities (N, 4), 0-1, as sRGB levels and opacities 0-255."""
+    encoded = np.concatenate([linear_to_srgb(colours[:, :3]), np.clip(colours[:, 3:], 0, 1)], axis=1)
+    return np.asarray(np.rint(255 * encoded), np.uint8)
 
 
 def concatenate(meshes: Sequence[Mesh]) -> Mesh:

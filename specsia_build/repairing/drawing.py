@@ -31,6 +31,9 @@ from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 from specsia_build.warning import Warning
 
+FACES = {"front": "-y", "left": "-x", "right": "+x", "back": "+y"}
+"""Axis that the reconstruction of a drawing faces, by the side that the drawing shows."""
+
 PROFILES = ("left", "right")  # What a drawing shows of a character that is drawn from its side
 KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no colours
 OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one

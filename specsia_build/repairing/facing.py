@@ -23,7 +23,7 @@ RARE = np.log(
     np.array([1.0, 0.15, 0.15, 0.15])
 )  # How often drawings show each side, relative to the front, as logits
 
-SURE, DOUBTED = 0.98, 0.5
+SURE, UNSURE_FRONT = 0.98, 0.5
 """Probability of a side from which it is taken, and of the front below which the others are mentioned."""
 
 
@@ -37,7 +37,7 @@ def choose_facing(figure: Pixels) -> tuple[str, tuple[Warning, ...]]:
     if side != "front" and chances.max() >= SURE:
         sentence = f"the drawing seems to show the character's {side} side: if not, give --facing front"
         return side, (Warning("side-unsure", sentence, side),)
-    if chances[0] >= DOUBTED:
+    if chances[0] >= UNSURE_FRONT:
         return "front", ()
     others = "|".join(
         name for name in ("left", "right", "back") if chances[DRAWN_SIDES.index(name)] > chances.max() / 4

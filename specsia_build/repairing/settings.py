@@ -18,6 +18,8 @@ from specsia_build.files.digests import file_digest
 from specsia_build.pictures.sheets import Ground, parse_ground
 from specsia_build.repairing.drawing import KEEP, NO_OUTLINE, DrawingSettings, parse_outline
 from specsia_build.repairing.sheet import DrawnSide, parse_order, parse_side
+from specsia_build.writers.baking import TEXELS
+from specsia_build.writers.exported import METRES_TALL
 
 _MOST_VIEWS = 360  # Most frames of one turn
 
@@ -25,6 +27,8 @@ Facing = Literal["front", "left", "right", "back"]
 Size = Annotated[int, msgspec.Meta(ge=64, le=2048)]
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=3600)]
 Rate = Annotated[float, msgspec.Meta(ge=0.1, le=60)]
+Texels = Annotated[int, msgspec.Meta(ge=64, le=8192)]
+Metres = Annotated[float, msgspec.Meta(ge=0.001, le=1000)]
 _Number = Annotated[int, msgspec.Meta(ge=1, le=999)]
 _Views = Annotated[int, msgspec.Meta(ge=1, le=_MOST_VIEWS)]
 
@@ -48,6 +52,9 @@ _KINDS: Mapping[str, Any] = {
     "seconds": Seconds,
     "fps": Rate,
     "ground": str,
+    "texture": Texels,
+    "height": Metres,
+    "lit": bool,
 }
 """Type of each option."""
 
@@ -72,6 +79,9 @@ class RepairSettings:
         adapt: whether the model is fitted to the drawing first.
         views, seconds: frames of one turn, and its time in the films.
         ground: colour behind the figure in the films; None for transparency, and white in MP4.
+        texture: texels on a side of the texture of `character.glb`.
+        height: metres that the figure is tall there.
+        lit: whether other programs shade it.
     """
 
     reading: DrawingSettings = field(default_factory=DrawingSettings)
@@ -87,6 +97,9 @@ class RepairSettings:
     views: int = 36
     seconds: float = 3.0
     ground: Ground = None
+    texture: int = TEXELS
+    height: float = METRES_TALL
+    lit: bool = False
 
     def __post_init__(self) -> None:
         if self.reading.outline not in (KEEP, NO_OUTLINE):

@@ -22,6 +22,7 @@ from specsia_build.files.writing import replacing_folder, require_writable, writ
 from specsia_build.folders import is_vacant
 from specsia_build.frame import view_yaws
 from specsia_build.look.repair import (
+    CHARACTER_FILE,
     COMPARE,
     FITTED_MODEL,
     FRAMED_DRAWING,
@@ -33,6 +34,7 @@ from specsia_build.look.repair import (
     picture,
 )
 from specsia_build.pictures.sheets import spread
+from specsia_build.repairing.character import CharacterFile
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.repairing.films import enlarged, write_comparison, write_sheet, write_turn
 from specsia_build.repairing.reconstruction import turntable
@@ -47,6 +49,7 @@ _OURS = {
     *REPAIR_FILMS,
     *EARLIER,
     COMPARE,
+    CHARACTER_FILE,
     FRAMED_DRAWING,
     FITTED_MODEL,
     REPAIR_RECORD,
@@ -107,14 +110,12 @@ def run_repair(
         with replacing_folder(out, lambda _: False) as folder:
             if repair.model is not None:
                 shutil.copytree(repair.model, folder / FITTED_MODEL)
-            _write(folder, repair)
-            record = {**_record(repair), "inputs": inputs}
+            warnings = (*repair.warnings, *_write(folder, repair))
+            record = {**_record(repair, warnings), "inputs": inputs}
             write_bytes(folder / REPAIR_RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
     model = None if repair.model is None else out / FITTED_MODEL
-    note, warnings = repair.placed.note, repair.warnings
-    written = WrittenRepair(
-        repair.front.name, out, settings.views, note, model, warnings, repair.back_guessed
-    )
+    name, note = repair.front.name, repair.placed.note
+    written = WrittenRepair(name, out, settings.views, note, model, warnings, repair.back_guessed)
     return replace(written, roles=repair.roles)
 
 
@@ -124,7 +125,7 @@ def inputs_of(subject: str | Path | Frontal | None, settings: RepairSettings) ->
     return {**settings.digests(), **({} if drawing is None else {"drawing": drawing})}
 
 
-def _record(repair: Repair) -> dict[str, Any]:
+def _record(repair: Repair, warnings: Sequence[Warning]) -> dict[str, Any]:
     front, adapted = repair.front, repair.adapted
     return {
         "specsia": __version__,
@@ -133,7 +134,7 @@ def _record(repair: Repair) -> dict[str, Any]:
         "placed": repair.placed.note,
         "facing": front.facing,
         "contour": None if front.contour is None else dict(front.contour),
-        **as_json(repair.warnings),
+        **as_json(warnings),
         "back_guessed": repair.back_guessed,
         "adapted": None if adapted is None else {"l1_before": adapted.l1_before, "l1": adapted.l1},
         "settings": repair.settings.record(),
@@ -141,16 +142,19 @@ def _record(repair: Repair) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, repair: Repair) -> None:
-    """Write all frames, then the sheet and the films of them."""
+def _write(folder: Path, repair: Repair) -> tuple[Warning, ...]:
+    """Write all frames, then the character, the sheet and the films of them; returns warnings."""
     count = repair.settings.views
     write_bytes(folder / FRAMED_DRAWING, png.encode(repair.front.image))
+    character = CharacterFile(repair)
     with terminal.bar("repair", count, "frame") as bar:
         for number, shot in enumerate(repair.shots()):
             pictures = (shot.z, shot.z[..., 3], shot.pos, shot.repaired)
             for layer, pixels in zip(REPAIR_LAYERS, pictures, strict=True):
                 write_bytes(picture(folder, layer, number), png.encode(pixels))
+            character.see(number, shot)
             bar()
+    warnings = character.write(folder / CHARACTER_FILE)
     _write_sheet(folder, repair)
     jobs = [partial(_write_turn, folder, name, repair.settings) for name in REPAIR_FILMS]
     # The longest first.
@@ -159,6 +163,7 @@ def _write(folder: Path, repair: Repair) -> None:
         for job in [pool.submit(job) for job in jobs]:
             job.result()
             bar()
+    return warnings
 
 
 def _stored(folder: Path, layer: str, number: int) -> Pixels:

@@ -23,7 +23,7 @@ from specsia_build.files.records import parse_json
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED, Look
-from specsia_build.rendering.mesh import Material, Mesh, Texture, compacted, material_spec
+from specsia_build.rendering.mesh import MESH_ARRAYS, Material, Mesh, Texture, compacted, material_spec
 from specsia_build.stages import render
 from specsia_build.stages.stage import (
     Artefact,
@@ -44,7 +44,7 @@ _TRUTH = "ground truth"  # Name of the input of a backend that sees the ground t
 
 MESH, OVERLAY = "mesh.json", "overlay"
 
-_ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")
+_ARRAYS = tuple(name for name in MESH_ARRAYS if name != "rest")  # Those of a mesh that are stored
 
 _OVERLAY = np.array([(255, 255, 255), (37, 99, 199), (226, 110, 30), (176, 182, 190)], np.uint8)
 """Colours of the overlay where no silhouette covers a pixel, that of Y* only, that of Z only, both."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from specsia_build.arrays import Pixels
 from specsia_build.backends.scoring import FAR_COLOUR, Likeness, Turned, better_frame, small, stated_axes
-from specsia_build.characters.doubts.looks import plain_colour
+from specsia_build.characters.checks.looks import plain_colour
 from specsia_build.registration import LOST, lost_part
 from specsia_build.rendering.layers import Look
 from specsia_build.rendering.mesh import Mesh

@@ -12,8 +12,9 @@ import trimesh
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.command import CommandBackend
 from specsia_build.backends.mesh_dir import create
-from specsia_build.backends.placing import into_frame
+from specsia_build.backends.placing import into_frame, read_foreign
 from specsia_build.backends.registry import absolute_spec, available_backends, load_backend, portable_spec
+from specsia_build.characters.character import Entry
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_vector
 from specsia_build.rendering.colour import linear_to_srgb
@@ -21,6 +22,8 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
 from tests.backends.drawings import picture
 from tests.backends.upstream.standins import SLAB, TETRAHEDRON, eventually, processes_naming
+from tests.characters.bodies import FIGURE, write_obj
+from tests.characters.bodies import box as figure_box
 from tests.commands import specsia
 from tests.rendering.scenes import box
 from tests.shapes import write_folder
@@ -266,3 +269,12 @@ def test_files_named_by_a_mesh(tmp_path: Path) -> None:
     mesh_read = create(str(folder)).reconstruct(NO_IMAGE, Context("7", 0, read=files.update))
     assert {folder / "7.obj", folder / "7.mtl", folder / "skin.png"} <= files
     assert mesh_read.materials[0].texture is None
+
+
+def test_reconstructions_are_not_told_of_manifests(tmp_path: Path) -> None:
+    hair = figure_box((0, -0.1, 1.95), (0.4, 0.4, 0.2))
+    again = [solid * (1.01, 1.01, 1.001) for solid in hair]
+    path = write_obj(tmp_path / "a.obj", FIGURE | {"Hair": hair, "Hair_Alt": again})
+    _, reading = read_foreign(Entry("a", "obj", path), ("+x", "+y", "+z"), "own", None)
+    assert "alternatives" in [warning.code for warning in reading.warnings]
+    assert not any("manifest" in warning.sentence for warning in reading.warnings)

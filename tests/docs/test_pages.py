@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.dravie import config as learning
 from specsia_build.repairing.drawing import DrawingSettings
 from specsia_build.repairing.settings import RepairSettings
+from specsia_build.warning import Code
 from tests.animation.people import KAYKIT, person
 from tests.characters.gltf.writer import GltfWriter
 from tests.cli.test_help import commands, parse
@@ -256,6 +257,12 @@ def test_commands_of_a_page(
         else:
             for line in block.text.replace("\\\n", " ").splitlines():
                 run_line(line)
+
+
+def test_codes_of_warnings_are_listed() -> None:
+    page = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    listed = page.partition("\n- files:")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"`([a-z-]+)`", listed)) == get_args(Code)
 
 
 def test_other_blocks_are_parsed() -> None:

@@ -10,6 +10,7 @@ from specsia_build.files.digests import sha256
 from specsia_build.pipeline.failures import Failure, concerning, read_failures, write_failures
 from specsia_build.pipeline.store import discard, read_artefact, read_meta, sweep, write_artefact
 from specsia_build.stages.stage import Artefact, seal
+from specsia_build.warning import Warning, recorded
 
 
 def is_intact(path: Path, key: str) -> bool:
@@ -113,6 +114,11 @@ def test_truncated_and_damaged_lines(tmp_path: Path) -> None:
     write_failures(path, whole)
     path.write_bytes(path.read_bytes() + b'{"id": "c", "sta')
     assert read_failures(path) == whole
+    # Earlier versions wrote no codes.
+    path.write_text('{"id": "a", "stage": "render", "backend": null, "reason": "why"}\n')
+    assert read_failures(path) == whole[:1] and whole[0].code == "uncoded"
+    warnings = (Warning("uncoded", "it is flat", ""), Warning("flat", "it is flat", "hero.obj"))
+    assert recorded(["it is flat", warnings[1].record()]) == warnings
     unknown = '{"id": "c", "stage": "cook", "backend": null, "reason": "x"}'
     for line in ('{"id": "c"}', "[]", unknown, "[" * 100_000, "5"):
         path.write_text(line + "\n")

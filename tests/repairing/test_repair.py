@@ -7,17 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
+from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.errors import UsageError
+from specsia_build.frame import Camera, normalise
 from specsia_build.pictures.films import read_mp4
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.drawing import parse_outline
 from specsia_build.repairing.settings import RepairSettings
 from tests.commands import specsia
 from tests.pipeline.moving import write_moving_figure
 from tests.repairing.test_drawing import write_drawing, write_turned
+from tests.writers.checking import read_back
 
 SMALL = ("--views", "4", "--size", "64")
 
@@ -89,6 +94,28 @@ def test_films_show_the_repaired_figure(tmp_path: Path) -> None:
     assert drawn.size == (64, 64) and record["settings"]["seconds"] == 1 and record["facing"] == "front"
 
 
+def test_character_to_open_elsewhere(tmp_path: Path) -> None:
+    drawing, out = write_drawing(tmp_path, size=256), tmp_path / "out"
+    specsia(
+        "repair", drawing, "--views", "8", "--size", "256", "--texture", "256", "--height", "2", "--out", out
+    )
+    mesh = read_back(out / "character.glb").character.mesh
+    low, high = mesh.bounds()
+    assert_allclose((low[2], high[2]), (0, 2), atol=1e-3)
+    (texture,) = (material.texture for material in mesh.materials)
+    assert texture is not None and texture.pixels.shape == (256, 256, 4)
+    (view,) = FastRenderer().render(placed_in_frame(mesh), [Camera(0.0, 256)])
+    first = pictures(out / "repaired")[0]
+    both = (view.color[..., 3] == 255) & (first[..., 3] == 255)
+    # The frame has a contour besides.
+    assert both.sum() > 0.85 * (first[..., 3] == 255).sum()
+    assert np.abs(view.color[both].astype(int) - first[both]).mean() < 4
+
+
+def placed_in_frame(mesh: Mesh) -> Mesh:
+    return mesh.with_vertices(normalise(mesh.vertices, (), 0).apply(mesh.vertices))
+
+
 def test_back_is_not_guessed(tmp_path: Path) -> None:
     drawing, back = write_drawing(tmp_path), write_drawing(tmp_path, "back.png")
     ran = repair(drawing, "--back", back, "--out", tmp_path / "out")
@@ -112,6 +139,9 @@ def test_character_in_motion(tmp_path: Path) -> None:
     still = tmp_path / "still"
     repair(figure, "--mesh", figure, "--out", still)
     assert not np.array_equal(pictures(out / "mask"), pictures(still / "mask"))
+    moving = read_back(out / "character.glb").motions
+    assert [motion.name for motion in moving] == ["wave"]
+    assert not read_back(still / "character.glb").motions
     # Positions are those at rest.
     firsts = [pictures(folder / "pos")[0] for folder in (out, still)]
     codes, rest = ({tuple(code // 32) for code in pos[pos[..., 3] == 255]} for pos in firsts)

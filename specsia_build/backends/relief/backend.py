@@ -17,7 +17,7 @@ from specsia_build.backends.base import Backend, Context, SideDrawing
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.baking import Turnaround, baked, centred
 from specsia_build.backends.relief.colouring import DrawnFront, back_of, with_sides
-from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, inputs, on_white
+from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, inputs, kept_on_white
 from specsia_build.backends.relief.sheets import (
     FULLY_COVERED,
     SIZE,
@@ -62,7 +62,7 @@ class Relief(Backend):
         figure = figure_of(image)
         picture, crop = figure.picture, figure.crop
         front, trusted = extended(picture)
-        small = crop.resized(on_white(picture))
+        small = crop.resized(kept_on_white(picture))
         inside = small[..., 3] >= HALF_COVERED
         opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULLY_COVERED))) & inside
         opaque = opaque if opaque.any() else inside

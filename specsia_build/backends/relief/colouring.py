@@ -120,19 +120,19 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     )
     out = np.log(np.maximum(share / share.sum(axis=0), np.float32(math.exp(_LEAST))))
     # The network was trained on renders; for painted drawings rules help it.
-    doubt = np.float32(np.clip(regions.grain - _FLATTEST, 0, 1))
-    if doubt == 0:
+    grainy = np.float32(np.clip(regions.grain - _FLATTEST, 0, 1))
+    if grainy == 0:
         return np.asarray(out)
-    goes_round = doubt * _ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
+    goes_round = grainy * _ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
     area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
     for layer, number in zip(out, present, strict=True):
         own = regions.around == number
         if own.any():
             away = distance_to(own).astype(np.float32)
-            layer += np.where(own, goes_round, -doubt * _NEARBY * away)
-        layer -= np.where(~own & (regions.material == number), doubt * INNER, 0)
+            layer += np.where(own, goes_round, -grainy * _NEARBY * away)
+        layer -= np.where(~own & (regions.material == number), grainy * INNER, 0)
         means = np.bincount(area, layer[inside]) / counts
-        layer[inside] += doubt * TOGETHER * means[area].astype(np.float32)
+        layer[inside] += grainy * TOGETHER * means[area].astype(np.float32)
     return np.asarray(out)
 
 

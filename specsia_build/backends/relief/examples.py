@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, guides, inputs, on_white
+from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, guides, inputs, kept_on_white
 from specsia_build.backends.relief.sheets import FULLY_COVERED, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAME_RATE
 from specsia_build.characters.character import Entry
@@ -132,7 +132,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     if rng.random() < 0.6:
         line = (float(rng.uniform(0.25, 2.25)), int(255 * rng.random() ** 2))
         front = draw_contour(np.ascontiguousarray(front), np.ascontiguousarray(cover[..., 0]), *line)
-    visible, cut = on_white(front), rng.random() < 0.06 and len(front) > 60
+    visible, cut = kept_on_white(front), rng.random() < 0.06 and len(front) > 60
     if cut:
         visible[int(len(front) * rng.uniform(0.35, 0.9)) :] = (255, 255, 255, 0)
     crop = crop_of(visible[..., 3] >= HALF_COVERED)
@@ -140,7 +140,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     left, top = (at - crop.side * ((shrunk - 1) / 2 + rng.normal(0, 0.01)) for at in (crop.left, crop.top))
     crop = Crop(left, top, crop.side * shrunk)
     drawing = crop.resized(visible)
-    behind = crop.resized(on_white(back))[..., :3].astype(np.float32)
+    behind = crop.resized(kept_on_white(back))[..., :3].astype(np.float32)
     covers = np.asarray(crop.nearest(cover)) >= FULLY_COVERED
     in_front = covers[..., 0] & (drawing[..., 3] >= HALF_COVERED)
     both = in_front & covers[..., 1]

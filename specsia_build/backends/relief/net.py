@@ -35,7 +35,7 @@ RIM = 4.0  # Pixels of a crop from the contour within which a colour is one of t
 _AROUND, _ALONG = (3.0, 1.0), (1.0, 3.0)  # Costs of steps down and sideways in two searches: clothes, hair
 
 
-def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def kept_on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture (H, W, 4) uint8 with straight alpha, laid on white, its alpha kept."""
     return np.dstack([over(picture, 255), picture[..., 3]])
 

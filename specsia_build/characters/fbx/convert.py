@@ -12,7 +12,6 @@ import numpy as np
 import ufbx
 
 from specsia_build import memory
-from specsia_build.characters.fbx.glb import GlbWriter
 from specsia_build.characters.fbx.materials import MaterialWriter
 from specsia_build.characters.fbx.meshes import MeshWriter, SharedMesh
 from specsia_build.characters.fbx.scene import (
@@ -24,6 +23,7 @@ from specsia_build.characters.fbx.scene import (
 )
 from specsia_build.characters.fbx.takes import Takes
 from specsia_build.errors import CostError
+from specsia_build.files.glb import GlbWriter
 from specsia_build.warning import Code
 
 REFUSED, EXHAUSTED = 3, 4  # Exit codes

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import numpy as np
 import ufbx
 
-from specsia_build.characters.fbx.glb import GlbWriter
 from specsia_build.characters.fbx.scene import each, properties
+from specsia_build.files.glb import GlbWriter
 
 _DEFAULT_GREY = 0.8  # What exporters write where a material has no colour
 _ALMOST = 1e-3

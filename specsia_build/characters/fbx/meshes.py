@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles
-from specsia_build.characters.fbx.glb import GlbWriter
 from specsia_build.characters.fbx.materials import MaterialWriter
 from specsia_build.characters.fbx.scene import array, each, integers, matrix
 from specsia_build.characters.polygons import triangulate
+from specsia_build.files.glb import GlbWriter
 from specsia_build.rendering.colour import srgb_to_linear
 
 _JOINTS_PER_SET = 4

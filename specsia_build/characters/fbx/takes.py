@@ -7,9 +7,9 @@ import numpy as np
 import ufbx
 
 from specsia_build.arrays import Doubles
-from specsia_build.characters.fbx.glb import GlbWriter
 from specsia_build.characters.fbx.meshes import SharedMesh
 from specsia_build.characters.fbx.scene import Nodes, each
+from specsia_build.files.glb import GlbWriter
 from specsia_build.warning import Code
 
 RATE = 30  # Keys a second, besides those at the file's own frames

@@ -152,7 +152,7 @@ class PlacedPrimitive:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _AtRest:
     """A primitive as stored: points (V, 3), normals (V, 3) or None, and `surface`, a mesh of no vertices."""
 
     source: Vertices
@@ -170,7 +170,7 @@ class MeshReader:
     worlds: Doubles
     materials: Materials
     triangles: int = 0
-    _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
+    _parts: dict[tuple[int, tuple[float, ...]], tuple[_AtRest, ...]] = field(default_factory=dict)
     _palettes: dict[int, Doubles] = field(default_factory=dict)
 
     def read(self, instance: Instance) -> Iterator[PlacedPrimitive]:
@@ -188,7 +188,7 @@ class MeshReader:
                 memory.take(_KEPT_INFLUENCE_COST * influences.joints.size)
             yield PlacedPrimitive(self._place(instance, part, influences), part.source, influences)
 
-    def _part(self, primitive: schema.Primitive, label: str, morph: tuple[float, ...]) -> _Part | None:
+    def _part(self, primitive: schema.Primitive, label: str, morph: tuple[float, ...]) -> _AtRest | None:
         """Read a primitive as it is stored; None where it has no triangles."""
         position = (primitive.attributes or {}).get("POSITION")
         if position is None:
@@ -232,9 +232,9 @@ class MeshReader:
             colors=None if colors is None else colors[faces],
         )
         points = source.floats("POSITION", 3).astype(np.float64)
-        return _Part(source, points, normals, surface, uv is None and material.is_textured)
+        return _AtRest(source, points, normals, surface, uv is None and material.is_textured)
 
-    def _place(self, instance: Instance, part: _Part, influences: Skin | None) -> Mesh:
+    def _place(self, instance: Instance, part: _AtRest, influences: Skin | None) -> Mesh:
         """Move a primitive by its node or skin."""
         faces = part.surface.faces
         self.triangles += len(faces)

@@ -14,7 +14,7 @@ from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin
-from specsia_build.characters.doubts.joints import landmarks_of, turned
+from specsia_build.characters.checks.joints import landmarks_of, turned
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.materials import Materials

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from specsia_build import frame
 from specsia_build.animation.rig import Rig
 from specsia_build.arrays import Doubles, Pixels
-from specsia_build.characters.samples.body import BODY_SIDES, TRUNK, Body, vector
+from specsia_build.characters.samples.body import BODY_SIDES, TRUNK, Body
+from specsia_build.characters.samples.measures import vector
 from specsia_build.characters.samples.texture import TEXTURE_SIZE, paint, place_pieces
 from specsia_build.characters.samples.traits import Traits
 from specsia_build.rendering.contour import draw_contour
@@ -81,15 +82,18 @@ _PARENTS = {
 }  # fmt: skip
 """Parent of each joint, by VRM's names; those of limbs without their side."""
 
+_SPINE = (0.2, 0.36, 0.6, 0.96)  # Heights of the joints of hips, spine, chest and neck, shares of the torso
 _SEAM = 0.05  # How much farther than the nearest bone another may be to have a share of a vertex
 
 
 def make_rig(seed: int, index: int) -> Rig:
     """The rig of a character's vertices: joints not turned at rest, and shares of the nearest of them."""
     body = Body(seed, index)
-    heights = (*(body.trunk(share) for share in (0.2, 0.36, 0.6, 0.96)), body.head[0][1] - body.head[1][1])
-    limbs = (body.shoulder, (body.shoulder + body.wrist) / 2, body.wrist,
-             body.hip, (body.hip + body.ankle) / 2, body.ankle, vector(body.gap, 0, body.toe))  # fmt: skip
+    head = body.head
+    arm, leg = body.arm, body.leg
+    heights = (*map(body.torso.at, _SPINE), head.middle[1] - head.radii[1])
+    limbs = (arm.shoulder, (arm.shoulder + arm.wrist) / 2, arm.wrist,
+             leg.hip, (leg.hip + leg.ankle) / 2, leg.ankle, vector(leg.gap, 0, leg.toe))  # fmt: skip
     joints: dict[str, tuple[str, Doubles]] = {}
     spots = (*(vector(0, y, 0) for y in heights), *limbs)
     for (name, parent), place in zip(_PARENTS.items(), spots, strict=True):
@@ -123,9 +127,9 @@ def _hung(points: Doubles, names: tuple[str, ...], body: Body) -> Doubles:
 
     Thighs would tilt what stands far off them into the ground; a foot that stands stays upright.
     """
-    fall = np.clip((body.crotch - points[:, 1]) / (body.crotch - body.ankle[1]), 0, 1)
-    left = np.clip(points[:, 0] / (2 * (body.gap + body.leg[0])) + 0.5, 0, 1)
-    upper = np.clip((points[:, 1] - body.trunk(0.4)) / (0.5 * body.span), 0, 1) * (1 - fall)
+    fall = np.clip((body.torso.crotch - points[:, 1]) / (body.torso.crotch - body.leg.ankle[1]), 0, 1)
+    left = np.clip(points[:, 0] / (2 * (body.leg.gap + body.leg.radii[0])) + 0.5, 0, 1)
+    upper = np.clip((points[:, 1] - body.torso.at(0.4)) / (0.5 * body.torso.span), 0, 1) * (1 - fall)
     feet = {"leftFoot": fall * left, "rightFoot": fall * (1 - left)}
     shares = {"hips": 1 - fall - upper, "chest": upper, **feet}
     return np.stack([shares.get(name, 0 * fall) for name in names], axis=1)

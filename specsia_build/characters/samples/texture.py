@@ -52,7 +52,7 @@ def _printed(kind: str, x: Doubles, y: Doubles, repeat: float) -> Doubles:
     return np.asarray(0.35 * (0.5 + 0.5 * np.sin(60 * x + 9 * np.sin(7 * y))))
 
 
-def _stamp(colour: Doubles, mark: Mark, tone: Colour, places: tuple[Doubles, Doubles, Doubles]) -> None:
+def _paint_mark(colour: Doubles, mark: Mark, tone: Colour, places: tuple[Doubles, Doubles, Doubles]) -> None:
     """Paint a mark on a piece (3, H, W), of which `places` are x, y and the z of the normal, (H, W) each."""
     (a, b) = mark.size
     c = np.cos(np.deg2rad(mark.turn))
@@ -127,7 +127,7 @@ def paint(body: Body, boxes: list[_Box]) -> Pixels:
             colour += (np.array(second)[:, None, None] - colour) * share
         for mark, tone in body.marks:
             if piece.look in mark.looks:
-                _stamp(colour, mark, tone, (x, y, facing))
+                _paint_mark(colour, mark, tone, (x, y, facing))
         light = 1 - shadow * np.clip(0.3 - up, 0, 1)
         filled = np.clip(np.rint(colour * (255 * light)), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         rimmed = np.pad(filled, ((_RIM, _RIM), (_RIM, _RIM), (0, 0)), mode="edge")

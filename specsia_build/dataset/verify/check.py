@@ -30,7 +30,7 @@ _CONSTANTS = ("backend", "outline_px", *_INK, "license", *_BOX)
 """Columns that are the same in all rows of a character: `_INK` unless the contour follows the figure's
 colours, and the box only if positions are in the character's frame."""
 
-_Part = tuple[str, str, Callable[[], tuple[list[RowFacts], Findings]]]
+_SplitRows = tuple[str, str, Callable[[], tuple[list[RowFacts], Findings]]]
 """Configuration and split of rows, and the call that checks them."""
 
 
@@ -65,7 +65,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
         for shard, sizes in sorted(counts.items(), key=lambda item: order.get(item[0].config, 0))
         for number in range(len(sizes or ()))
     ]
-    parts: list[_Part] = [(g.shard.config, g.shard.split, partial(check_group, g)) for g in groups]
+    parts: list[_SplitRows] = [(g.shard.config, g.shard.split, partial(check_group, g)) for g in groups]
     if kind == "published":
         settings = msgspec.structs.replace(settings, views=PUBLISHED_VIEWS)
         parts = _published_parts(where, findings)
@@ -104,7 +104,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     return Report(total, len(licenses), configs, *findings.verdicts(CHECKS.keys() - skipped), tuple(notes))
 
 
-def _published_parts(where: str | Path, findings: Findings) -> list[_Part]:
+def _published_parts(where: str | Path, findings: Findings) -> list[_SplitRows]:
     """Calls that check the rows of a set in the published schema; none if it cannot be opened."""
     with findings.catching("files", str(where)):
         dataset = open_dataset(where)
@@ -114,7 +114,7 @@ def _published_parts(where: str | Path, findings: Findings) -> list[_Part]:
 
 
 def _compare(
-    comparison: RowChecks, parts: Sequence[_Part], total: int, workers: int, progress: Progress
+    comparison: RowChecks, parts: Sequence[_SplitRows], total: int, workers: int, progress: Progress
 ) -> None:
     """Check rows in workers, and compare them with each other in order."""
     progress(comparison.rows, total)

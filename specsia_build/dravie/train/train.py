@@ -20,7 +20,7 @@ from specsia_build.dravie import runs
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.data.frames import Drawings, DrawnPair, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.metrics import on_white, region
+from specsia_build.dravie.metrics import levels_on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.devices import computes_in_bf16, find_device, predictor_of
 from specsia_build.dravie.model.networks import Generator, find_perceptual_loss
@@ -199,7 +199,9 @@ def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float,
     for pair, drawing in watched:
         result = repair(predictor, pair.z, pair.pos, drawing)
         rows.append(side_by_side((pair.z, result, pair.gt), (height, width)))
-        gt, pixels = on_white(pair.gt), region(pair)
-        errors.append([float(np.abs(on_white(picture) - gt)[pixels].mean()) for picture in (result, pair.z)])
+        gt, pixels = levels_on_white(pair.gt), region(pair)
+        errors.append(
+            [float(np.abs(levels_on_white(picture) - gt)[pixels].mean()) for picture in (result, pair.z)]
+        )
     ours, raw = np.mean(errors, axis=0).tolist()
     return ours, raw, png.encode(np.concatenate(rows))

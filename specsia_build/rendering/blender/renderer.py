@@ -16,7 +16,7 @@ from specsia_build.frame import Camera
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
 from specsia_build.rendering.layers import Layers, Look, encoded
 from specsia_build.rendering.light import AMBIENT, LIGHTS, lit_normals
-from specsia_build.rendering.mesh import Mesh, Texture, material_spec
+from specsia_build.rendering.mesh import MESH_ARRAYS, Mesh, Texture, material_spec
 
 _SCRIPT = "render_views.py"
 
@@ -63,8 +63,8 @@ def _write_job(
     folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, samples: int
 ) -> dict[str, Any]:
     """Write a mesh and its textures into a folder; returns the job for `render_views.py`."""
-    names = ("vertices", "faces", "face_material", "uv", "colors")
-    arrays: dict[str, Any] = {name: getattr(mesh, name) for name in names if getattr(mesh, name) is not None}
+    known = {name: getattr(mesh, name) for name in MESH_ARRAYS if name != "normals"}
+    arrays: dict[str, Any] = {name: values for name, values in known.items() if values is not None}
     arrays["rest"] = mesh.vertices if mesh.rest is None else mesh.rest
     if look == "lit":
         arrays["normals"] = lit_normals(mesh)

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import encode
-from specsia_build.rendering.fast.buffers import Close, PaddedPicture, next_close
+from specsia_build.rendering.fast.buffers import PaddedPicture, next_close
 from specsia_build.rendering.fast.fragments import (
     FULL,
     NO_FRAGMENT,
     PIXEL_SAMPLES,
     SAMPLE_X,
     SAMPLE_Y,
-    Fragments,
     sample_sums,
 )
 from specsia_build.rendering.fast.lanes import LANES, dim, equal
@@ -39,7 +38,7 @@ from specsia_build.rendering.fast.shading import (
     color_at,
     place,
 )
-from specsia_build.rendering.fast.stacks import MOST_LAYERS, TILE, TILE_PIXELS, Stack, clear, gather
+from specsia_build.rendering.fast.stacks import MOST_LAYERS, TILE, TILE_PIXELS, Behind, Stack, clear, gather
 from specsia_build.rendering.fast.textures import TextureTable
 from specsia_build.rendering.layers import SUBPIXEL
 
@@ -106,8 +105,9 @@ def _is_even(i, planes, facts):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-untyped-def]
+def _lay(i, mask, pixel, opaque, shading, mixture):  # type: ignore[no-untyped-def]
     """Put row `i`'s face behind the known surfaces of `mask`'s samples, at once if its colour is even."""
+    row, column = pixel
     mask &= mixture.bright[0]
     even = mask != 0 and _is_even(i, shading[0], shading[1])
     while mask != 0:
@@ -127,7 +127,7 @@ def _lay(i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-unt
 
 
 @uncounted
-def _mix(p, row, column, stack, shading, mixture):  # type: ignore[no-untyped-def]
+def _mix(p, pixel, stack, shading, mixture):  # type: ignore[no-untyped-def]
     """Mix all surfaces of a pixel, from front to back."""
     for k in range(stack.height[p]):
         start = np.int64(p * MOST_LAYERS + k) * LANES
@@ -136,7 +136,7 @@ def _mix(p, row, column, stack, shading, mixture):  # type: ignore[no-untyped-de
             i = stack.row[p, k, lowest(np.int64(left))]
             mask = left & equal(stack.row, start, i)
             left &= ~mask
-            _lay(i, mask, row, column, False, shading, mixture)
+            _lay(i, mask, pixel, False, shading, mixture)
 
 
 @inlined
@@ -167,18 +167,20 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _finish(corner, slots, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
+def _finish(corner, behind, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
     """Mix a tile's stacked surfaces and the opaque one behind, write their pixels, and empty the stack."""
+    fragments = behind.fragments
     for p in range(TILE_PIXELS):
         if stack.height[p] == 0:
             continue
         row, column = corner[0] + p // TILE, corner[1] + p % TILE
         mixture.bright[0], mixture.seen[0] = FULL, 0
         mixture.light[:], mixture.through[:] = 0, 1
-        _mix(p, row, column, stack, shading, mixture)
-        g = fragments.first[slots[row, column]]
+        _mix(p, (row, column), stack, shading, mixture)
+        g = fragments.first[behind.close.slots[row, column]]
         while g != NO_FRAGMENT:
-            _lay(rows[fragments.face[g]], fragments.mask[g], row, column, True, shading, mixture)
+            i = behind.rows[fragments.face[g]]
+            _lay(i, fragments.mask[g], (row, column), True, shading, mixture)
             g = fragments.following[g]
         _write(row, column, shading, mixture, out)
         clear(p, stack)
@@ -195,9 +197,11 @@ def _is_close(close_rows, corner, size):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _compose(touching, in_row, in_tile, close, far, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
-    """Go through a view's tiles. `in_row` and `in_tile` (N,) int32, `stack` and `mixture` are overwritten."""
-    size, faces = far.shape[0], len(touching.face)
+def _compose(touching, chosen, behind, shading, state, out):  # type: ignore[no-untyped-def]
+    """Go through a view's tiles. `chosen`, two of (N,) int32, and `state` are overwritten."""
+    size, faces = behind.far.shape[0], len(touching.face)
+    in_row, in_tile = chosen
+    stack, mixture = state
     for top in range(0, size, TILE):
         here = 0
         for n in range(faces):
@@ -208,7 +212,7 @@ def _compose(touching, in_row, in_tile, close, far, fragments, rows, shading, st
         if here == 0:
             continue
         for left in range(0, size, TILE):
-            if not _is_close(close.rows, (top, left), size):
+            if not _is_close(behind.close.rows, (top, left), size):
                 continue
             count = 0
             for k in range(here):
@@ -218,18 +222,12 @@ def _compose(touching, in_row, in_tile, close, far, fragments, rows, shading, st
                     count += 1
             if count == 0:
                 continue
-            gather(touching, in_tile[:count], rows, (top, left), close, far, fragments, stack)
-            _finish((top, left), close.slots, fragments, rows, shading, stack, mixture, out)
+            gather(touching, in_tile[:count], (top, left), behind, stack)
+            _finish((top, left), behind, shading, stack, mixture, out)
 
 
 def compose(
-    touching: Drawn,
-    close: Close,
-    far: NDArray[np.float32],
-    fragments: Fragments,
-    loaded: Loaded,
-    textures: TextureTable,
-    out: PaddedPicture,
+    touching: Drawn, behind: Behind, loaded: Loaded, textures: TextureTable, out: PaddedPicture
 ) -> None:
     """Put translucent faces over an opaque picture, in place.
 
@@ -237,9 +235,7 @@ def compose(
 
     Args:
         touching: the translucent faces, nearest first, all loaded, those with lower numbers into lower rows.
-        close: pixels, among them all that the faces touch in front of opaque surfaces.
-        far: (H, W) float32, `padded`, the depth behind which nothing can be seen in these.
-        fragments: opaque surfaces in these, all of them loaded.
+        behind: the opaque picture; its close pixels are all that the faces touch, and others.
     """
     mixture = Mixture(
         through=np.empty(LANES, np.float32),
@@ -248,6 +244,7 @@ def compose(
         seen=np.empty(1, np.uint64),
         nearest=np.empty(1, np.int32),
     )
-    chosen = np.empty((2, len(touching.face)), np.int32)
+    count = len(touching.face)
+    chosen = np.empty(count, np.int32), np.empty(count, np.int32)
     shading = loaded.planes, loaded.facts, textures.texels, loaded.faces
-    _compose(touching, *chosen, close, far, fragments, loaded.row, shading, Stack.empty(), mixture, out)
+    _compose(touching, chosen, behind, shading, (Stack.empty(), mixture), out)

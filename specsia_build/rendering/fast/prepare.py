@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.fast.textures import (
+    SampledImage,
     ShadedSurface,
     TextureTable,
     pack_textures,
@@ -76,9 +77,8 @@ def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-de
         u = surface.uv[f, i, 0] * (1 - t) + surface.uv[f, j, 0] * t
         v = surface.uv[f, i, 1] * (1 - t) + surface.uv[f, j, 1] * t
         size, wrap = textures.levels[texture, 0], textures.wrap[texture]
-        level = sample(
-            textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v
-        )
+        image = SampledImage(size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture])
+        level = sample(textures.texels, image, u, v)
     red = np.float64(base[m, 0])
     green = np.float64(base[m, 1])
     blue = np.float64(base[m, 2])
@@ -98,8 +98,10 @@ def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-de
 
 
 @inlined
-def _same_colors(colors, f, i, j, f2, i2, j2):  # type: ignore[no-untyped-def]
+def _same_colors(colors, edge, opposite):  # type: ignore[no-untyped-def]
     """Whether two faces have the same vertex colours at both ends of their edge."""
+    f, i, j = edge
+    f2, i2, j2 = opposite
     same = True
     for k in range(4):
         same &= colors[f, i, k] == colors[f2, i2, k] and colors[f, j, k] == colors[f2, j2, k]
@@ -149,7 +151,7 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
         if parted and (rough[f] or rough[f2]):
             continue
         colored = len(surface.colors) > 0
-        if m == m2 and not parted and (not colored or _same_colors(surface.colors, f, i, j, f2, i2, j2)):
+        if m == m2 and not parted and (not colored or _same_colors(surface.colors, (f, i, j), (f2, i2, j2))):
             jump[e] = False
             continue
         jump[e] = False

@@ -31,6 +31,7 @@ from specsia_build.rendering.fast.prepare import (
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import load_faces, number_faces
 from specsia_build.rendering.fast.splitting import by_camera
+from specsia_build.rendering.fast.stacks import Behind
 from specsia_build.rendering.fast.textures import MOST_LOOKS
 from specsia_build.rendering.layers import Layers, Look, Seen
 from specsia_build.rendering.mesh import Material, Mesh
@@ -163,7 +164,8 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
     if ALPHA_BLEND in kinds:
         touching = touching_faces(drawn, classes, ALPHA_BLEND, close.rows, size)
         load(touching.face[None])
-        blend.compose(touching, close, far, fragments, loaded, textures, out)
+        behind = Behind(close, far, fragments, loaded.row)
+        blend.compose(touching, behind, loaded, textures, out)
     layers = Layers(out.color, out.coverage, out.position)
     if not canvas.seen:
         return layers

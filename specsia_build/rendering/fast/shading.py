@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.fast.lookups import bilinear
-from specsia_build.rendering.fast.textures import MOST_LOOKS, MOST_TAPS, sample
+from specsia_build.rendering.fast.textures import MOST_LOOKS, MOST_TAPS, SampledImage, sample
 from specsia_build.rendering.light import AMBIENT, LIGHTS
 from specsia_build.rendering.vectors import triple
 
@@ -186,17 +186,10 @@ def place(i, x, y, planes, out, row, column):  # type: ignore[no-untyped-def]
 @inlined
 def texel_at(i, x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
     """RGBA 0-255, encoded, of texture `k` (TEXTURE or GLOW_TEXTURE) of row `i`'s face at a screen point."""
-    return sample(
-        texels,
-        facts[i, k],
-        facts[i, k + 1],
-        facts[i, k + 2],
-        facts[i, k + 3],
-        facts[i, k + 4],
-        facts[i, k + 5],
-        at(planes, i, U, x, y),
-        at(planes, i, V, x, y),
+    image = SampledImage(
+        facts[i, k], facts[i, k + 1], facts[i, k + 2], facts[i, k + 3], facts[i, k + 4], facts[i, k + 5]
     )
+    return sample(texels, image, at(planes, i, U, x, y), at(planes, i, V, x, y))
 
 
 @inlined
@@ -292,9 +285,8 @@ def opacity_at(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-d
         v = wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1]
         size = textures.levels[t, 0]
         wrap = textures.wrap[t]
-        texel = sample(
-            textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[t], u, v
-        )
+        image = SampledImage(size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[t])
+        texel = sample(textures.texels, image, u, v)
         alpha *= texel[3] / 255.0
     if len(surface.colors) > 0:
         q = surface.colors

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, uncounted
-from specsia_build.rendering.fast.buffers import close_from, next_close
+from specsia_build.rendering.fast.buffers import Close, close_from, next_close
 from specsia_build.rendering.fast.fragments import (
     BITS,
     PIXEL_SAMPLES,
     SAMPLE_X,
     SAMPLE_Y,
+    Fragments,
     edges_at,
     reaching_from,
     samples_inside,
@@ -40,6 +41,15 @@ MOST_LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest 
 _ROUNDED = np.float32(1e-6)  # Relative rounding error of a sample's depth
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
+
+
+class Behind(NamedTuple):
+    """What translucent faces of a view are put over, in its close pixels."""
+
+    close: Close
+    far: NDArray[np.float32]  # (H, W), `padded`, the depth behind which nothing can be seen in these
+    fragments: Fragments  # Opaque surfaces in these, all of them loaded
+    rows: NDArray[np.int32]  # (F,), row in `Loaded` of each face
 
 
 class Stack(NamedTuple):
@@ -115,15 +125,18 @@ def _insert(p, i, mask, plane, stack):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def gather(touching, which, rows, corner, close, far, fragments, stack):  # type: ignore[no-untyped-def]
-    """Fill `stack` with faces `which` of `touching` in a tile's close pixels, ahead of opaque `fragments`.
+def gather(touching, which, corner, behind, stack):  # type: ignore[no-untyped-def]
+    """Fill `stack` with faces `which` of `touching` in a tile's close pixels, ahead of opaque surfaces.
 
-    The nearest come first; `rows` (F,) int32 are of `Loaded`, `corner` is the row and column of the tile's
-    first pixel. A sample on the edge between two faces is in one of them, so that it is not counted twice.
+    The nearest come first; `corner` is the row and column of the tile's first pixel. A sample on the edge
+    between two faces is in one of them, so that it is not counted twice.
     """
+    far = behind.far
+    rows = behind.rows
+    fragments = behind.fragments
     size = far.shape[0]
-    slots = close.slots
-    near_rows = close.rows
+    slots = behind.close.slots
+    near_rows = behind.close.rows
     (top, left) = corner
     first, following = fragments.first, fragments.following
     hiding = fragments.mask

@@ -177,10 +177,26 @@ def _wrapped(i, n, mode):  # type: ignore[no-untyped-def]
     return j if j < n else 2 * n - 1 - j
 
 
+class SampledImage(NamedTuple):
+    """Where the texels of an image lie in `TextureTable`, and how they are looked up."""
+
+    offset: int  # Of its first texel
+    width: int
+    height: int
+    wrap_u: int
+    wrap_v: int
+    nearest: bool
+
+
 @uncounted
-def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore[no-untyped-def]
-    """Bilinear sRGB-encoded RGBA 0-255 of the w x h texels at `offset`; u, v are 0-1 over it, v down."""
-    if nearest:
+def sample(texels, image, u, v):  # type: ignore[no-untyped-def]
+    """Bilinear sRGB-encoded RGBA 0-255 of an image's texels; u, v are 0-1 over it, v down."""
+    offset = image.offset
+    w = image.width
+    h = image.height
+    wrap_u = image.wrap_u
+    wrap_v = image.wrap_v
+    if image.nearest:
         k = offset + _wrapped(int(np.floor(v * h)), h, wrap_v) * w + _wrapped(int(np.floor(u * w)), w, wrap_u)
         return (
             np.float32(texels[k, 0]),
@@ -263,10 +279,20 @@ def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
     return blocks
 
 
+class _Blocks(NamedTuple):
+    """Bounds of a level's texels, block by block, and of all of them."""
+
+    low: NDArray[np.uint8]
+    high: NDArray[np.uint8]
+    least: np.uint8
+    most: np.uint8
+
+
 @uncounted
-def _range_of_faces(  # type: ignore[no-untyped-def]
-    faces, uv, w, h, mode_u, mode_v, block_low, block_high, least_of_all, most_of_all, low, high
-):
+def _range_of_faces(faces, uv, size, modes, blocks, out):  # type: ignore[no-untyped-def]
+    w, h = size
+    mode_u, mode_v = modes
+    low, high = out
     for i in range(len(faces)):
         f = faces[i]
         u0, u1 = min(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0]), max(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0])
@@ -274,7 +300,7 @@ def _range_of_faces(  # type: ignore[no-untyped-def]
         x0, x1 = int(np.floor(u0 * w - 0.5)), int(np.floor(u1 * w + 0.5))
         y0, y1 = int(np.floor(v0 * h - 0.5)), int(np.floor(v1 * h + 0.5))
         if x1 - x0 >= w or y1 - y0 >= h:
-            low[i], high[i] = least_of_all, most_of_all
+            low[i], high[i] = blocks.least, blocks.most
             continue
         least, most = 255, 0
         y = y0
@@ -283,8 +309,8 @@ def _range_of_faces(  # type: ignore[no-untyped-def]
             x = x0
             while True:
                 bx = _wrapped(x, w, mode_u) // ALPHA_BLOCK
-                least = min(least, block_low[by, bx])
-                most = max(most, block_high[by, bx])
+                least = min(least, blocks.low[by, bx])
+                most = max(most, blocks.high[by, bx])
                 if x == x1:
                     break
                 x = min(x + ALPHA_BLOCK // 2, x1)
@@ -298,15 +324,19 @@ def _block_bounds(
     faces: NDArray[np.int64],
     uv: NDArray[np.float32],
     table: TextureTable,
-    texture: int,
-    level: int,
+    image: tuple[int, int],
     low: NDArray[np.uint8],
     high: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The least of `low` and the most of `high` over the blocks of a level that each given face touches."""
-    _, w, h = table.levels[texture, level]
+    """The least of `low` and the most of `high` over the blocks that each given face touches.
+
+    `image` is the number of a texture and its level.
+    """
+    _, w, h = table.levels[image]
     ranges = np.empty(len(faces)), np.empty(len(faces))
-    _range_of_faces(faces, uv, w, h, *table.wrap[texture], low, high, low.min(), high.max(), *ranges)
+    mode_u, mode_v = table.wrap[image[0]]
+    blocks = _Blocks(low, high, low.min(), high.max())
+    _range_of_faces(faces, uv, (w, h), (mode_u, mode_v), blocks, ranges)
     return ranges
 
 
@@ -328,9 +358,8 @@ def rough_faces(
                 if len(left) == 0:
                     continue
                 blocks = _rough_blocks(table, int(texture), level)
-                rough[left] = (
-                    _block_bounds(left, surface.uv, table, int(texture), level, blocks, blocks)[1] > 0
-                )
+                image = int(texture), level
+                rough[left] = _block_bounds(left, surface.uv, table, image, blocks, blocks)[1] > 0
     return rough
 
 
@@ -345,7 +374,7 @@ def texel_range(
             continue
         which = np.flatnonzero(surface.texture[material] == texture)
         block_low, block_high = _block_range(table, int(texture))
-        bounds = _block_bounds(faces[which], surface.uv, table, int(texture), 0, block_low, block_high)
+        bounds = _block_bounds(faces[which], surface.uv, table, (int(texture), 0), block_low, block_high)
         low[which], high[which] = bounds
     factor = surface.base[material, 3].astype(np.float64)
     if len(surface.colors):

@@ -44,7 +44,7 @@ def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class AnnotatedSurface:
     """Surface properties that all clips of a character share; `region` (F,) int32 is empty if not needed."""
 
     actor: Actor
@@ -66,13 +66,13 @@ class Surface:
 
 
 @lru_cache(maxsize=2)
-def surface_of(actor: Actor, stored: bytes | None) -> Surface:
+def surface_of(actor: Actor, stored: bytes | None) -> AnnotatedSurface:
     """Return an actor's cached surface, with the regions of `stored_regions` if a layer needs them."""
-    return Surface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
+    return AnnotatedSurface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
 
 
 def _of_frame(
-    layers: Layers, k: int, surface: Surface, layers_wanted: Collection[str], line_px: float
+    layers: Layers, k: int, surface: AnnotatedSurface, layers_wanted: Collection[str], line_px: float
 ) -> dict[str, Any]:
     assert layers.seen is not None
     seen, size = layers.seen, len(layers.mask)
@@ -101,7 +101,7 @@ def _graph(lines: Strokes) -> Mapping[str, Any]:
 
 
 def _of_pair(
-    here: Seen, there: Seen, k: int, surface: Surface, layers_wanted: Collection[str]
+    here: Seen, there: Seen, k: int, surface: AnnotatedSurface, layers_wanted: Collection[str]
 ) -> dict[tuple[str, int], Any]:
     """Annotations of a frame and the next, by layer and number of the frame."""
     rest, values = surface.actor.mesh.vertices, dict[tuple[str, int], Any]()
@@ -115,7 +115,7 @@ def _of_pair(
 
 
 def annotated(
-    frames: Iterable[Layers], surface: Surface, layers_wanted: Collection[str], line_px: float
+    frames: Iterable[Layers], surface: AnnotatedSurface, layers_wanted: Collection[str], line_px: float
 ) -> Iterator[dict[tuple[str, int], Any]]:
     """Yield the annotations of each frame and of the pair with the previous one, by layer and frame number.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
-from specsia_build.characters.doubts.looks import has_colours, plain_colour
+from specsia_build.characters.checks.looks import has_colours, plain_colour
 from specsia_build.config import RANDOM, BuildConfig
 from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG, UDP, frame_file
 from specsia_build.errors import CharacterError
@@ -24,7 +24,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.positions import position_image
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import Actor, Shot, actor_of, box_of, clip_settings, loops, shot_of
-from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of
+from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, AnnotatedSurface, annotated, surface_of
 from specsia_build.stages.render import LEAST_COVERED, Outline, entry_settings, mean_grey, outline
 from specsia_build.stages.stage import (
     Artefact,
@@ -149,7 +149,7 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 def _frames(
-    actor: Actor, shot: Shot, surface: Surface | None, contour: Outline, config: BuildConfig
+    actor: Actor, shot: Shot, surface: AnnotatedSurface | None, contour: Outline, config: BuildConfig
 ) -> tuple[dict[str, bytes], list[list[int]], int, str | None]:
     """Draw the layers of a shot that the layouts need, with a contour.
 
@@ -191,7 +191,12 @@ def _frames(
 
 
 def _warnings(
-    clip: Clip, shot: Shot, empty: int, plain: str | None, surface: Surface | None, config: BuildConfig
+    clip: Clip,
+    shot: Shot,
+    empty: int,
+    plain: str | None,
+    surface: AnnotatedSurface | None,
+    config: BuildConfig,
 ) -> Iterator[Warning]:
     settings, character = clip_settings(config), character_of(clip.id)
     width = shot.cameras[0].width / ORTHO_WIDTH

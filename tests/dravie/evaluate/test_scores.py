@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from specsia_build.dravie import metrics
 from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Method, Score
 from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
-from specsia_build.dravie.metrics import contour_f1, on_white, perceptual_scores, region, view_scores
+from specsia_build.dravie.metrics import contour_f1, levels_on_white, perceptual_scores, region, view_scores
 from specsia_build.dravie.runs import SeenCharacters
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
@@ -37,7 +37,7 @@ def test_interior_excludes_contour() -> None:
 def test_region_scores_equal_whole_frames() -> None:
     pair = drawn_pair(shift=5)
     scores = view_scores(pair.z, pair)
-    seen, wanted, where = on_white(pair.z), on_white(pair.gt), region(pair)
+    seen, wanted, where = levels_on_white(pair.z), levels_on_white(pair.gt), region(pair)
     assert scores["l1"] == pytest.approx(np.abs(seen - wanted).mean(axis=2)[where].mean())
     assert scores["psnr"] == pytest.approx(peak_signal_noise_ratio(wanted[where], seen[where], data_range=1))
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}

@@ -18,7 +18,7 @@ from specsia_build.dravie.config import Architecture, ModelConfig, Reference, tr
 from specsia_build.dravie.data.encoding import encode_input, input_channels
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.metrics import on_black, on_white, view_scores
+from specsia_build.dravie.metrics import levels_on_black, levels_on_white, view_scores
 from specsia_build.dravie.model import networks
 from specsia_build.dravie.model.checkpoint import MODEL_FILE, load_generator, save_model
 from specsia_build.dravie.model.devices import predictor_of
@@ -115,7 +115,7 @@ def test_white_and_black_grounds() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (8, 8, 4), np.uint8)
     target = encode_input(picture, picture, ModelConfig())[..., :4]
     shown = networks.on_both_grounds(torch.from_numpy(target).permute(2, 0, 1)[None])
-    wanted = np.concatenate((on_white(picture), on_black(picture)), axis=2) * 2 - 1
+    wanted = np.concatenate((levels_on_white(picture), levels_on_black(picture)), axis=2) * 2 - 1
     np.testing.assert_allclose(shown[0].permute(1, 2, 0).numpy(), wanted, atol=1e-5)
 
 

@@ -117,15 +117,17 @@ def test_cameras_have_known_numbers(source: Path, tmp_path: Path) -> None:
     assert np.allclose(matrices[:, :, 3], [0, 0, -4], atol=1e-9)
 
 
-def test_doubts_about_characters_are_told(source: Path, tmp_path: Path) -> None:
+def test_warnings_about_characters_are_told(source: Path, tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     text = "v 0 0 0\nv 1 0 0\nv 0 2 0\nv 0 0 1\nf 1 2 3\nf 1 2 4\nf 2 3 4\nf 1 3 4\n"
     (tmp_path / "figures" / "grey.obj").write_text(text)
     (tmp_path / "figures" / "list.jsonl").write_text("{}\n")
     for _ in range(2):
         more = ("--size", 64, "--cameras", "sphere:3")
-        warnings = export(tmp_path / "figures", "nerfstudio", tmp_path / "out", *more)["warnings"]
-        assert "list.jsonl" in warnings[0] and any("grey.obj" in sentence for sentence in warnings[1:])
+        document = export(tmp_path / "figures", "nerfstudio", tmp_path / "out", *more)
+        assert "list.jsonl" in document["notes"][0]
+        assert ("front-unsure", "grey.obj") in [(w["code"], w["subject"]) for w in document["coded"]]
+        assert [w["sentence"] for w in document["coded"]] == document["warnings"]
 
 
 def test_figures_in_motion(source: Path, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from specsia_build.animation.joint_names import words_of
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Advice, Fix
-from specsia_build.characters.doubts import joints
-from specsia_build.characters.doubts.probe import Probe, surface_samples
+from specsia_build.characters.checks import joints
+from specsia_build.characters.checks.probe import Probe, surface_samples
 from specsia_build.errors import some
 from specsia_build.warning import Warning
 

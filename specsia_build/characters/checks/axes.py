@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specsia_build.characters.doubts import joints
-from specsia_build.characters.doubts.probe import Probe
+from specsia_build.characters.checks import joints
+from specsia_build.characters.checks.probe import Probe
 from specsia_build.characters.front import AROUND, front_logits
 from specsia_build.frame import axis_vector, up_rotation
 
@@ -59,7 +59,7 @@ class Evidence:
 
     axis: str | None  # The winner, or None
     why: str  # Its reasons
-    strong: bool = False  # Whether joints voted, which is enough to doubt what a manifest states
+    strong: bool = False  # Whether joints voted, which is enough to contradict a manifest
     # Without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None
     along: str | None = None
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specsia_build.characters.character import Advice, Character, Entry
-from specsia_build.characters.doubts.axes import front_of, up_of
-from specsia_build.characters.doubts.joints import front_axis, turned, up_axis
-from specsia_build.characters.doubts.looks import plain_colour
-from specsia_build.characters.doubts.probe import Probe, probe_of
+from specsia_build.characters.checks.axes import front_of, up_of
+from specsia_build.characters.checks.joints import front_axis, turned, up_axis
+from specsia_build.characters.checks.looks import plain_colour
+from specsia_build.characters.checks.probe import Probe, probe_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts, facts_of, survey
 from specsia_build.frame import AXES, Camera, front_rotation, normalise, up_rotation

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+VERTICES, INDICES = 34962, 34963  # Targets of buffer views: attributes of vertices, and their indices
+
 _COMPONENTS = {"<f4": 5126, "<u2": 5123, "<u4": 5125}
 _TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 
@@ -25,19 +27,25 @@ class GlbWriter:
         self.lists[key].append({name: value for name, value in entry.items() if value is not None})
         return len(self.lists[key]) - 1
 
-    def view(self, data: bytes) -> int:
+    def view(self, data: bytes, target: int | None = None) -> int:
         """Append bytes to the buffer; returns the index of their buffer view."""
         padding = -len(data) % 4
         self._chunks.append(data + bytes(padding))
-        index = self.add("bufferViews", buffer=0, byteOffset=self._size, byteLength=len(data))
+        place = {"byteOffset": self._size, "byteLength": len(data)}
+        index = self.add("bufferViews", buffer=0, **place, target=target)
         self._size += len(data) + padding
         return index
 
-    def accessor(self, values: NDArray[Any]) -> int:
-        """Append an array (N,) or (N, W) of float32, uint16 or uint32; returns the index of its accessor."""
+    def accessor(self, values: NDArray[Any], target: int | None = None, *, bounds: bool = False) -> int:
+        """Append an array (N,) or (N, W) of float32, uint16 or uint32; returns the index of its accessor.
+
+        glTF demands `bounds` of positions and of the times of keys.
+        """
         rows = np.ascontiguousarray(values[:, None] if values.ndim == 1 else values)
-        view = self.view(rows.tobytes()) if len(rows) else None
-        kind = {"componentType": _COMPONENTS[rows.dtype.str], "type": _TYPES[rows.shape[1]]}
+        view = self.view(rows.tobytes(), target) if len(rows) else None
+        kind: dict[str, Any] = {"componentType": _COMPONENTS[rows.dtype.str], "type": _TYPES[rows.shape[1]]}
+        if bounds:
+            kind |= {"min": rows.min(axis=0).tolist(), "max": rows.max(axis=0).tolist()}
         return self.add("accessors", bufferView=view, count=len(rows), **kind)
 
     def sparse(self, rows: NDArray[Any], values: NDArray[np.float32], count: int) -> int:
@@ -45,13 +53,15 @@ class GlbWriter:
         indices = {"bufferView": self.view(rows.astype("<u4").tobytes()), "componentType": 5125}
         stored = {"bufferView": self.view(values.astype("<f4").tobytes())}
         sparse = {"count": len(rows), "indices": indices, "values": stored} if len(rows) else None
-        return self.add("accessors", componentType=5126, type="VEC3", count=count, sparse=sparse)
+        edges = values.astype("<f4") if len(rows) == count else np.vstack([values, np.zeros(3)]).astype("<f4")
+        bounds = {"min": edges.min(axis=0).tolist(), "max": edges.max(axis=0).tolist()}
+        return self.add("accessors", componentType=5126, type="VEC3", count=count, sparse=sparse, **bounds)
 
     def encode(self, **root: Any) -> bytes:
         """The file, with further members of its root object."""
         buffers = [{"byteLength": self._size}] if self._size else []
         document = {**root, **self.lists, "buffers": buffers}
-        text = json.dumps(document).encode()
+        text = json.dumps({key: value for key, value in document.items() if value != []}).encode()
         text += b" " * (-len(text) % 4)
         length = 12 + 8 + len(text) + (8 + self._size if self._size else 0)
         head = struct.pack("<4sIII4s", b"glTF", 2, length, len(text), b"JSON") + text

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import Landmark
-from specsia_build.characters.doubts.joints import turned
+from specsia_build.characters.checks.joints import turned
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
