@@ -56,6 +56,7 @@ Code = Literal[
     # Drawings and models
     "ground-removed",  # A shadow, a haze or a rim was removed from the drawing
     "figure-cut",  # The figure reaches the picture's border
+    "joints-unsure",  # The drawing does not show clearly where joints are, or too few of a person
     "small-drawing",  # The figure has few pixels
     "side-unsure",  # The drawing may show another side, or another figure
     "drawing-advised",  # The model repairs better with a drawing

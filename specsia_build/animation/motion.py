@@ -16,7 +16,7 @@ Interpolation = Literal["LINEAR", "STEP", "CUBICSPLINE"]
 
 TRANSLATION: Path = "translation"
 ROTATION: Path = "rotation"
-_SCALE: Path = "scale"
+SCALING: Path = "scale"
 WEIGHTS: Path = "weights"
 
 _ALIKE = 1e-6  # Tolerance for equal keys, as a share of the track's largest value
@@ -78,7 +78,7 @@ def poses(skeleton: Skeleton, motion: Motion | None, times: Doubles) -> Poses:
     rotations = np.repeat(skeleton.rotations[None], count, axis=0)
     scales = np.repeat(skeleton.scales[None], count, axis=0)
     weights = {node: np.repeat(rest[None], count, axis=0) for node, rest in skeleton.morph_weights.items()}
-    properties = {TRANSLATION: translations, ROTATION: rotations, _SCALE: scales}
+    properties = {TRANSLATION: translations, ROTATION: rotations, SCALING: scales}
     moved = set()
     for tracks in _alike(() if motion is None else motion.tracks):
         values, nodes = _values(tracks, times), [track.node for track in tracks]

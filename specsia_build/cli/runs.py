@@ -174,13 +174,19 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 
     The layout `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia enhance` takes as they are;
     `pairs` packs reconstructions that move as their characters do, beside the clean frames, as the dataset
-    DIR/dataset. A stopped run continues where it was.
+    DIR/dataset. A stopped run continues where it was. Of a drawing, its reconstruction with the rig that it
+    gets, written to DIR-character, is the character.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings, stated
+    from specsia_build.repairing.files import is_drawing
     from specsia_build.stages.clips.actor import check_settings, located
     from specsia_build.stages.registry import refuse_unused_stages
 
+    if source is not None and is_drawing(Path(source)):
+        from specsia_build.repairing.source import write_source
+
+        source = str(write_source(Path(source), Path(f"{out or DEFAULT_CLIPS_OUT}-character")))
     name = settings.pop("config_name")
     names = set(ClipSettings.__dataclass_fields__)
     of_clips = {key: value for key, value in stated(settings).items() if key in names}

@@ -32,23 +32,30 @@ def run(x: Floats, layers: Kernels) -> Floats:
 
     H and W are multiples of 2 to the power of the levels below the first.
     """
-
-    def twice(x: Floats, name: str, stride: int = 1) -> Floats:
-        return convolved(convolved(x, layers[f"{name}.0"], stride), layers[f"{name}.2"])
-
     depth = sum(name.startswith("down.") and name.endswith(".0") for name in layers)
+    _, back = features(x, layers, depth, depth)
+    return convolved(back[-1], layers["head"], leak=1.0)[1:-1, 1:-1]
+
+
+def features(x: Floats, layers: Kernels, depth: int, ups: int) -> tuple[list[Floats], list[Floats]]:
+    """Features with borders on the way down through a U-net of `depth` levels, and in `ups` steps back."""
     seen = bordered(*x.shape)
     seen[1:-1, 1:-1] = x
-    levels = [twice(seen, "first")]
+    levels = [twice(seen, layers, "first")]
     for level in range(depth):
-        levels.append(twice(levels[-1], f"down.{level}", 2))
-    y = levels.pop()
-    for level in range(depth):
-        y = twice(_joined(y, levels.pop()), f"up.{level}")
-    return convolved(y, layers["head"], leak=1.0)[1:-1, 1:-1]
+        levels.append(twice(levels[-1], layers, f"down.{level}", 2))
+    back = [levels[-1]]
+    for level in range(ups):
+        back.append(twice(joined(back[-1], levels[depth - 1 - level]), layers, f"up.{level}"))
+    return levels, back
 
 
-def _joined(low: Floats, high: Floats) -> Floats:
+def twice(x: Floats, layers: Kernels, name: str, stride: int = 1) -> Floats:
+    """Two convolutions of `layers`, `NAME.0` with a stride and `NAME.2`, of features with borders."""
+    return convolved(convolved(x, layers[f"{name}.0"], stride), layers[f"{name}.2"])
+
+
+def joined(low: Floats, high: Floats) -> Floats:
     """Channels of features of half the size, each pixel as four, and of a level's own, all with borders."""
     height, width = high.shape[0] - 2, high.shape[1] - 2
     own = low.shape[2]

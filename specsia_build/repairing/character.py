@@ -17,6 +17,7 @@ from specsia_build.warning import Warning
 from specsia_build.writers.baking import Bake
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import write_glb
+from specsia_build.writers.vrm import write_vrm
 
 _VIEWS = 12  # Views that the texture is baked from; more blur it, where frames differ
 _FEWEST = 4  # Views that a film needs so that its frames serve
@@ -68,7 +69,10 @@ class CharacterFile:
         self._bake.add(Camera(shot.yaw, len(bare)), bare, shot.pos, weight)
 
     def write(self, path: Path) -> tuple[Warning, ...]:
-        """Write the figure as it faces, with its rig and motion if it has one; returns warnings."""
+        """Write the figure as it faces, with its motions, and its rig if it has limbs; returns warnings.
+
+        Beside it, a person of a drawing is written as VRM 1.0.
+        """
         repair, settings = self._repair, self._repair.settings
         if self._bakes and not self._from_film:
             for shot in repair.around(_VIEWS):
@@ -77,12 +81,23 @@ class CharacterFile:
         matrix = np.eye(4)
         matrix[:3, :3] = turn
         character = ExportedCharacter(
-            mesh=self._mesh().rotated(turn), name=repair.front.name, height=settings.height, lit=settings.lit
+            mesh=self._mesh(), name=repair.front.name, height=settings.height, lit=settings.lit
         )
-        if repair.motion is not None:
-            rig, motion = repair.motion.rig.placed(matrix), repair.motion.motion
-            character = replace(character, rig=rig, motions=(motion,))
-        return (*self.warnings, *write_glb(path, character))
+        rigged = repair.rigged
+        if repair.motion is not None or rigged.own.humanoid:
+            motions = () if repair.motion is None else repair.motion.motions
+            character = replace(
+                character,
+                mesh=rigged.movable(character.mesh),
+                rig=rigged.own.rig.placed(matrix),
+                motions=motions,
+                humanoid=rigged.own.humanoid,
+            )
+        character = replace(character, mesh=character.mesh.rotated(turn))
+        warnings = (*self.warnings, *write_glb(path, character))
+        if rigged.joints is not None and rigged.limbs:
+            warnings += write_vrm(path.with_suffix(".vrm"), character)
+        return warnings
 
     def _mesh(self) -> Mesh:
         return self._bake.finished() if self._bakes else self._repair.placed.mesh

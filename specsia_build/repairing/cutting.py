@@ -52,11 +52,15 @@ class Cutout:
         picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
         warnings: on what was removed and what may be wrong.
         boxes: left, top, right, bottom of each separate figure in pixels of the drawing, from left to right.
+        step: pixels of the drawing on a side of one of the picture.
+        cut: sides of the picture at which the figure seems to be cut, of top, right, bottom and left.
     """
 
     picture: Pixels
     warnings: tuple[Warning, ...]
     boxes: tuple[FigureBox, ...]
+    step: int = 1
+    cut: tuple[str, ...] = ()
 
 
 def cut(
@@ -80,7 +84,14 @@ def cut(
         silhouette = None if silhouette is None else np.asarray(Image.fromarray(silhouette).reduce(step))
     figure, warnings = _without_ground(picture) if silhouette is None else (_inside(picture, silhouette), [])
     figure, boxes, chosen = _chosen(figure, number, step)
-    warnings += [*chosen, *_cut_sides(figure[..., 3])]
+    warnings += chosen
+    sides = _cut_sides(figure[..., 3])
+    if sides:
+        sentence = (
+            f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is "
+            "missing from all views; draw it whole, with some ground around it"
+        )
+        warnings.append(Warning("figure-cut", sentence, ", ".join(sides)))
     rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     width, height = columns.stop - columns.start, rows.stop - rows.start
     if max(width, height) < _SMALL and not pixel:
@@ -89,7 +100,7 @@ def cut(
             "--pixel keeps them; otherwise a larger drawing gives a better result"
         )
         warnings.append(Warning("small-drawing", sentence, "drawing"))
-    return Cutout(figure, tuple(warnings), boxes)
+    return Cutout(figure, tuple(warnings), boxes, step, sides)
 
 
 def _silhouette(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
@@ -247,8 +258,8 @@ def _chosen(
     return figure, boxes, [Warning("several-figures", sentence, "drawing")]
 
 
-def _cut_sides(alpha: NDArray[np.uint8]) -> list[Warning]:
-    """Warn of sides of the picture at which a silhouette (h, w) seems to be cut."""
+def _cut_sides(alpha: NDArray[np.uint8]) -> tuple[str, ...]:
+    """Sides of the picture at which a silhouette (h, w) seems to be cut."""
     covered = alpha >= HALF_COVERED
     rows, columns = box_around(covered)
     sides = []
@@ -261,13 +272,7 @@ def _cut_sides(alpha: NDArray[np.uint8]) -> list[Warning]:
         # What ends at the border, such as a sole or a tip, is rounded.
         if first >= CUT_SHARE * (along.stop - along.start) and first >= _STRAIGHT * inside:
             sides.append(name)
-    if not sides:
-        return []
-    sentence = (
-        f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is "
-        "missing from all views; draw it whole, with some ground around it"
-    )
-    return [Warning("figure-cut", sentence, ", ".join(sides))]
+    return tuple(sides)
 
 
 def scale_whole(figure: Pixels, longest: float) -> Pixels:

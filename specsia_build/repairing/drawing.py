@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from specsia_build.animation.rig import Rig
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
@@ -39,6 +39,8 @@ KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no c
 OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
 _FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
 
+_Box = tuple[float, float, float, float]
+
 _VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 
 
@@ -63,6 +65,43 @@ class DrawingSettings:
     pixel: bool = False
 
 
+@dataclass(frozen=True)
+class FramePlace:
+    """Where the frame lies in the picture that a drawing was read from.
+
+    Attributes:
+        size: width and height of the picture in pixels.
+        box: left, top, right and bottom of the frame in its pixels; it may reach beyond.
+        cut: sides of the picture at which the figure is cut, see `Cutout`.
+    """
+
+    size: tuple[int, int]
+    box: tuple[float, float, float, float]
+    cut: tuple[str, ...] = ()
+
+    def in_frame(self, pixels: Doubles, side: int) -> Doubles:
+        """Columns and rows (N, 2) of the picture in a frame of so many pixels on a side."""
+        return (pixels - self.box[:2]) * side / (self.box[2] - self.box[0])
+
+    def in_picture(self, pixels: Doubles, side: int) -> Doubles:
+        """Columns and rows (N, 2) of a frame of so many pixels on a side in the picture."""
+        return pixels * (self.box[2] - self.box[0]) / side + self.box[:2]
+
+    def scaled(self, step: int) -> FramePlace:
+        """The same in a picture `step` times as large."""
+        width, height = self.size
+        left, top, right, bottom = self.box
+        return FramePlace(
+            (width * step, height * step), (left * step, top * step, right * step, bottom * step)
+        )
+
+    def widened(self, factor: float) -> FramePlace:
+        """The place of a frame that shows `factor` times as much around the same middle."""
+        left, top, right, bottom = self.box
+        more = (right - left) * (factor - 1) / 2
+        return replace(self, box=(left - more, top - more, right + more, bottom + more))
+
+
 @dataclass(frozen=True, eq=False)
 class Frontal:
     """A character from the front, in the frame of a build.
@@ -77,6 +116,7 @@ class Frontal:
         ink: the contour that all frames get; None without one.
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
         warnings: on what may be wrong with the drawing.
+        place: where the frame lies in the drawing's file; None for a character.
     """
 
     name: str
@@ -90,6 +130,7 @@ class Frontal:
     ink: Ink | None = None
     contour: Mapping[str, Any] | None = None
     warnings: tuple[Warning, ...] = ()
+    place: FramePlace | None = None
 
     @property
     def is_profile(self) -> bool:
@@ -121,7 +162,10 @@ class Frontal:
         masks = np.stack([np.asarray(_crop(Image.fromarray(mask), box, size)) for mask in self.masks])
         ink = None if self.ink is None else replace(self.ink, width=self.ink.width * factor)
         bare = None if self.bare is None else _rgba(self.bare, box, size)
-        front = replace(self, image=_rgba(self.image, box, size), masks=masks, bare=bare, ink=ink)
+        place = None if self.place is None else self.place.widened(1 / factor)
+        front = replace(
+            self, image=_rgba(self.image, box, size), masks=masks, bare=bare, ink=ink, place=place
+        )
         if self.mesh is None or self.rig is None:
             return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
@@ -143,8 +187,9 @@ def frame_drawing(picture: Pixels, reading: DrawingSettings, name: str = "drawin
     mask = None if reading.mask is None else load_drawing(reading.mask)[0]
     cutout = cut(picture, mask, reading.figure, pixel=reading.pixel)
     facing, warnings = (reading.facing, ()) if reading.facing else choose_facing(cutout.picture)
-    front = frame_figure(cutout.picture, reading, name)
-    return replace(front, facing=facing, warnings=(*cutout.warnings, *warnings))
+    front = frame_figure(cutout.picture, reading, name, cutout.step)
+    place = None if front.place is None else replace(front.place, cut=cutout.cut)
+    return replace(front, facing=facing, warnings=(*cutout.warnings, *warnings), place=place)
 
 
 def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
@@ -163,11 +208,11 @@ def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
     return (red, green, blue), width
 
 
-def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing") -> Frontal:
+def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing", step: int = 1) -> Frontal:
     """Put a figure (h, w, 4) uint8 on transparency into a frame.
 
     Its box, without its contour, is in the middle, and its longer side is `EXTENT` units, or for pixel art
-    the largest whole number of times its own.
+    the largest whole number of times its own. A pixel of it is `step` pixels of the drawing on a side.
     """
     size = reading.size
     # A thin line is seen best in the drawing's own pixels.
@@ -175,7 +220,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     width = 0.0
     # The figure is a little larger if a line around it does not count.
     for _ in range(2):
-        framed = _tiled(figure, size) if reading.pixel else _framed(figure, fine, width)
+        framed, box = _tiled(figure, size) if reading.pixel else _framed(figure, fine, width)
         contour = find_contour(framed)
         if reading.pixel:
             # A line stays a part of the figure, since its frames are not painted anew.
@@ -194,9 +239,9 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     ink = _outline(reading, drawn)
     if reading.outline != KEEP:
         image = bare if ink is None else draw_contour(bare, mask, ink.width, ink.around(bare))
-    return Frontal(
-        name, image, mask[None], bare=bare, ink=ink, contour=_record(contour, image, mask, 512 / fine)
-    )
+    record = _record(contour, image, mask, 512 / fine)
+    place = FramePlace((figure.shape[1], figure.shape[0]), box).scaled(step)
+    return Frontal(name, image, mask[None], bare=bare, ink=ink, contour=record, place=place)
 
 
 def _outline(reading: DrawingSettings, drawn: Ink | None) -> Ink | None:
@@ -244,26 +289,30 @@ def _longest(figure: Pixels) -> int:
     return int(max(rows.stop - rows.start, columns.stop - columns.start))
 
 
-def _tiled(figure: Pixels, size: int) -> Pixels:
-    """Put pixel art (h, w, 4) into the middle of a frame, scaled by a whole number."""
+def _tiled(figure: Pixels, size: int) -> tuple[Pixels, _Box]:
+    """Put pixel art (h, w, 4) into the middle of a frame, scaled by a whole number, and return its box."""
     tiles = scale_whole(figure, size * EXTENT / ORTHO_WIDTH)
     height, width = tiles.shape[:2]
     top, left = (size - height) // 2, (size - width) // 2
     out = np.zeros((size, size, 4), np.uint8)
     out[top : top + height, left : left + width] = tiles
-    return out
+    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
+    pitch = (rows.stop - rows.start) / height
+    first, upper = columns.start - left * pitch, rows.start - top * pitch
+    return out, (first, upper, first + size * pitch, upper + size * pitch)
 
 
-def _framed(figure: Pixels, size: int, contour: float) -> Pixels:
-    """Scale a figure (h, w, 4) so that its longer side is `EXTENT`, besides a contour of so many pixels."""
+def _framed(figure: Pixels, size: int, contour: float) -> tuple[Pixels, _Box]:
+    """Scale a figure (h, w, 4) so that its longer side is `EXTENT`, besides a contour of so many pixels.
+
+    Returned are the frame and its box in pixels of the figure's picture.
+    """
     rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     longest = size * EXTENT / ORTHO_WIDTH + 2 * contour
     half = max(rows.stop - rows.start, columns.stop - columns.start) * size / longest / 2
     middle_x, middle_y = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
-    return _rgba(figure, (middle_x - half, middle_y - half, middle_x + half, middle_y + half), size)
-
-
-_Box = tuple[float, float, float, float]
+    box = middle_x - half, middle_y - half, middle_x + half, middle_y + half
+    return _rgba(figure, box, size), box
 
 
 def _rgba(picture: Pixels, box: _Box, size: int) -> Pixels:

@@ -3,13 +3,19 @@
 from pathlib import Path
 
 from specsia_build.arrays import Pixels
-from specsia_build.characters.images import load_texture
+from specsia_build.characters.images import IMAGE_SUFFIXES, load_texture
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import read_source
 from specsia_build.repairing.svg import MOST_SVG_BYTES, render_svg
 from specsia_build.warning import Warning
 
+_SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"})
 _ANYWHERE = Path("/")  # A drawing may be a link that leads anywhere
+
+
+def is_drawing(path: Path) -> bool:
+    """Whether a path is a file that is taken for a drawing."""
+    return path.suffix.lower() in _SUFFIXES and path.is_file()
 
 
 def load_drawing(path: Path) -> tuple[Pixels, tuple[Warning, ...]]:

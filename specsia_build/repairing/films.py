@@ -49,14 +49,17 @@ def write_comparison(path: Path, count: int, triples: Iterator[tuple[Pixels, ...
 def write_sheet(
     path: Path,
     drawing: Pixels,
+    skeleton: Pixels | None,
     yaws: Sequence[float],
     pairs: Sequence[tuple[Pixels, Pixels]],
     tile: int = 256,
 ) -> None:
     """Write a picture of a drawing and frames before and after, each (S, S, 4) uint8, labelled by yaw.
 
-    Each is scaled to `tile` pixels on a side.
+    Below the drawing stands its skeleton, if it has one. Each is scaled to `tile` pixels on a side.
     """
     sheet = Sheet(("",), ("before", "after"), ("drawing", *(f"{yaw:.0f}°" for yaw in yaws)), tile=tile)
     before, after = zip(*pairs, strict=True)
-    write_still(path, sheet.draw([drawing, *before, np.zeros_like(drawing), *after]))
+    write_still(
+        path, sheet.draw([drawing, *before, np.zeros_like(drawing) if skeleton is None else skeleton, *after])
+    )

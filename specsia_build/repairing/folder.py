@@ -13,7 +13,6 @@ from typing import Any
 
 from specsia_build import __version__, terminal
 from specsia_build.characters.character import unused_id
-from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.names import folded_name
@@ -21,15 +20,12 @@ from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import require_writable, write_bytes, write_trouble
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.look.repair import LIST, REPAIR_RECORD
+from specsia_build.repairing.files import is_drawing
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.writing import inputs_of, run_repair
 from specsia_build.warning import Warning, recorded
 
-_SUFFIXES = frozenset(
-    {*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"}
-)  # Of files that are taken for drawings
-
-OF_ONE = ("mask", "mesh", "back", "side", "motion")  # Options that belong to one drawing
+OF_ONE = ("mask", "mesh", "back", "side", "joints")  # Options that belong to one drawing
 
 
 @dataclass
@@ -59,7 +55,7 @@ def drawings_in(subject: str | Path) -> dict[str, Path] | None:
     folder = Path(subject)
     if str(subject).startswith("sample:") or not folder.is_dir():
         return None
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
+    files = sorted(path for path in folder.iterdir() if is_drawing(path))
     files = [path for path in files if not path.name.startswith(".")]
     if not files or _holds_characters(folder):
         return None

@@ -12,26 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.carry import carried
-from specsia_build.animation.motion import Motion, Poses, poses
-from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.animation.rig import Rig
 from specsia_build.arrays import Pixels
 from specsia_build.backends.base import SideDrawing
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
-from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
-from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
-from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, front_rotation, up_rotation, view_cameras
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.frame import Camera, axis_names, front_rotation, up_rotation, view_cameras
 from specsia_build.registration import Similarity, iou
-from specsia_build.rendering.fast.renderer import FastRenderer, Still
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted, extremes
 from specsia_build.rendering.positions import position_image
 from specsia_build.repairing.drawing import Frontal
-from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
 from specsia_build.warning import Warning
@@ -45,7 +41,7 @@ _TURNED, _MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh a
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
-_MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
+VIEW_MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +185,7 @@ def _placed(
             f"best, and {_LEAST_IOU} is needed; is it this character, in this pose?"
         )
     cameras = view_cameras(views, len(front.mask))
-    room = cameras[0].width / 2 - _MARGIN / cameras[0].pixels_per_unit
+    room = cameras[0].width / 2 - VIEW_MARGIN / cameras[0].pixels_per_unit
     reach = max(
         float(np.abs(moved.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras
     )
@@ -205,10 +201,10 @@ Frame = tuple[Pixels, Pixels]
 
 def turntable(placed: Placed, views: int, size: int) -> Iterator[Frame]:
     """Render a reconstruction from evenly spaced views, the frontal one first."""
-    return _frames(FastRenderer().render(placed.mesh, view_cameras(views, size)), placed.mesh)
+    return frames_of(FastRenderer().render(placed.mesh, view_cameras(views, size)), placed.mesh)
 
 
-def _frames(views: Iterator[Layers], mesh: Mesh) -> Iterator[Frame]:
+def frames_of(views: Iterator[Layers], mesh: Mesh) -> Iterator[Frame]:
     low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
     for layers in views:
         yield layers.color.copy(), position_image(layers.position, layers.mask, low, high)
@@ -223,86 +219,3 @@ def with_nearest_texels(mesh: Mesh) -> Mesh:
             material if texture is None else replace(material, texture=replace(texture, nearest=True))
         )
     return replace(mesh, materials=tuple(materials))
-
-
-@dataclass(frozen=True, eq=False)
-class Moving:
-    """A motion of a reconstruction, and the rig of its vertices in the frame."""
-
-    rig: Rig
-    motion: Motion
-    warnings: tuple[Warning, ...] = ()
-
-    def frames(self, placed: Placed, count: int, size: int, fps: float) -> Iterator[Frame]:
-        """Render a figure that turns once while it repeats its motion in one place."""
-        times = self.motion.start + np.arange(count) / fps % max(self.motion.duration, 1 / fps)
-        track = poses(self.rig.skeleton, self.motion, times)
-        shifts, width = self._room(track, size)
-        # Rotating normals costs more than all else, and unlit colours need none.
-        mesh, camera = replace(placed.mesh, normals=None), Camera(0.0, size, width)
-        turns = [view.turn().T.astype(np.float32) for view in view_cameras(count, size)]
-
-        def moved() -> Iterator[Mesh]:
-            for k, pose in enumerate(posed_through(mesh, self.rig, track)):
-                yield pose.with_vertices((pose.vertices + shifts[k]) @ turns[k])
-
-        still = Still.of(mesh, self.rig.bound, camera.pixels_per_unit)
-        return _frames(FastRenderer().animate(still, moved(), [camera]), placed.mesh)
-
-    def _room(self, track: Poses, size: int) -> tuple[NDArray[np.float32], float]:
-        """Shifts (T, 3) that keep the figure's middle over the origin, and the width that shows all of it."""
-        shifts, reach = np.zeros((len(track.worlds), 3), np.float32), 0.0
-        for k, vertices in enumerate(self.rig.each_vertices(track)):
-            shifts[k, :2] = -vertices[:, :2].mean(axis=0)
-            moved = vertices + shifts[k]
-            reach = max(
-                reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max())
-            )
-        return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * _MARGIN))
-
-
-def moving(placed: Placed, front: Frontal, name: str) -> Moving:
-    """Set a reconstruction in motion by its own rig, or by the character's, whose weights are carried over.
-
-    `front` is the drawing in the scale of `placed`, and `name` that of one of the character's motions, of a
-    built-in one, or a file. Raises `UsageError` if there is no rig or motion, `CharacterError` if it does not
-    suit the rig.
-    """
-    if placed.own is not None and placed.rig is not None:
-        motion, warnings = _motion(placed.own, placed.rig, name)
-        return Moving(placed.rig, motion, warnings)
-    if front.own is None or front.rig is None or front.mesh is None:
-        raise UsageError(
-            "--motion needs a rig, and a drawing alone has none: give a rigged character, or its mesh as "
-            "--mesh"
-        )
-    motion, warnings = _motion(front.own, front.rig, name)
-    rig, report = carried(
-        front.mesh, front.rig, placed.mesh, entry_pose(front.own, front.own.character.entry.pose)
-    )
-    return Moving(rig, motion, (*warnings, *report.warnings))
-
-
-def _motion(own: AnimatedCharacter, rig: Rig, name: str) -> tuple[Motion, tuple[Warning, ...]]:
-    """Find a motion of the character, a built-in one or that of a file; returns it with warnings."""
-    file = own.character.entry.path.name
-    if len(rig.nodes) < 2:
-        raise UsageError(f"--motion needs a rig, and {file} has none: give it a skeleton with skin weights")
-    for motion in own.motions:
-        if motion.name == name:
-            return motion, ()
-    if name in BUILT_IN:
-        source = built_in()
-        motions = [motion for motion in source.motions if motion.name == name]
-    elif Path(name).is_file() and Path(name).suffix.lower() in SUFFIXES:
-        source = read_motions(Path(name))
-        motions = list(source.motions)
-        if not motions:
-            raise UsageError(f"--motion: {name} holds no motion that can be played")
-    else:
-        names = [*(motion.name for motion in own.motions if motion.name), *BUILT_IN]
-        raise UsageError(
-            f"--motion takes a name or a file ({', '.join(SUFFIXES)}), and {file} has no motion "
-            f"'{brief(name, 80)}': it has {some(names, 12)}{meant(name, names)}"
-        )
-    return motion_for(rig, own.humanoid, source, motions[0])

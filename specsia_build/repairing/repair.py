@@ -22,12 +22,11 @@ from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
 from specsia_build.frame import view_yaws
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
+from specsia_build.repairing.moving import Moving, Rigged, moving, rig_of
 from specsia_build.repairing.painting import Painter, as_it_is, painter, seen_by_network, with_back
 from specsia_build.repairing.reconstruction import (
     Frame,
-    Moving,
     Placed,
-    moving,
     place_file,
     read_single,
     reconstruct,
@@ -59,6 +58,7 @@ class Repair:
 
     Attributes:
         front: the drawing in the scale of the reconstruction.
+        rigged: its rig, and the joints of a drawing.
         motion: what it plays while it turns, or None.
         adapted: how the model was fitted, or None; `model` is the fitted run, None where that did not help.
         back_guessed: whether `--back` would show what was guessed.
@@ -69,6 +69,7 @@ class Repair:
     front: Frontal
     placed: Placed
     paint: Painter
+    rigged: Rigged
     motion: Moving | None = None
     adapted: Adapted | None = None
     model: Path | None = None
@@ -82,6 +83,7 @@ class Repair:
         return (
             *self.front.warnings,
             *self.placed.warnings,
+            *self.rigged.own.warnings,
             *(() if motion is None else motion.warnings),
             *(() if adapted is None else adapted.warnings),
         )
@@ -92,7 +94,7 @@ class Repair:
         if self.motion is None:
             yield from self.around(settings.views)
             return
-        frames = self.motion.frames(self.placed, settings.views, settings.reading.size, float(settings.fps))
+        frames = self.motion.frames(settings.views, settings.reading.size, float(settings.fps))
         yield from self._painted(frames, settings.views)
 
     def around(self, views: int) -> Iterator[RepairedView]:
@@ -140,9 +142,9 @@ def prepare(
         scratch: folder that the fitted model is written to, if that helps.
         back: a framed back, in place of the file in the settings.
 
-    Raises `UsageError` if the motion has no rig, the backend takes no back or no side, or the sheet or the
-    side shows another figure, and `SpecsiaError` if the
-    drawing cannot be cut out, or the mesh does not fit it.
+    Raises `UsageError` if a motion does not suit the figure, the joints are not of this drawing, the backend
+    takes no back or no side, or the sheet or the side shows another figure, and `SpecsiaError` if the drawing
+    cannot be cut out, or the mesh does not fit it.
     """
     reading, mesh = settings.reading, settings.mesh
     run = find_run(settings.model)
@@ -160,11 +162,12 @@ def prepare(
             placed = replace(placed, mesh=with_nearest_texels(placed.mesh))
         front = front.shrunk(placed.fit)
         back = None if back is None else back.shrunk(placed.fit)
-        motion = None if settings.motion is None else moving(placed, front, settings.motion)
+        rigged = rig_of(placed, front, settings.joints)
+        motion = moving(rigged, placed.mesh, settings.motion) if settings.motion else None
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
     guessed = guessed and load_backend(settings.backend).sees_back
-    result = Repair(settings, front, placed, as_it_is, motion, back_guessed=guessed, roles=roles)
+    result = Repair(settings, front, placed, as_it_is, rigged, motion, back_guessed=guessed, roles=roles)
     if predictor is None:
         return result
     # The drawing is Y* of the frontal pair.

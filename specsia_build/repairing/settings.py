@@ -46,7 +46,8 @@ _KINDS: Mapping[str, Any] = {
     "side": str,
     "sheet": str,
     "order": str,
-    "motion": str,
+    "motion": tuple[str, ...],
+    "joints": str,
     "adapt": bool,
     "views": _Views,
     "seconds": Seconds,
@@ -58,8 +59,8 @@ _KINDS: Mapping[str, Any] = {
 }
 """Type of each option."""
 
-_FILES = ("mask", "mesh", "back", "motion", "sheet")  # Options that name a file, or may do so
-_OF_SHEETS = ("side", "sheet", "order")  # Options that the record leaves out where they are not given
+_FILES = ("mask", "mesh", "back", "sheet", "joints")  # Options that name a file, or may do so
+_UNNAMED = ("side", "sheet", "order", "joints")  # Options that the record leaves out if they are not given
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class RepairSettings:
         side: the character's side for backends that take one.
         sheet: file of a model sheet in place of a drawing.
         order: roles of its figures, see `ROLES`; found by default.
-        motion: name of a motion or a file of one, for a rigged character.
+        motion: names of motions or files of some, which the figure plays in turn.
+        joints: file of the drawing's joints; found by default.
         adapt: whether the model is fitted to the drawing first.
         views, seconds: frames of one turn, and its time in the films.
         ground: colour behind the figure in the films; None for transparency, and white in MP4.
@@ -92,7 +94,8 @@ class RepairSettings:
     side: DrawnSide | None = None
     sheet: Path | None = None
     order: tuple[str, ...] | None = None
-    motion: str | None = None
+    motion: tuple[str, ...] = ()
+    joints: Path | None = None
     adapt: bool = False
     views: int = 36
     seconds: float = 3.0
@@ -141,11 +144,13 @@ class RepairSettings:
         `adapt` without torch.
         """
         given = {name: value for name, value in options.items() if value is not None}
+        if isinstance(given.get("motion"), str | Path):
+            given["motion"] = (str(given["motion"]),)
         for name, value in given.items():
             if name not in _KINDS:
                 raise UsageError(no_such("option of a repair", name, list(_KINDS)))
             given[name] = checked(name, str(value) if isinstance(value, Path) else value, _KINDS[name])
-        given |= {name: Path(given[name]) for name in ("mask", "mesh", "back", "sheet") if name in given}
+        given |= {name: Path(given[name]) for name in _FILES if name in given}
         if "side" in given:
             given["side"] = parse_side(given["side"])
         if "order" in given:
@@ -166,17 +171,19 @@ class RepairSettings:
         del values["reading"]
         if self.side is not None:
             values["side"] = self.side.spelled
-        for name in _OF_SHEETS:
+        for name in _UNNAMED:
             if values[name] is None:
                 del values[name]
         named = {
             name: Path(value).name for name, value in values.items() if name in _FILES and value is not None
         }
+        values["motion"] = [Path(name).name for name in self.motion]
         return values | named | {"model": self.model if self.model == NAME else Path(self.model).name}
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the files that the options name, the model's weights included."""
         paths = {name: getattr(self, name, None) or getattr(self.reading, name, None) for name in _FILES}
+        paths |= {f"motion/{Path(name).name}": name for name in self.motion}
         if self.side is not None and isinstance(self.side.picture, Path):
             paths["side"] = self.side.picture
         digests = {name: file_digest(Path(path)) for name, path in paths.items() if path is not None}

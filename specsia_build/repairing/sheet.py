@@ -168,7 +168,7 @@ def read_sheet(path: Path, reading: DrawingSettings, order: Sequence[str] | None
     roles = sheet_roles(figures, heights) if order is None else _with_facings(figures, order)
     at = {role: number for number, role in enumerate(roles)}
     _check_heights(path.name, heights, at)
-    front = frame_figure(figures[at["front"]], reading, safe_id(path.stem))
+    front = frame_figure(figures[at["front"]], reading, safe_id(path.stem), cutouts[0].step)
     front = replace(front, warnings=(*missing, *cutouts[at["front"]].warnings))
     side = None
     for shows in ("left", "right"):

@@ -22,10 +22,12 @@ from specsia_build.files.writing import replacing_folder, require_writable, writ
 from specsia_build.folders import is_vacant
 from specsia_build.frame import view_yaws
 from specsia_build.look.repair import (
+    AVATAR_FILE,
     CHARACTER_FILE,
     COMPARE,
     FITTED_MODEL,
     FRAMED_DRAWING,
+    JOINTS_FILE,
     REPAIR_FILMS,
     REPAIR_LAYERS,
     REPAIR_RECORD,
@@ -37,9 +39,11 @@ from specsia_build.pictures.sheets import spread
 from specsia_build.repairing.character import CharacterFile
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.repairing.films import enlarged, write_comparison, write_sheet, write_turn
+from specsia_build.repairing.moving import joints_of_drawing
 from specsia_build.repairing.reconstruction import turntable
 from specsia_build.repairing.repair import Repair, prepare
 from specsia_build.repairing.settings import RepairSettings
+from specsia_build.rigging.picture import draw_joints
 from specsia_build.warning import Warning, as_json
 
 EARLIER = ("film.webp", "film.mp4")  # Files of earlier versions, which may be replaced
@@ -49,9 +53,11 @@ _OURS = {
     *REPAIR_FILMS,
     *EARLIER,
     COMPARE,
+    AVATAR_FILE,
     CHARACTER_FILE,
     FRAMED_DRAWING,
     FITTED_MODEL,
+    JOINTS_FILE,
     REPAIR_RECORD,
     REPAIR_SHEET,
 }
@@ -146,6 +152,8 @@ def _write(folder: Path, repair: Repair) -> tuple[Warning, ...]:
     """Write all frames, then the character, the sheet and the films of them; returns warnings."""
     count = repair.settings.views
     write_bytes(folder / FRAMED_DRAWING, png.encode(repair.front.image))
+    if repair.rigged.joints is not None:
+        write_bytes(folder / JOINTS_FILE, joints_of_drawing(repair.rigged.joints, repair.front))
     character = CharacterFile(repair)
     with terminal.bar("repair", count, "frame") as bar:
         for number, shot in enumerate(repair.shots()):
@@ -210,4 +218,6 @@ def _write_sheet(folder: Path, repair: Repair) -> None:
             pairs.append(
                 (z, repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number))
             )
-    write_sheet(folder / REPAIR_SHEET, repair.front.image, yaws, pairs, tile)
+    image, joints = repair.front.image, repair.rigged.joints
+    skeleton = None if joints is None else draw_joints(image, joints)
+    write_sheet(folder / REPAIR_SHEET, image, skeleton, yaws, pairs, tile)

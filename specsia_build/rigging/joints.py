@@ -39,3 +39,7 @@ class Joints:
     confidence: Doubles
     kind: FigureKind = "person"
     certainty: float = 1.0
+
+
+OTHER_SIDE = (*range(6), *range(14, 22), *range(6, 14))
+"""Number of the same joint on the other side, for each of `JOINTS`; its own for those in the middle."""

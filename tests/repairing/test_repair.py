@@ -172,15 +172,14 @@ def test_refusals(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (128, 128, 3))
     uneven = write_drawing(tmp_path, "uneven.png", ground=noise)
     flat = write_turned(tmp_path / "flat.obj", np.diag([1.0, 0.2, 1.0]))
-    stiff = write_turned(tmp_path / "stiff.obj", np.eye(3))
     (tmp_path / "text.png").write_text("not a picture")
     Image.new("RGBA", (64, 64)).save(tmp_path / "empty.png")
     for code, *words in (
         (2, tmp_path / "none.png"),
         (2, uneven),
         (1, drawing, "--mesh", flat),
-        (2, drawing, "--motion", "walk"),
-        (2, drawing, "--mesh", stiff, "--motion", "walk"),
+        (2, drawing, "--motion", "fly"),
+        (2, drawing, "--joints", tmp_path / "text.png"),
         (2, drawing, "--backend", "fusion"),
         (2, tmp_path / "text.png"),
         (2, tmp_path / "empty.png"),

@@ -72,6 +72,12 @@ def layers_of(path: Path) -> Kernels:
     return unet.layers_of(unet.read_tensors(path))
 
 
+def folded(x: Floats) -> Floats:
+    """Squares of four pixels (S / 2, S / 2, 4 C) of pixels (S, S, C)."""
+    half, channels = len(x) // 2, x.shape[2]
+    return x.reshape(half, 2, half, 2, channels).transpose(0, 2, 4, 1, 3).reshape(half, half, 4 * channels)
+
+
 def forward(x: Floats, layers: Kernels) -> tuple[Floats, Floats]:
     """Run the network: outputs (S, S, `OUTPUTS`) and keys (S / 2, S / 2, `KEY_CHANNELS`) float32.
 
@@ -81,9 +87,7 @@ def forward(x: Floats, layers: Kernels) -> tuple[Floats, Floats]:
     """
     size = len(x)
     half = len(x) // 2
-    channels = x.shape[2]
-    folded = x.reshape(half, 2, half, 2, channels).transpose(0, 2, 4, 1, 3).reshape(half, half, 4 * channels)
-    out = np.float32(BOUND) * np.tanh(unet.run(folded, layers) / np.float32(BOUND))
+    out = np.float32(BOUND) * np.tanh(unet.run(folded(x), layers) / np.float32(BOUND))
     pixels = out[..., : 4 * OUTPUTS].reshape(half, half, OUTPUTS, 2, 2).transpose(0, 3, 1, 4, 2)
     return pixels.reshape(size, size, OUTPUTS), out[..., 4 * OUTPUTS :]
 

@@ -30,7 +30,8 @@ _RATE = 8e-4  # Largest learning rate
 _WEIGHTS = (2.0, 4.0, 2.0, 3.0)  # Weights of the losses, in the order of `losses`
 
 
-def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
+def block(first: int, last: int, stride: int = 1) -> nn.Sequential:
+    """Two convolutions, the first with a stride, each with a leaky rectifier."""
     leaky = nn.LeakyReLU(LEAK, inplace=True)
     return nn.Sequential(nn.Conv2d(first, last, 3, stride, 1), leaky, nn.Conv2d(last, last, 3, 1, 1), leaky)
 
@@ -40,10 +41,10 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = _block(4 * net.CHANNELS, _WIDTHS[0])
-        self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(_WIDTHS)])
+        self.first = block(4 * net.CHANNELS, _WIDTHS[0])
+        self.down = nn.ModuleList([block(a, b, 2) for a, b in pairwise(_WIDTHS)])
         self.up = nn.ModuleList(
-            [_block(a + b, b) for a, b in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)]
+            [block(a + b, b) for a, b in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)]
         )
         self.head = nn.Conv2d(_WIDTHS[0], 4 * net.OUTPUTS + net.KEY_CHANNELS, 3, 1, 1)
 
@@ -224,8 +225,8 @@ def save(model: Net, out: Path) -> None:
     save_file(arrays, str(out / "weights.safetensors"))
 
 
-def _with_share(argument: str) -> tuple[Path, float]:
-    """Path and share of ``MANIFEST[=SHARE]``."""
+def with_share(argument: str) -> tuple[Path, float]:
+    """Path and share, 1 by default, of ``MANIFEST[=SHARE]``; a click.BadParameter if it is no number."""
     path, _, number = argument.partition("=")
     try:
         share = float(number or 1)
@@ -262,7 +263,7 @@ def main(
     Manifests are taken in proportion to their shares, 1 by default: a.jsonl=0.6 b.jsonl=0.4. Without any,
     pictures that an earlier command kept are taken, so that a machine with a GPU needs no characters.
     """
-    shares = [_with_share(argument) for argument in manifests]
+    shares = [with_share(argument) for argument in manifests]
     out.mkdir(parents=True, exist_ok=True)
     if shares:
         try:

@@ -107,7 +107,7 @@ def _motionless(character_id: str, actor: Actor, settings: ClipSettings) -> Iter
     """Warnings about motions whose clips are one frame, or repeat one frame."""
     motions = list(actor.motions.values())
     short = [motion for motion in motions if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
-    still = [motion for motion in motions if motion not in short and not _moves(motion, actor.rig)]
+    still = [motion for motion in motions if motion not in short and not moves(motion, actor.rig)]
     one = f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame"
     alike = f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others"
     kinds = ((one, [motion.name for motion in short]), (alike, [motion.name for motion in still]))
@@ -134,7 +134,8 @@ def _named(character_id: str, action: str, used_names: set[str]) -> str:
     return f"{character_id}-{name}"
 
 
-def _moves(motion: Motion, rig: Rig) -> bool:
+def moves(motion: Motion, rig: Rig) -> bool:
+    """Whether a motion of a rig's skeleton moves any vertex."""
     varied = [track for track in motion.tracks if track.varies]
     moved = rig.skeleton.below([track.node for track in varied if track.path != WEIGHTS])
     shaped = {track.node for track in varied if track.path == WEIGHTS}

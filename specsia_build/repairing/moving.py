@@ -1,0 +1,265 @@
+"""Set a reconstruction in motion: by its own rig, the character's, or one made from the drawing's joints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.animation.carry import carried
+from specsia_build.animation.figure import figure_of, leg_length, soles
+from specsia_build.animation.motion import TRANSLATION, Motion, Poses, Track, poses
+from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.characters.character import RawMoving
+from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
+from specsia_build.errors import CharacterError, UsageError, brief, meant, some
+from specsia_build.frame import ORTHO_WIDTH, Camera, view_cameras
+from specsia_build.rendering.fast.renderer import FastRenderer, Still
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.repairing.drawing import FACES, PROFILES, Frontal
+from specsia_build.repairing.reconstruction import VIEW_MARGIN, Frame, Placed, frames_of
+from specsia_build.rigging.file import joints_json, read_joints
+from specsia_build.rigging.find import find_joints
+from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, Joints
+from specsia_build.rigging.skeleton import OUTSIDE, UNSURE_JOINT, below_cut, rig_figure, without_webs
+from specsia_build.rigging.sway import FOR_ANY, spine_rig
+from specsia_build.stages.clips.actor import entry_pose
+from specsia_build.stages.clips.motions import moves
+from specsia_build.warning import Warning
+
+
+@dataclass(frozen=True, eq=False)
+class Rigged:
+    """The rig of a reconstruction's vertices in the frame.
+
+    Attributes:
+        own: the rig with the figure's own motions, and warnings.
+        joints: those in the frame of the drawing that it was made from; None for a character's own rig.
+        name: of the file that it comes from.
+    """
+
+    own: RawMoving
+    name: str
+    joints: Joints | None = None
+
+    @property
+    def limbs(self) -> bool:
+        """Whether it has the bones of a person, or is a character's own."""
+        return self.joints is None or bool(self.own.humanoid)
+
+    def movable(self, mesh: Mesh) -> Mesh:
+        """The reconstruction, with any texture, without the webs of a drawing between an arm and the body."""
+        return mesh if self.joints is None else without_webs(mesh, self.own)
+
+
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """Motions of a reconstruction, at least one, and the rig of its vertices in the frame."""
+
+    mesh: Mesh
+    rig: Rig
+    motions: tuple[Motion, ...]
+    warnings: tuple[Warning, ...] = ()
+
+    def frames(self, count: int, size: int, fps: float) -> Iterator[Frame]:
+        """Render a figure that turns once while it plays its motions in turn, each repeated in one place."""
+        track = self._track(count, fps)
+        shifts, width = self._room(track, size)
+        # Rotating normals costs more than all else, and unlit colours need none.
+        mesh, camera = replace(self.mesh, normals=None), Camera(0.0, size, width)
+        turns = [view.turn().T.astype(np.float32) for view in view_cameras(count, size)]
+
+        def moved() -> Iterator[Mesh]:
+            for k, pose in enumerate(posed_through(mesh, self.rig, track)):
+                yield pose.with_vertices((pose.vertices + shifts[k]) @ turns[k])
+
+        still = Still.of(mesh, self.rig.bound, camera.pixels_per_unit)
+        return frames_of(FastRenderer().animate(still, moved(), [camera]), self.mesh)
+
+    def _track(self, count: int, fps: float) -> Poses:
+        """Poses of so many frames, of which each motion has an equal share."""
+        ends = np.arange(len(self.motions) + 1) * count // len(self.motions)
+        parts = []
+        for motion, frames in zip(self.motions, np.diff(ends), strict=True):
+            times = motion.start + np.arange(frames) / fps % max(motion.duration, 1 / fps)
+            parts.append(poses(self.rig.skeleton, motion, times))
+        worlds = np.concatenate([part.worlds for part in parts])
+        weights = {}
+        for node in parts[0].morph_weights:
+            weights[node] = np.concatenate([part.morph_weights[node] for part in parts])
+        return Poses(worlds, weights)
+
+    def _room(self, track: Poses, size: int) -> tuple[NDArray[np.float32], float]:
+        """Shifts (T, 3) that keep the figure's middle over the origin, and the width that shows all of it."""
+        shifts, reach = np.zeros((len(track.worlds), 3), np.float32), 0.0
+        for k, vertices in enumerate(self.rig.each_vertices(track)):
+            shifts[k, :2] = -vertices[:, :2].mean(axis=0)
+            moved = vertices + shifts[k]
+            reach = max(
+                reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max())
+            )
+        return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * VIEW_MARGIN))
+
+
+def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged:
+    """The rig of a placed reconstruction: its file's, the character's carried over, or one by joints.
+
+    `front` is the drawing in the scale of `placed`. Its joints are those of the file `joints`, or found. A
+    drawing without a person, or from the side, gets an upright spine. Raises `UsageError` if the file cannot
+    be read or has joints off the figure, or there is a rig already, and `CharacterError` if the mesh has no
+    surface.
+    """
+    for character, rig in ((placed.own, placed.rig), (front.own, front.rig)):
+        if character is None or rig is None or len(rig.nodes) < 2:
+            continue
+        name = character.character.entry.path.name
+        if joints is not None:
+            raise UsageError(f"{name} has a rig of its own, which takes no --joints: leave them out")
+        if character is front.own:
+            assert front.mesh is not None
+            pose = entry_pose(character, character.character.entry.pose)
+            rig, notes = carried(front.mesh, rig, placed.mesh, pose)
+            own = replace(_only_moving(character), rig=rig, warnings=notes.warnings)
+        else:
+            own = replace(_only_moving(character), rig=rig, warnings=())
+        return Rigged(own, name)
+    known = _found(front) if joints is None else _read(joints, front)
+    used = None if joints is None and front.facing in PROFILES else known
+    try:
+        own = rig_figure(placed.mesh, used, len(front.image), FACES[front.facing])
+    except CharacterError as error:
+        if joints is not None:
+            raise UsageError(f"{joints.name}: {error}") from error
+        own = replace(spine_rig(placed.mesh), warnings=(Warning("joints-unsure", str(error), front.name),))
+    return Rigged(own, front.name, known)
+
+
+def _only_moving(character: RawMoving) -> RawMoving:
+    return RawMoving(**{name: getattr(character, name) for name in RawMoving.__dataclass_fields__})
+
+
+def _found(front: Frontal) -> Joints:
+    """The joints of a drawing's figure; of one from behind, what looks like its left is its right."""
+    joints = find_joints(front.color)
+    if joints.kind == "person" and np.median(joints.confidence) < UNSURE_JOINT:
+        # Most of its joints cannot be found, whatever it looks like.
+        joints = replace(joints, kind="other")
+    if front.place is not None and "bottom" in front.place.cut:
+        joints = replace(joints, confidence=np.where(below_cut(joints), 0.0, joints.confidence))
+    if front.facing != "back":
+        return joints
+    order = list(OTHER_SIDE)
+    return replace(
+        joints, pixels=joints.pixels[order], inside=joints.inside[order], confidence=joints.confidence[order]
+    )
+
+
+def _read(path: Path, front: Frontal) -> Joints:
+    """A file's joints in the frame of a drawing; raises `UsageError` if one lies off the figure."""
+    size = len(front.image)
+    if front.place is None:
+        joints = read_joints(path, (size, size))
+    else:
+        joints = read_joints(path, front.place.size)
+        joints = replace(joints, pixels=front.place.in_frame(joints.pixels, size))
+    away = scipy.ndimage.distance_transform_edt(front.image[..., 3] < HALF_COVERED)
+    column, row = np.clip(np.floor(joints.pixels), 0, size - 1).astype(np.int64).T
+    beyond = ((joints.pixels < 0) | (joints.pixels > size)).any(axis=1)
+    off = (joints.confidence > 0) & (beyond | (away[row, column] > OUTSIDE * size))
+    if off.any():
+        names = [name for name, is_off in zip(JOINTS, off, strict=True) if is_off]
+        raise UsageError(
+            f"{path.name} has joints off the figure ({some(names)}): put each onto it, or null in place of "
+            "the pixel where the drawing does not show it"
+        )
+    return joints
+
+
+def joints_of_drawing(joints: Joints, front: Frontal) -> bytes:
+    """The file of joints in the frame, in pixels of the drawing, or of the frame of a character."""
+    size = len(front.image)
+    if front.place is None:
+        return joints_json(joints, (size, size))
+    return joints_json(replace(joints, pixels=front.place.in_picture(joints.pixels, size)), front.place.size)
+
+
+def moving(rigged: Rigged, mesh: Mesh, names: Sequence[str]) -> Moving:
+    """Find motions of a reconstruction by names: the figure's own, built-in ones, or files; at least one.
+
+    Raises `UsageError` if there is no such motion, or it does not suit the rig.
+    """
+    motions: list[Motion] = []
+    warnings: list[Warning] = []
+    for name in names:
+        motion, notes = _motion(rigged, name)
+        motions.append(motion)
+        warnings += notes
+    return Moving(rigged.movable(mesh), rigged.own.rig, tuple(motions), tuple(dict.fromkeys(warnings)))
+
+
+def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
+    """One motion on a rig's skeleton, with warnings."""
+    own = rigged.own
+    for motion in own.motions:
+        if motion.name == name:
+            return motion, ()
+    is_file = Path(name).is_file() and Path(name).suffix.lower() in SUFFIXES
+    if not (is_file or name in BUILT_IN):
+        others = BUILT_IN if rigged.limbs else ()
+        names = list(dict.fromkeys([*(motion.name for motion in own.motions if motion.name), *others]))
+        raise UsageError(
+            f"--motion takes a name or a file ({', '.join(SUFFIXES)}), and {rigged.name} has no motion "
+            f"'{brief(name, 80)}': it has {some(names, 12)}{meant(name, names)}"
+        )
+    if not rigged.limbs:
+        raise UsageError(
+            f"--motion {brief(name, 80)} is for arms and legs, and none were found in {rigged.name}: "
+            f"{', '.join(FOR_ANY)} move any figure; if it is a person, repair it without --motion, correct "
+            "its joints.json with the kind person, and give that as --joints"
+        )
+    try:
+        source = built_in() if not is_file else read_motions(Path(name))
+        motions = [motion for motion in source.motions if is_file or motion.name == name]
+        if not motions:
+            raise UsageError(f"--motion: {name} holds no motion that can be played")
+        motion, warnings = motion_for(own.rig, own.humanoid, source, motions[0])
+    except CharacterError as error:
+        raise UsageError(f"--motion: {error}") from error
+    if not moves(motion, own.rig):
+        raise UsageError(
+            f"--motion: '{motion.name}' of {source.name} moves nothing of {rigged.name}, as one of fingers "
+            "alone: give a motion of the body"
+        )
+    return motion if rigged.joints is None else _on_ground(own, motion), warnings
+
+
+def _on_ground(own: RawMoving, motion: Motion) -> Motion:
+    """A motion of a drawn person with the lowest point of its feet where the joints of its soles should be.
+
+    Feet are seldom drawn side by side on level ground.
+    """
+    rig = own.rig
+    hips = next((track for track in motion.tracks if _moves_hips(track, own)), None)
+    feet = [number for name, number in own.humanoid.items() if name.endswith(("Foot", "Toes"))]
+    of_feet = np.isin(rig.slots[:, 0], feet)
+    if hips is None or not of_feet.any():
+        return motion
+    figure, sequence = figure_of(rig, own.humanoid), poses(rig.skeleton, motion, hips.times)
+    rest = poses(rig.skeleton, None, np.zeros(1))
+    leg = leg_length(figure.human, rest.worlds[0])
+    target = soles(rig.skeleton, figure.human, rest.worlds[0], figure.turn, leg).at(sequence.worlds)
+    ground = rig.vertices(rest, 0)[of_feet, 2].min()
+    lowest = np.array([vertices[of_feet, 2].min() for vertices in rig.each_vertices(sequence)])
+    values = hips.values.copy()
+    values[:, 2] += ground + leg * target[..., 2].min(axis=1) - lowest
+    moved = replace(hips, values=values)
+    return replace(motion, tracks=tuple(moved if track is hips else track for track in motion.tracks))
+
+
+def _moves_hips(track: Track, own: RawMoving) -> bool:
+    return track.node == own.humanoid.get("hips") and track.path == TRANSLATION

@@ -1,0 +1,99 @@
+"""Find the joints of a figure in its frontal picture, by a small network without torch.
+
+Compiled convolutions see the inner features of `relief`'s network, whose weights stay as they are. For each
+joint they give a heat map at 64 px of a crop of 128 px and, at 32 px, how far through the body it lies and
+how sure it is; and for each kind of figure a score.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.arrays import Doubles, Floats, Pixels
+from specsia_build.backends.relief import net
+from specsia_build.backends.relief.net import on_white
+from specsia_build.backends.relief.sheets import SIZE, crop_of
+from specsia_build.errors import CharacterError
+from specsia_build.networks import unet
+from specsia_build.networks.convolution import convolved
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, FigureKind, Joints
+
+JOINT_WEIGHTS = Path(__file__).parent / "weights" / "weights.safetensors"
+
+KINDS: tuple[FigureKind, ...] = ("person", "four-legged", "other")
+DEPTH, UPS = 4, 3  # Levels of `relief`'s network below the first, and steps back that are taken
+INNER_CHANNELS = 128 + 128 + 96  # Channels of its features at 4, 8 and 16 px
+OUTER_CHANNELS = 64 + 64  # Channels of its features at 32 px, on the way back and on the way down
+WIDTHS = (96, 64)  # Channels of the own network at 16 px and at 32 px
+FOLD, SUBCELLS = 4, 2  # Pixels of a crop along a side of one of the result, and of heat maps in one
+HEATS = SUBCELLS**2 * len(JOINTS)  # Channels of its result that are heat maps
+MAPS = HEATS + 2 * len(JOINTS) + len(KINDS)
+
+
+def find_joints(picture: Pixels) -> Joints:
+    """Joints of the figure in a picture (S, S, 4) uint8 with straight alpha, the mean over its mirror image.
+
+    Raises:
+        CharacterError: if the picture is not square, or shows nothing.
+    """
+    if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.shape[2] != 4:
+        raise CharacterError(f"joints are found in square pictures with alpha, not of shape {picture.shape}")
+    border = 5 * len(picture) // 8  # A crop reaches so far beyond the picture, and is white there.
+    wide = on_white(np.pad(picture, ((border, border), (border, border), (0, 0))))
+    covered = wide[..., 3] >= HALF_COVERED
+    if not covered.any():
+        raise CharacterError("the picture shows nothing to find joints in")
+    crop = crop_of(covered)
+    small = crop.resized(wide)
+    views = (_run(small), _run(small[:, ::-1]))
+    heat, inside, sure, kinds = (_mean(*pair) for pair in zip(*views, strict=True))
+    chances = _chances(heat)
+    coarse = chances.reshape(len(inside), SUBCELLS, len(inside), SUBCELLS, len(JOINTS)).sum(axis=(1, 3))
+    shown = small[FOLD // 2 :: FOLD, FOLD // 2 :: FOLD, 3] >= HALF_COVERED
+    scores = kinds[shown if shown.any() else np.ones_like(shown)].mean(axis=0)
+    likely = np.exp(scores - scores.max())
+    best = int(likely.argmax())
+    return Joints(
+        pixels=_means(chances) * crop.side / SIZE + (crop.left - border, crop.top - border),
+        inside=np.clip((coarse * inside).sum(axis=(0, 1), dtype=np.float64), 0, 1),
+        confidence=1 / (1 + np.exp(-(coarse * sure).sum(axis=(0, 1), dtype=np.float64))),
+        kind=KINDS[best],
+        certainty=float(likely[best] / likely.sum()),
+    )
+
+
+def _run(small: NDArray[np.uint8]) -> tuple[Floats, ...]:
+    """Heat maps, shares of the way through the body, logits of confidence (H, W, 22), and kinds' scores."""
+    crop, layers = net.folded(net.inputs(small, 0.0)), net.layers_of(JOINT_WEIGHTS)
+    down, back = unet.features(crop, net.layers_of(net.WEIGHTS_FILE), DEPTH, UPS)
+    low = unet.twice(unet.joined(unet.joined(back[0], back[1]), back[2]), layers, "low")
+    beside = np.concatenate([back[3], down[1]], axis=-1)
+    middle = unet.twice(unet.joined(low, beside), layers, "middle")
+    out, count = convolved(middle, layers["head"], leak=1.0)[1:-1, 1:-1], len(JOINTS)
+    size = len(out)
+    folded = out[..., :HEATS].reshape(size, size, count, SUBCELLS, SUBCELLS).transpose(0, 3, 1, 4, 2)
+    rest = np.split(out[..., HEATS:], [count, 2 * count], axis=-1)
+    return folded.reshape(size * SUBCELLS, size * SUBCELLS, count), *rest
+
+
+def _mean(straight: Floats, mirrored: Floats) -> Floats:
+    """The mean of maps (H, W, C) of a crop and of its mirror image."""
+    back = mirrored[:, ::-1]
+    if back.shape[2] == len(JOINTS):
+        back = back[..., list(OTHER_SIDE)]
+    return (straight + back) / np.float32(2)
+
+
+def _chances(heat: Floats) -> Floats:
+    """Heat maps (H, W, J) as chances whose sum over a map is 1."""
+    raised = np.exp(heat - heat.max(axis=(0, 1)))
+    return np.asarray(raised / raised.sum(axis=(0, 1)))
+
+
+def _means(chances: Floats) -> Doubles:
+    """The mean place (J, 2) of each map of chances (H, W, J), column and row in pixels of the crop."""
+    steps = (np.arange(len(chances)) + 0.5) * SIZE / len(chances)
+    across, down = chances.sum(axis=0, dtype=np.float64), chances.sum(axis=1, dtype=np.float64)
+    return np.stack([steps @ across, steps @ down], axis=1)

@@ -1,0 +1,110 @@
+"""Skin weights: of figures of known shape, and against the weights that artists gave."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build.animation.carry import carried
+from specsia_build.animation.motion import poses
+from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.characters.motions import built_in, motion_for
+from specsia_build.frame import Camera
+from specsia_build.rendering.fast.renderer import silhouettes
+from specsia_build.rendering.layers import iou
+from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.repairing.reconstruction import reconstruct
+from specsia_build.rigging.skeleton import rig_figure
+from specsia_build.rigging.skinning import Segments, skin_weights
+from tests.rigging.figures import box, merged, own_weights, real_front, scaled_joints, true_joints
+
+BODY = box((0.0, 0.0, 0.5), (0.3, 0.2, 1.0))
+SHOULDER = box((0.2, 0.0, 0.9), (0.14, 0.1, 0.1))
+GAP = 0.02
+ARM = box((0.15 + GAP + 0.05, 0.0, 0.5), (0.1, 0.1, 0.9))
+LINES: list[Segments] = [
+    [(np.array([0, 0, 0.05]), np.array([0, 0, 0.95]))],
+    [(np.array([0.22, 0, 0.9]), np.array([0.22, 0, 0.1]))],
+]
+
+
+def on_grid(mesh: Mesh) -> Mesh:
+    """The mesh with vertices all over its faces, a cube's 12 split three times."""
+    for _ in range(3):
+        corners = mesh.vertices[mesh.faces]
+        a, b, c = corners.swapaxes(0, 1)
+        ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
+        quarters = ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
+        vertices = np.concatenate([np.stack(quarter, axis=1) for quarter in quarters]).reshape(-1, 3)
+        faces = np.arange(len(vertices), dtype=np.int32).reshape(-1, 3)
+        mesh = Mesh(vertices, faces, mesh.materials, np.zeros(len(faces), np.int32))
+    return mesh
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_an_arm_beside_the_hip_does_not_drag_it(is_open: bool) -> None:
+    body = on_grid(BODY)
+    if is_open:
+        body = body.of_faces(body.vertices[body.faces][..., 2].min(axis=1) < 0.999)
+    mesh = concatenate([body, SHOULDER, on_grid(ARM)])
+    weights = skin_weights(mesh, ["body", "arm"], LINES)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    low = (mesh.vertices[:, 2] < 0.6) & mesh.used
+    beside = mesh.vertices[:, 0] > 0.15 + GAP / 2
+    assert weights[low & ~beside, 1].max() < 0.01
+    assert weights[low & beside, 0].max() < 0.01
+    # Without the gap, half of the hip would hang on the arm: the nearer of the two lines moves a point.
+    touching = mesh.with_vertices(mesh.vertices - np.where(beside, GAP, 0)[:, None] * np.eye(3)[0])
+    assert skin_weights(touching, ["body", "arm"], LINES)[low & ~beside, 1].max() > 0.2
+
+
+def test_a_loose_part_goes_with_the_nearest_bone() -> None:
+    mesh = concatenate([on_grid(BODY), box((0.0, 0.0, 1.2), (0.1, 0.1, 0.1))])
+    halves: list[Segments] = [
+        [(np.array([0, 0, 0.05]), np.array([0, 0, 0.4]))],
+        [(np.array([0, 0, 0.6]), np.array([0, 0, 0.95]))],
+    ]
+    assert skin_weights(mesh, ["low", "high"], halves)[-8:, 1].min() > 0.99
+
+
+def test_weights_are_near_those_of_artists(characters_dir: Path) -> None:
+    """The mean distance of weights, from 0 to 2, on people that the exponent was not fitted to."""
+    off = []
+    for name in ("man_punk", "man_suit", "woman_casual", "woman_scifi", "woman_witch"):
+        own, front = real_front(characters_dir / "animated" / f"{name}.glb")
+        assert front.mesh is not None
+        joints = true_joints(own, front)
+        moving = rig_figure(front.mesh, joints, len(front.image))
+        weights = np.zeros((len(front.mesh.vertices), 23))
+        np.put_along_axis(weights, moving.rig.slots.astype(np.int64), moving.rig.weights, axis=1)
+        distance = np.abs(merged(weights[:, 1:], joints) - own_weights(own, front)).sum(axis=1)
+        off.append(float(distance[front.mesh.used].mean()))
+    assert np.mean(off) < 0.2 and max(off) < 0.25
+
+
+@pytest.mark.parametrize("name", ["man_king", "woman_witch"])
+def test_a_reconstruction_walks_as_with_the_true_rig(characters_dir: Path, name: str) -> None:
+    own, front = real_front(characters_dir / "animated" / f"{name}.glb")
+    placed = reconstruct(front, "relief", 10)
+    joints, front = scaled_joints(true_joints(own, front), placed.fit), front.shrunk(placed.fit)
+    assert front.mesh is not None and front.rig is not None
+    walk = next(motion for motion in built_in().motions if motion.name == "walk")
+    moving = rig_figure(placed.mesh, joints, len(front.image))
+    true_walk, _ = motion_for(front.rig, own.humanoid, built_in(), walk)
+    our_walk, _ = motion_for(moving.rig, moving.humanoid, built_in(), walk)
+    times = np.linspace(0, walk.duration, 5)[:-1]
+
+    def seen(mesh: Mesh, rig: Rig, motion: object) -> list[Mesh]:
+        track = poses(rig.skeleton, motion, times)  # type: ignore[arg-type]
+        return list(posed_through(replace(mesh, normals=None), rig, track))
+
+    true, ours = seen(front.mesh, front.rig, true_walk), seen(placed.mesh, moving.rig, our_walk)
+    carried_rig, _ = carried(front.mesh, front.rig, placed.mesh)
+    best = seen(placed.mesh, carried_rig, true_walk)
+    ground = placed.mesh.bounds()[0][2]
+    assert max(abs(mesh.bounds()[0][2] - ground) for mesh in ours) < 0.02
+    cameras = [Camera(yaw, 256) for yaw in (0.0, 60.0)]
+    masks = [[silhouettes(mesh, cameras) for mesh in meshes] for meshes in (true, best, ours)]
+    scores = np.array([[iou(*pair) for pair in zip(masks[0], other, strict=True)] for other in masks[1:]])
+    assert scores[1].mean() > scores[0].mean() - 0.03
