@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles, Floats, Pixels
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.net import on_white
+from specsia_build.backends.relief.net import kept_on_white
 from specsia_build.backends.relief.sheets import SIZE, crop_of
 from specsia_build.errors import CharacterError
 from specsia_build.networks import unet
@@ -41,7 +41,7 @@ def find_joints(picture: Pixels) -> Joints:
     if picture.ndim != 3 or picture.shape[0] != picture.shape[1] or picture.shape[2] != 4:
         raise CharacterError(f"joints are found in square pictures with alpha, not of shape {picture.shape}")
     border = 5 * len(picture) // 8  # A crop reaches so far beyond the picture, and is white there.
-    wide = on_white(np.pad(picture, ((border, border), (border, border), (0, 0))))
+    wide = kept_on_white(np.pad(picture, ((border, border), (border, border), (0, 0))))
     covered = wide[..., 3] >= HALF_COVERED
     if not covered.any():
         raise CharacterError("the picture shows nothing to find joints in")

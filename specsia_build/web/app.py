@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,14 +11,17 @@ from typing import Any
 import gradio as gr
 
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.look.repair import REPAIR_FILMS, REPAIR_SHEET
+from specsia_build.look.repair import AVATAR_FILE, CHARACTER_FILE, REPAIR_FILMS, REPAIR_SHEET
 from specsia_build.web import jobs
+from specsia_build.web.editor import edited, joints_editor, places_of
 from specsia_build.web.sessions import Visitors
 
 TITLE = "specsia"
 MOST_UPLOAD = "20mb"  # Size of one uploaded file
 _MOST_WAITING = 20  # Visitors whose repairs may wait
 _NOTHING = "Nothing is dropped yet."
+_MOTIONS = (("turn around", ""), ("bounce", "bounce"), ("sway", "sway"))  # Of any figure
+_OF_PERSONS = tuple((name, name) for name in ("idle", "run", "jump", "wave", "walk"))
 _INTRO = """# A drawing, seen from every side
 
 Drop a drawing of one character, best from the front on white or transparent paper. It is cut out,
@@ -45,18 +47,19 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
                 gr.Examples([[str(path)] for path in examples], drawing, label="Examples (CC0)")
             with gr.Column():
                 found = gr.Markdown(_NOTHING, elem_id="found")
-                preview = gr.HTML()
-                start = gr.Button("Turn and repair it", variant="primary", interactive=False, elem_id="start")
+                preview = joints_editor()
+                motion = gr.Radio(list(_MOTIONS), value="", label="What it does", elem_id="motion")
+                start = gr.Button("Bring it to life", variant="primary", interactive=False, elem_id="start")
                 told = gr.Markdown(elem_id="told")
         with gr.Row(visible=False) as results:
             film = gr.Video(label="The film", autoplay=True, loop=True, elem_id="film")
             figure = gr.Model3D(label="The character", elem_id="figure")
             files = gr.File(label="Files", interactive=False, elem_id="files")
-        seen = [found, preview, start, results]
+        seen = [found, preview, motion, start, results]
         drawing.change(handlers.look, [drawing], seen, show_progress="minimal")
         made = [told, film, figure, files, results]
         # One at a time, in the order in which visitors ask.
-        start.click(handlers.repair, [drawing, left, back], made, concurrency_limit=1)
+        start.click(handlers.repair, [drawing, left, back, preview, motion], made, concurrency_limit=1)
         app.load(js=_NAMES)
         app.unload(handlers.leave)
     queued: gr.Blocks = app.queue(max_size=_MOST_WAITING, default_concurrency_limit=2)
@@ -89,23 +92,26 @@ class Handlers:
         """Say what was found in a drawing, show it, and offer to repair it."""
         hidden = gr.Row(visible=False)
         if uploaded is None:
-            return _NOTHING, "", gr.Button(interactive=False), hidden
+            return _NOTHING, None, gr.Radio(), gr.Button(interactive=False), hidden
         session = str(request.session_hash)
         folder = self.visitors.new_job(session)
         try:
             drawing = self.visitors.keep(session, uploaded, folder / "drawing")
             seen = jobs.run(jobs.look_at, jobs.Order(drawing, folder / "seen"))
         except SpecsiaError as error:
-            return f"**{error}**", "", gr.Button(interactive=False), hidden
-        picture = base64.b64encode(seen.preview.read_bytes()).decode()
-        preview = f'<img alt="The figure that was found" src="data:image/png;base64,{picture}">'
-        return "\n\n".join(seen.sentences), preview, gr.Button(interactive=True), hidden
+            return f"**{error}**", None, gr.Radio(), gr.Button(interactive=False), hidden
+        choices = _MOTIONS if seen.joints is None else (*_MOTIONS, *_OF_PERSONS)
+        motion = gr.Radio([*choices], value=choices[-1][1] if seen.joints else "")
+        text = "\n\n".join(seen.sentences)
+        return text, edited(seen), motion, gr.Button(interactive=True), hidden
 
     def repair(
         self,
         uploaded: str,
         left: str | None,
         back: str | None,
+        joints: Any,
+        motion: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by its default
     ) -> Iterator[tuple[Any, ...]]:
@@ -124,8 +130,10 @@ class Handlers:
                 options["side"] = f"left:{self.visitors.keep(session, left, folder / 'left')}"
             if back is not None:
                 options["back"] = self.visitors.keep(session, back, folder / "back")
+            if motion:
+                options["motion"] = (motion,)
             drawing = self.visitors.keep(session, uploaded, folder / "drawing")
-            order = jobs.Order(drawing, folder / "repair", options)
+            order = jobs.Order(drawing, folder / "repair", options, places_of(joints))
             repaired = jobs.run(jobs.repair, order, tell)
         except SpecsiaError as error:
             yield f"**{error}**", *nothing
@@ -134,14 +142,12 @@ class Handlers:
         yield warnings, *_results(order.out), gr.Row(visible=True)
 
 
-def _results(out: Path) -> tuple[str, gr.Model3D, list[str]]:
+def _results(out: Path) -> tuple[str, str, list[str]]:
     """The film, the character and all files of a repair, with an archive of everything."""
     archive = shutil.make_archive(str(out), "zip", out)
-    names = (*REPAIR_FILMS, REPAIR_SHEET, "character.glb", "character.vrm")
+    names = (*REPAIR_FILMS, REPAIR_SHEET, CHARACTER_FILE, AVATAR_FILE)
     files = [str(out / name) for name in names if (out / name).is_file()]
-    glb = out / "character.glb"
-    figure = gr.Model3D(str(glb) if glb.is_file() else None, visible=glb.is_file())
-    return str(out / REPAIR_FILMS[-1]), figure, [*files, archive]
+    return str(out / REPAIR_FILMS[-1]), str(out / CHARACTER_FILE), [*files, archive]
 
 
 def serve(app: gr.Blocks, host: str, port: int) -> str:

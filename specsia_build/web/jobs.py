@@ -3,21 +3,24 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from specsia_build.arrays import Doubles
 from specsia_build.errors import SpecsiaError
 from specsia_build.look.repair import REPAIRED
 from specsia_build.memory import memory_bytes
 from specsia_build.pictures.films import over
 from specsia_build.pool import Lost, Pool
-from specsia_build.repairing.drawing import DrawingSettings, read_drawing
+from specsia_build.repairing.drawing import PROFILES, DrawingSettings, read_drawing
+from specsia_build.repairing.moving import found_joints, joints_of_drawing
 from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.writing import WrittenRepair, run_repair
+from specsia_build.rigging.joints import Joints
 
 T = TypeVar("T")
 
@@ -31,12 +34,14 @@ class Seen:
     """What was found in a drawing.
 
     Attributes:
-        preview: file of the figure as it was cut out, framed.
+        preview: file of the figure as it was cut out, framed, 512 pixels on a side.
         sentences: what was decided, and warnings.
+        joints: of a person, in pixels of the preview.
     """
 
     preview: Path
     sentences: tuple[str, ...]
+    joints: Joints | None
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,14 @@ class Order:
     drawing: Path
     out: Path
     options: dict[str, Any] = field(default_factory=dict)  # Those of `specsia repair`
+    places: Doubles | None = None  # (22, 2), of joints in the preview that the visitor has looked at
 
 
 def look_at(order: Order) -> Seen:
     """Cut a drawing out as a repair does; raises `SpecsiaError` with a sentence if that cannot be done."""
     front = read_drawing(order.drawing, DrawingSettings())
+    joints = found_joints(front)
+    is_person = joints.kind == "person" and front.facing not in PROFILES
     order.out.mkdir(parents=True, exist_ok=True)
     preview = order.out / "preview.png"
     Image.fromarray(over(front.image, 240)).save(preview)
@@ -58,12 +66,20 @@ def look_at(order: Order) -> Seen:
     kept = "Its contour is kept." if contour.get("kept") else "It has no contour that could be kept."
     shown = {"left": "its left side", "right": "its right side", "back": "its back"}
     facing = f"The drawing shows {shown.get(front.facing, 'the front')}."
-    return Seen(preview, (facing, kept, *(f"⚠ {warning}" for warning in front.warnings)))
+    kind = "" if is_person else " No arms and legs were found, so it can turn, bounce and sway."
+    sentences = (f"{facing} {kept}{kind}", *(f"⚠ {warning}" for warning in front.warnings))
+    return Seen(preview, sentences, joints if is_person else None)
 
 
 def repair(order: Order) -> WrittenRepair:
     """Repair a drawing; see `writing.run_repair`."""
-    return run_repair(order.drawing, RepairSettings.of(order.options), order.out)
+    options = dict(order.options)
+    if order.places is not None:
+        front = read_drawing(order.drawing, DrawingSettings())
+        options["joints"] = order.out.with_name("joints.json")
+        joints = replace(found_joints(front), pixels=order.places)
+        options["joints"].write_bytes(joints_of_drawing(joints, front))
+    return run_repair(order.drawing, RepairSettings.of(options), order.out)
 
 
 def run(

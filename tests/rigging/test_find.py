@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from scipy.ndimage import maximum_filter
 
 from specsia_build.arrays import Pixels
-from specsia_build.backends.relief.net import inputs, on_white
+from specsia_build.backends.relief.net import inputs, kept_on_white
 from specsia_build.backends.relief.sheets import SIZE, crop_of
 from specsia_build.characters.sources import open_source, read_manifest
 from specsia_build.errors import CharacterError
@@ -88,7 +88,7 @@ def test_refuses_what_is_no_figure(shape: tuple[int, ...]) -> None:
 
 def test_same_maps_with_torch(people: list[tuple[Pixels, np.ndarray]]) -> None:
     picture = people[1][0]
-    small = crop_of(picture[..., 3] >= 128).resized(on_white(picture))
+    small = crop_of(picture[..., 3] >= 128).resized(kept_on_white(picture))
     network = train.JointNet()
     for name, array in read_tensors(JOINT_WEIGHTS).items():
         whole = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
