@@ -53,7 +53,7 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
                 told = gr.Markdown(elem_id="told")
         with gr.Row(visible=False) as results:
             film = gr.Video(label="The film", autoplay=True, loop=True, elem_id="film")
-            figure = gr.Model3D(label="The character", elem_id="figure")
+            figure = gr.Model3D(label="The character", interactive=False, height=360, elem_id="figure")
             files = gr.File(label="Files", interactive=False, elem_id="files")
         seen = [found, preview, motion, start, results]
         drawing.change(handlers.look, [drawing], seen, show_progress="minimal")
