@@ -51,13 +51,14 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
                 motion = gr.Radio(list(_MOTIONS), value="", label="What it does", elem_id="motion")
                 start = gr.Button("Bring it to life", variant="primary", interactive=False, elem_id="start")
                 told = gr.Markdown(elem_id="told")
-        with gr.Row(visible=False) as results:
+        # The viewer of the character must be there before it is given one.
+        with gr.Row(visible="hidden") as results:
             film = gr.Video(label="The film", autoplay=True, loop=True, elem_id="film")
             figure = gr.Model3D(label="The character", interactive=False, height=360, elem_id="figure")
             files = gr.File(label="Files", interactive=False, elem_id="files")
         seen = [found, preview, motion, start, results]
+        made = [told, results, film, figure, files]
         drawing.change(handlers.look, [drawing], seen, show_progress="minimal")
-        made = [told, film, figure, files, results]
         # One at a time, in the order in which visitors ask.
         start.click(handlers.repair, [drawing, left, back, preview, motion], made, concurrency_limit=1)
         app.load(js=_NAMES)
@@ -90,20 +91,19 @@ class Handlers:
 
     def look(self, uploaded: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Say what was found in a drawing, show it, and offer to repair it."""
-        hidden = gr.Row(visible=False)
         if uploaded is None:
-            return _NOTHING, None, gr.Radio(), gr.Button(interactive=False), hidden
+            return _NOTHING, None, gr.Radio(), gr.Button(interactive=False), gr.Row(visible="hidden")
         session = str(request.session_hash)
         folder = self.visitors.new_job(session)
         try:
             drawing = self.visitors.keep(session, uploaded, folder / "drawing")
             seen = jobs.run(jobs.look_at, jobs.Order(drawing, folder / "seen"))
         except SpecsiaError as error:
-            return f"**{error}**", None, gr.Radio(), gr.Button(interactive=False), hidden
+            return f"**{error}**", None, gr.Radio(), gr.Button(interactive=False), gr.Row(visible="hidden")
         choices = _MOTIONS if seen.joints is None else (*_MOTIONS, *_OF_PERSONS)
         motion = gr.Radio([*choices], value=choices[-1][1] if seen.joints else "")
         text = "\n\n".join(seen.sentences)
-        return text, edited(seen), motion, gr.Button(interactive=True), hidden
+        return text, edited(seen), motion, gr.Button(interactive=True), gr.Row(visible="hidden")
 
     def repair(
         self,
@@ -116,8 +116,8 @@ class Handlers:
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by its default
     ) -> Iterator[tuple[Any, ...]]:
         """Repair a drawing, and show its film, its character and its files."""
-        nothing = None, None, None, gr.Row(visible=False)
-        yield "Waiting for a free processor …", *nothing
+        hidden = gr.Row(visible="hidden"), None, None, None
+        yield "Reconstructing the drawing …", *hidden
         session = str(request.session_hash)
         folder = self.visitors.new_job(session)
 
@@ -136,10 +136,10 @@ class Handlers:
             order = jobs.Order(drawing, folder / "repair", options, places_of(joints))
             repaired = jobs.run(jobs.repair, order, tell)
         except SpecsiaError as error:
-            yield f"**{error}**", *nothing
+            yield f"**{error}**", *hidden
             return
         warnings = "\n\n".join(f"⚠ {warning}" for warning in repaired.warnings)
-        yield warnings, *_results(order.out), gr.Row(visible=True)
+        yield warnings, gr.Row(visible=True), *_results(order.out)
 
 
 def _results(out: Path) -> tuple[str, str, list[str]]:
