@@ -74,8 +74,13 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
+def has_gradio() -> bool:
+    return importlib.util.find_spec("gradio") is not None
+
+
 TOOLS = {
     "torch": Tool("torch", has_torch, how_to_add("train")),
+    "web": Tool("gradio", has_gradio, how_to_add("web")),
     "chromium": Tool("Chromium", has_chromium, "apt-get install chromium libatomic1"),
     "bpy": Tool("the package bpy", has_bpy, "with Python 3.11, make test installs it"),
     "blender": Tool("Blender", has_blender, how_to_install()),

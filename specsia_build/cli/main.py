@@ -37,6 +37,7 @@ COMMANDS = {
         ("mesh", "exporting", "Write a character or a reconstruction as a GLB, VRM, OBJ, PLY or STL file."),
         ("backends", "inspecting", "Name, check and try reconstruction backends."),
         ("repair", "models", "Repair a drawing from every side."),
+        ("web", "web", "Serve a page to drop a drawing on."),
         ("train", "models", "Train DraViE on a dataset."),
         ("adapt", "models", "Fit a model to one character's frontal view."),
         ("enhance", "models", "Repair frames with a model."),

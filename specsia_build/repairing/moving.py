@@ -128,7 +128,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
         else:
             own = replace(_only_moving(character), rig=rig, warnings=())
         return Rigged(own, name)
-    known = _found(front) if joints is None else _read(joints, front)
+    known = found_joints(front) if joints is None else _read(joints, front)
     used = None if joints is None and front.facing in PROFILES else known
     try:
         own = rig_figure(placed.mesh, used, len(front.image), FACES[front.facing])
@@ -143,7 +143,7 @@ def _only_moving(character: RawMoving) -> RawMoving:
     return RawMoving(**{name: getattr(character, name) for name in RawMoving.__dataclass_fields__})
 
 
-def _found(front: Frontal) -> Joints:
+def found_joints(front: Frontal) -> Joints:
     """The joints of a drawing's figure; of one from behind, what looks like its left is its right."""
     joints = find_joints(front.color)
     if joints.kind == "person" and np.median(joints.confidence) < UNSURE_JOINT:

@@ -1,0 +1,78 @@
+"""Folders of the page's visitors: one for each, removed when the visitor leaves or the server ends."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from specsia_build.errors import SpecsiaError
+from specsia_build.files.names import file_name
+from specsia_build.files.writing import writing
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
+_PREFIX = "specsia-web-"
+_LOCK = "lock"  # File of a server's folder that it keeps locked while it runs
+
+
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """A temporary folder for all of a server's files; removes those of servers that were killed, too."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _remove_unlocked(left)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    try:
+        with FileLock(folder / _LOCK):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_unlocked(folder: Path) -> None:
+    """Remove a server's folder unless the server runs, or belongs to another user."""
+    if folder.is_symlink() or not (folder / _LOCK).is_file():
+        return
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+    except (Timeout, OSError):
+        return
+
+
+@dataclass(frozen=True)
+class Visitors:
+    """The files of a server's visitors, by session."""
+
+    server: Path
+    uploads: dict[str, set[Path]] = field(default_factory=dict)  # Uploaded files that a session has used
+
+    def new_job(self, session: str) -> Path:
+        """Make a folder for a job of a session."""
+        folder = self._folder(session) / uuid.uuid4().hex
+        with writing(folder):
+            folder.mkdir(parents=True)
+        return folder
+
+    def keep(self, session: str, uploaded: str, target: Path) -> Path:
+        """Link an uploaded file as `target` and its own ending; SpecsiaError unless it is a picture's."""
+        ending = Path(uploaded).suffix.lower()
+        if ending not in ENDINGS:
+            some_of = ", ".join(ENDINGS)
+            raise SpecsiaError(f"a file with the ending '{ending}' is no drawing: drop one of {some_of}")
+        self.uploads.setdefault(session, set()).add(Path(uploaded))
+        kept = target.with_suffix(ending)
+        kept.hardlink_to(uploaded)
+        return kept
+
+    def leave(self, session: str) -> None:
+        """Remove what a session sent and what was made of it."""
+        for uploaded in self.uploads.pop(session, ()):
+            uploaded.unlink(missing_ok=True)
+        shutil.rmtree(self._folder(session), ignore_errors=True)
+
+    def _folder(self, session: str) -> Path:
+        return self.server / "sessions" / file_name(session, "session")
