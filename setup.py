@@ -10,6 +10,7 @@ DATA = {
     "specsia_build.dravie.weights": ["*"],
     "specsia_build.dravie.weights.checkpoints": ["*/*"],
     "specsia_build.look.assets": ["*"],
+    "specsia_build.web.assets": ["*"],
     "specsia_build.repairing.weights": ["*"],
     "specsia_build.rigging.weights": ["*"],
 }

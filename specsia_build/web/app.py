@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -35,7 +35,6 @@ _NAMES = """() => document.querySelectorAll(".gallery-item").forEach(
 
 def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Blocks:
     """Make the page, whose files lie in the folder `server`; `options` are those of every repair."""
-    handlers = Handlers(Visitors(server), options or {})
     examples = jobs.example_drawings(server / "examples")
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as app:
         gr.Markdown(_INTRO)
@@ -58,9 +57,10 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
             files = gr.File(label="Files", interactive=False, elem_id="files")
         seen = [found, preview, motion, start, results]
         made = [told, results, film, figure, files]
+        handlers = Handlers(Visitors(server), options or {}, Form(drawing, left, back, preview, motion))
         drawing.change(handlers.look, [drawing], seen, show_progress="minimal")
         # One at a time, in the order in which visitors ask.
-        start.click(handlers.repair, [drawing, left, back, preview, motion], made, concurrency_limit=1)
+        start.click(handlers.repair, {*handlers.form}, made, concurrency_limit=1)
         app.load(js=_NAMES)
         app.unload(handlers.leave)
     queued: gr.Blocks = app.queue(max_size=_MOST_WAITING, default_concurrency_limit=2)
@@ -78,12 +78,23 @@ def _path_of(payload: Any) -> str | None:
     return None if payload is None else str(payload.path)
 
 
+class Form(NamedTuple):
+    """What a visitor fills in: drawings, joints in the picture, and a motion."""
+
+    drawing: gr.Image
+    left: gr.Image
+    back: gr.Image
+    joints: gr.HTML
+    motion: gr.Radio
+
+
 @dataclass(frozen=True)
 class Handlers:
     """What the page does for its visitors. Gradio passes a request to methods that ask for one."""
 
     visitors: Visitors
     options: Mapping[str, Any]
+    form: Form
 
     def leave(self, request: gr.Request) -> None:
         """Forget a visitor."""
@@ -107,17 +118,14 @@ class Handlers:
 
     def repair(
         self,
-        uploaded: str,
-        left: str | None,
-        back: str | None,
-        joints: Any,
-        motion: str,
+        values: Mapping[Any, Any],
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by its default
     ) -> Iterator[tuple[Any, ...]]:
         """Repair a drawing, and show its film, its character and its files."""
         hidden = gr.Row(visible="hidden"), None, None, None
         yield "Reconstructing the drawing …", *hidden
+        uploaded, left, back, joints, motion = (values[part] for part in self.form)
         session = str(request.session_hash)
         folder = self.visitors.new_job(session)
 

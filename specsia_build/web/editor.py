@@ -12,7 +12,7 @@ from specsia_build.arrays import Doubles
 from specsia_build.errors import SpecsiaError
 from specsia_build.rigging.joints import JOINTS
 from specsia_build.rigging.skeleton import PARENTS
-from specsia_build.web.jobs import Seen
+from specsia_build.web.jobs import FoundFigure
 
 EDITED_SIZE = 512  # Pixels on a side of the picture
 
@@ -37,7 +37,7 @@ def joints_editor() -> gr.HTML:
     )
 
 
-def edited(seen: Seen) -> dict[str, Any]:
+def edited(seen: FoundFigure) -> dict[str, Any]:
     """The editor's value: the picture, and joints in its pixels if the figure is a person."""
     picture = base64.b64encode(seen.preview.read_bytes()).decode()
     joints = seen.joints

@@ -22,15 +22,15 @@ from specsia_build.repairing.settings import RepairSettings
 from specsia_build.repairing.writing import WrittenRepair, run_repair
 from specsia_build.rigging.joints import Joints
 
-T = TypeVar("T")
+_Result = TypeVar("_Result")
 
-MEMORY, SECONDS = "4 GB", 600.0  # What one job may use
+_MEMORY, _SECONDS = "4 GB", 600.0  # What one job may use
 _WAIT = 0.3  # Seconds between two looks at a job
 _PRELOADED = ("specsia_build.web.jobs",)
 
 
 @dataclass(frozen=True)
-class Seen:
+class FoundFigure:
     """What was found in a drawing.
 
     Attributes:
@@ -54,7 +54,7 @@ class Order:
     places: Doubles | None = None  # (22, 2), of joints in the preview that the visitor has looked at
 
 
-def look_at(order: Order) -> Seen:
+def look_at(order: Order) -> FoundFigure:
     """Cut a drawing out as a repair does; raises `SpecsiaError` with a sentence if that cannot be done."""
     front = read_drawing(order.drawing, DrawingSettings())
     joints = found_joints(front)
@@ -68,7 +68,7 @@ def look_at(order: Order) -> Seen:
     facing = f"The drawing shows {shown.get(front.facing, 'the front')}."
     kind = "" if is_person else " No arms and legs were found, so it can turn, bounce and sway."
     sentences = (f"{facing} {kept}{kind}", *(f"⚠ {warning}" for warning in front.warnings))
-    return Seen(preview, sentences, joints if is_person else None)
+    return FoundFigure(preview, sentences, joints if is_person else None)
 
 
 def repair(order: Order) -> WrittenRepair:
@@ -83,8 +83,8 @@ def repair(order: Order) -> WrittenRepair:
 
 
 def run(
-    function: Callable[[Order], T], order: Order, tell: Callable[[float], object] = lambda share: None
-) -> T:
+    function: Callable[[Order], _Result], order: Order, tell: Callable[[float], object] = lambda share: None
+) -> _Result:
     """Run a job in a process of its own; calls `tell` with the share of frames that are written.
 
     Raises `SpecsiaError` if it fails, takes too long or needs too much memory.
@@ -100,8 +100,8 @@ def run(
         return future.result()
 
 
-def _in_process(function: Callable[[Order], T], order: Order) -> T:
-    pool = Pool(1, SECONDS, memory_bytes(MEMORY), _PRELOADED)
+def _in_process(function: Callable[[Order], _Result], order: Order) -> _Result:
+    pool = Pool(1, _SECONDS, memory_bytes(_MEMORY), _PRELOADED)
     with closing(pool.run(function, [order])) as results:
         ((_, result),) = results
     if isinstance(result, Lost):

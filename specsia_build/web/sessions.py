@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import writing
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
+DRAWING_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
 _PREFIX = "specsia-web-"
 _LOCK = "lock"  # File of a server's folder that it keeps locked while it runs
 
@@ -60,8 +60,8 @@ class Visitors:
     def keep(self, session: str, uploaded: str, target: Path) -> Path:
         """Link an uploaded file as `target` and its own ending; SpecsiaError unless it is a picture's."""
         ending = Path(uploaded).suffix.lower()
-        if ending not in ENDINGS:
-            some_of = ", ".join(ENDINGS)
+        if ending not in DRAWING_ENDINGS:
+            some_of = ", ".join(DRAWING_ENDINGS)
             raise SpecsiaError(f"a file with the ending '{ending}' is no drawing: drop one of {some_of}")
         self.uploads.setdefault(session, set()).add(Path(uploaded))
         kept = target.with_suffix(ending)
