@@ -9,7 +9,7 @@ import specsia
 
 
 def main(drawing: str, folder: str = "repaired-drawing") -> None:
-    """Writes the film of a turn, four of its frames side by side, and the reconstruction as an OBJ file."""
+    """Writes the film of a turn, four of its frames side by side, and the reconstruction as a GLB file."""
     repaired = specsia.repair(drawing, views=12)
     for warning in repaired.warnings:
         print(f"warning: {warning}")
@@ -23,10 +23,7 @@ def main(drawing: str, folder: str = "repaired-drawing") -> None:
         sheet.alpha_composite(frame, (number * frame.width, 0))
     sheet.save(out / "sheet.png")
 
-    mesh = repaired.mesh
-    lines = [f"v {x:.5f} {z:.5f} {-y:.5f}" for x, y, z in mesh.vertices]  # OBJ has y up
-    lines += [f"f {a + 1} {b + 1} {c + 1}" for a, b, c in mesh.faces]
-    (out / "shape.obj").write_text("\n".join(lines) + "\n")
+    repaired.mesh.to_trimesh().export(out / "shape.glb")
     print(f"{len(repaired.frames)} frames of {drawing} are in {out}")
 
 

@@ -50,17 +50,19 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
                 motion = gr.Radio(list(_MOTIONS), value="", label="What it does", elem_id="motion")
                 start = gr.Button("Bring it to life", variant="primary", interactive=False, elem_id="start")
                 told = gr.Markdown(elem_id="told")
-        # The viewer of the character must be there before it is given one.
-        with gr.Row(visible="hidden") as results:
+        with gr.Row(visible=False) as results:
             film = gr.Video(label="The film", autoplay=True, loop=True, elem_id="film")
             figure = gr.Model3D(label="The character", interactive=False, height=360, elem_id="figure")
             files = gr.File(label="Files", interactive=False, elem_id="files")
         seen = [found, preview, motion, start, results]
-        made = [told, results, film, figure, files]
+        glb = gr.State()
+        made = [told, results, film, glb, files]
         handlers = Handlers(Visitors(server), options or {}, Form(drawing, left, back, preview, motion))
         drawing.change(handlers.look, [drawing], seen, show_progress="minimal")
         # One at a time, in the order in which visitors ask.
-        start.click(handlers.repair, {*handlers.form}, made, concurrency_limit=1)
+        done = start.click(handlers.repair, {*handlers.form}, made, concurrency_limit=1)
+        # The viewer shows a character only if it was there before that.
+        done.then(_same, [glb], [figure])
         app.load(js=_NAMES)
         app.unload(handlers.leave)
     queued: gr.Blocks = app.queue(max_size=_MOST_WAITING, default_concurrency_limit=2)
@@ -72,6 +74,10 @@ def _drawing_input(label: str) -> gr.Image:
     # Only `jobs` open what visitors send.
     picture.preprocess = _path_of  # type: ignore[method-assign]
     return picture
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _path_of(payload: Any) -> str | None:
@@ -103,18 +109,18 @@ class Handlers:
     def look(self, uploaded: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Say what was found in a drawing, show it, and offer to repair it."""
         if uploaded is None:
-            return _NOTHING, None, gr.Radio(), gr.Button(interactive=False), gr.Row(visible="hidden")
+            return _NOTHING, None, gr.Radio(), gr.Button(interactive=False), gr.Row(visible=False)
         session = str(request.session_hash)
         folder = self.visitors.new_job(session)
         try:
             drawing = self.visitors.keep(session, uploaded, folder / "drawing")
             seen = jobs.run(jobs.look_at, jobs.Order(drawing, folder / "seen"))
         except SpecsiaError as error:
-            return f"**{error}**", None, gr.Radio(), gr.Button(interactive=False), gr.Row(visible="hidden")
+            return f"**{error}**", None, gr.Radio(), gr.Button(interactive=False), gr.Row(visible=False)
         choices = _MOTIONS if seen.joints is None else (*_MOTIONS, *_OF_PERSONS)
         motion = gr.Radio([*choices], value=choices[-1][1] if seen.joints else "")
         text = "\n\n".join(seen.sentences)
-        return text, edited(seen), motion, gr.Button(interactive=True), gr.Row(visible="hidden")
+        return text, edited(seen), motion, gr.Button(interactive=True), gr.Row(visible=False)
 
     def repair(
         self,
@@ -123,7 +129,7 @@ class Handlers:
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds it by its default
     ) -> Iterator[tuple[Any, ...]]:
         """Repair a drawing, and show its film, its character and its files."""
-        hidden = gr.Row(visible="hidden"), None, None, None
+        hidden = gr.Row(visible=False), None, None, None
         yield "Reconstructing the drawing …", *hidden
         uploaded, left, back, joints, motion = (values[part] for part in self.form)
         session = str(request.session_hash)

@@ -21,12 +21,13 @@ from specsia_build.web.sessions import Visitors, server_folder
 from tests.commands import COMMAND
 from tests.needs import find_chromium, needs
 
+SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 SMALL = {"views": 6, "size": 128}
 
 
 @pytest.fixture(scope="module")
 def drawing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return jobs.example_drawings(tmp_path_factory.mktemp("drawings"))[1]
+    return jobs.example_drawings(tmp_path_factory.mktemp("drawings"))[0]
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def page_url() -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     needs("chromium")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        yield playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", *SOFTWARE_GL])
 
 
 def opened(browser: Browser, url: str, width: int = 1280) -> Page:
@@ -132,9 +133,15 @@ def test_a_drawing_is_dropped(browser: Browser, page_url: str, drawing: Path, tm
     drop(page, drawing)
     expect(start).to_be_enabled(timeout=60_000)
     # By keyboard alone from here.
+    joint = page.locator("#joints circle").first
+    before = float(joint.get_attribute("cy") or "nan")
+    joint.focus()
+    page.keyboard.press("ArrowUp")
+    expect(joint).to_have_attribute("cy", f"{before - 4:g}")
     start.focus()
     page.keyboard.press("Enter")
     repaired(page)
+    expect(page.locator("#figure canvas")).to_be_visible(timeout=60_000)
     with page.expect_download() as download:
         page.locator("#files a[download]").last.click()
     assert Path(download.value.path()).stat().st_size > 10_000
