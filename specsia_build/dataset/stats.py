@@ -12,6 +12,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import decode_column, is_frontal
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.twins import Appearance, Twins, box_shape, small_picture, twins_across_splits
+from specsia_build.errors import SpecsiaError
 
 _AT_ONCE = 32  # Rows whose pictures are decoded at once
 _LEVELS = 32  # Levels of each channel that count as one flat colour
@@ -232,8 +233,12 @@ def _fronts(
     for (config, split), numbers in by_split.items():
         for start in range(0, len(numbers), _AT_ONCE):
             for row in dataset.take(config, split, numbers[start : start + _AT_ONCE], names):
-                gt = decode_column(row[schema.GT], schema.GT)
-                silhouette = decode_column(row[schema.GT_MASK], schema.GT_MASK) if masked else gt[..., 3]
+                try:
+                    gt = decode_column(row[schema.GT], schema.GT)
+                    silhouette = decode_column(row[schema.GT_MASK], schema.GT_MASK) if masked else gt[..., 3]
+                except ValueError as error:
+                    where = f"the row {row['uid']} of {dataset.where}"
+                    raise SpecsiaError(f"{where} cannot be read: {error}; verify the dataset") from error
                 box = box_shape(row["bbox_min"], row["bbox_max"]) if masked else None
                 small = small_picture(gt, silhouette)
                 if small is not None:

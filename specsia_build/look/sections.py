@@ -92,15 +92,24 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
         "files": f"{len(dataset.files):,}, {sum(dataset.files.values()) / 1e6:,.1f} MB",
         "digest": dataset.digest(),
     }
-    counted = statistics(dataset)
-    twins = [tag("li", twin, dir="auto") for twin in counted.twins]
-    tables = [table(head, rows, numbers=range(1, len(head))) for head, rows in counted.tables()]
+    twins, tables = _statistics(dataset)
     return _present(
         counts=("Counts", _counts(gallery)),
-        twins=("Look the same", tag("ul", *twins) if twins else None),
-        statistics=("Statistics", join(tables)),
+        twins=("Look the same", twins),
+        statistics=("Statistics", tables),
         dataset=("Dataset", _list(facts)),
     )
+
+
+def _statistics(dataset: OpenedDataset) -> tuple[Html | None, Html]:
+    """Characters that look the same, and tables of what the dataset holds, or why it cannot be counted."""
+    try:
+        counted = statistics(dataset)
+    except SpecsiaError as error:
+        return None, tag("p", f"This could not be counted: {error}.")
+    twins = [tag("li", twin, dir="auto") for twin in counted.twins]
+    tables = [table(head, rows, numbers=range(1, len(head))) for head, rows in counted.tables()]
+    return tag("ul", *twins) if twins else None, join(tables)
 
 
 def sections_of_evaluation(folder: Path) -> Sections:

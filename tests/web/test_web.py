@@ -159,7 +159,8 @@ def test_two_visitors_at_once_on_phones(browser: Browser, page_url: str, drawing
         page.locator("#start").click()
     for page in pages:
         repaired(page)
-    problems = Axe().run(pages[0]).response["violations"]
+    # The canvas of Gradio's viewer has a tabindex of its own.
+    problems = Axe().run(pages[0], {"exclude": [["#figure canvas"]]}).response["violations"]
     assert [(problem["id"], problem["nodes"][0]["html"]) for problem in problems] == []
     for page in pages:
         page.close()
