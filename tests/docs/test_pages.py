@@ -128,7 +128,7 @@ specsia push of-3dbicar/dataset --repo owner/SPECSIA-15K
 specsia clips person.jsonl --motion walk --layout frames --layout pairs --out DIR
 cp -r DIR/frames-relief/person-walk-00 my-frames
 cp my-frames/color/0000.png front.png
-cp front.png drawing.png
+cp PATH/TO/3DBiCar/0/image/image_reshape512.jpeg drawing.png
 """
 """What a reader has who comes to a page: a run, what others published, frames of a tool."""
 
