@@ -85,8 +85,8 @@ def beside(one: Pixels, other: Pixels) -> Pixels:
 
 
 def film(drawings: list[Pixels]) -> None:
-    """Write the film of README.md: each drawing beside its turn."""
-    repaired = [specsia.repair(drawing) for drawing in drawings]
+    """Write the film of README.md: each drawing beside its figure, which walks and turns."""
+    repaired = [specsia.repair(drawing, motion="walk") for drawing in drawings]
     first, end = SHOWN
 
     def frames() -> Iterator[Pixels]:
@@ -165,8 +165,12 @@ def ground(folder: Path) -> None:
 
 
 def motion(folder: Path) -> None:
-    frames = specsia.repair("sample:1", motion="walk", views=24).frames
-    draw("motion", {"": [frames[number] for number in range(0, 24, 3)]}, ("",) * 8, 128)
+    dress = rgba(folder / "green-dress.png")
+    rows = {}
+    for name in ("walk", "wave"):
+        frames = specsia.repair(dress, motion=name, views=24).frames
+        rows[name] = [frames[number] for number in range(0, 24, 3)]
+    draw("motion", rows, ("",) * 8, 128)
 
 
 def turn(folder: Path) -> None:
