@@ -228,6 +228,11 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
         if not motions:
             raise UsageError(f"--motion: {name} holds no motion that can be played")
         motion, warnings = motion_for(own.rig, own.humanoid, source, motions[0])
+        if len(motions) > 1:
+            sentence = (
+                f"{source.name} holds {len(motions)} motions, and the first, '{motions[0].name}', is played"
+            )
+            warnings = (Warning("motion-changed", sentence, source.name), *warnings)
     except CharacterError as error:
         raise UsageError(f"--motion: {error}") from error
     if not moves(motion, own.rig):
