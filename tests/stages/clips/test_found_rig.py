@@ -29,7 +29,7 @@ def walk(folder: Path) -> NDArray[np.float64]:
 
 def write_mesh(path: Path, mesh: trimesh.Trimesh) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(mesh.export(file_type="obj", include_color=False, include_normals=False))
+    mesh.export(str(path), include_color=False, include_normals=False)
 
 
 @pytest.mark.parametrize("index", [1, 3])
