@@ -24,9 +24,8 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.drawing import FACES, PROFILES, Frontal
 from specsia_build.repairing.reconstruction import VIEW_MARGIN, Frame, Placed, frames_of
 from specsia_build.rigging.file import joints_json, read_joints
-from specsia_build.rigging.find import find_joints
 from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, Joints
-from specsia_build.rigging.skeleton import OUTSIDE, UNSURE_JOINT, below_cut, rig_figure, without_webs
+from specsia_build.rigging.skeleton import OUTSIDE, below_cut, joints_in, rig_figure, without_webs
 from specsia_build.rigging.sway import FOR_ANY, spine_rig
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.clips.motions import moves
@@ -145,10 +144,7 @@ def _only_moving(character: RawMoving) -> RawMoving:
 
 def found_joints(front: Frontal) -> Joints:
     """The joints of a drawing's figure; of one from behind, what looks like its left is its right."""
-    joints = find_joints(front.color)
-    if joints.kind == "person" and np.median(joints.confidence) < UNSURE_JOINT:
-        # Most of its joints cannot be found, whatever it looks like.
-        joints = replace(joints, kind="other")
+    joints = joints_in(front.color)
     if front.place is not None and "bottom" in front.place.cut:
         joints = replace(joints, confidence=np.where(below_cut(joints), 0.0, joints.confidence))
     if front.facing != "back":

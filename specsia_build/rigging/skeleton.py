@@ -9,13 +9,14 @@ import scipy
 
 from specsia_build.animation.humanoid import humanoid, spoken
 from specsia_build.animation.rig import Rig
-from specsia_build.arrays import Doubles, Mask
+from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.characters.character import RawMoving
 from specsia_build.characters.motions import built_in
 from specsia_build.errors import CharacterError, some
 from specsia_build.frame import ORTHO_WIDTH, Camera, front_rotation
-from specsia_build.rendering.fast.renderer import glance
+from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rigging.find import find_joints
 from specsia_build.rigging.joints import JOINTS, Joints
 from specsia_build.rigging.skinning import Segments, skin_weights
 from specsia_build.rigging.sway import bounce, spine_rig, sway
@@ -40,6 +41,7 @@ _HAND, _TOES = 0.5, 0.5  # Lengths of hands in lower arms, and of toes in feet
 _PART = 0.02  # Share of a mesh's faces above which a part is not cut off
 _SHORT = 0.4  # Length of a thigh in lengths of the back below which its knee is not drawn; it is about 0.8
 _HEAD = 0.8  # Length of a head up to its top
+_FRONT = 512  # Pixels on a side of the picture in which joints of a mesh are found
 
 
 def _parents() -> list[int]:
@@ -79,6 +81,33 @@ def rig_figure(mesh: Mesh, joints: Joints | None, size: int, faces: str = "-y") 
     back = np.eye(4)
     back[:3, :3] = turn.T
     return replace(moving, rig=moving.rig.placed(back))
+
+
+def rig_by_front(mesh: Mesh, name: str) -> RawMoving:
+    """The rig of a person in the frame, by joints that are found in a picture of its front; without motions.
+
+    Raises CharacterError, with the figure's `name`, if it is no person, or most of its joints are unsure.
+    """
+    picture = next(FastRenderer().render(mesh, [Camera(0.0, _FRONT)])).color
+    joints = joints_in(picture)
+    if joints.kind != "person":
+        raise CharacterError(f"{name} has no rig, and no arms and legs were found to give it one")
+    moving = rig_figure(mesh, joints, _FRONT)
+    unsure = [warning.subject for warning in moving.warnings if warning.code == "joints-unsure"]
+    sentences = [f"cannot tell where {name} has {subject}: look at its clips" for subject in unsure]
+    warnings = tuple(Warning("joints-unsure", sentence, name) for sentence in sentences)
+    return replace(moving, motions=(), warnings=warnings)
+
+
+def joints_in(picture: Pixels) -> Joints:
+    """Joints of the figure in a picture (S, S, 4) uint8; one with most joints unsure is no person.
+
+    Raises CharacterError if the picture is not square, or shows nothing.
+    """
+    joints = find_joints(picture)
+    if joints.kind == "person" and np.median(joints.confidence) < UNSURE_JOINT:
+        return replace(joints, kind="other")
+    return joints
 
 
 def places_of(mesh: Mesh, joints: Joints, size: int) -> tuple[Doubles, Mask]:

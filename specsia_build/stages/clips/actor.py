@@ -24,6 +24,7 @@ from specsia_build.folders import expanded
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
+from specsia_build.rigging.skeleton import rig_by_front
 from specsia_build.stages import render
 from specsia_build.stages.stage import Clip, Job
 from specsia_build.warning import Warning
@@ -128,6 +129,9 @@ def actor_of(job: Job) -> Actor:
 def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
     animated, settings = read_animated(entry), clip_settings(config)
     mesh, rig = in_frame(animated, config)
+    if entry.format == "3dbicar" and len(rig.nodes) < 2:
+        animated = _with_found_rig(animated, mesh, rig)
+        rig = animated.rig
     files = {path.name: path for path in motion_files(config)}
     motions: dict[tuple[str, int], Motion] = {}
     warnings = [*animated.character.warnings, *animated.warnings]
@@ -160,6 +164,18 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
     unique = tuple(dict.fromkeys(warnings))
     pose = entry_pose(animated, entry.pose)
     return Actor(mesh, rig, pose, motions, names, animated.humanoid, unique, animated.character.files)
+
+
+def _with_found_rig(animated: AnimatedCharacter, mesh: Mesh, rig: Rig) -> AnimatedCharacter:
+    """A character whose files hold no rig, with one of `mesh` by its front; with `rig` if it is no person."""
+    name = animated.character.entry.id
+    try:
+        found = rig_by_front(mesh, name)
+    except CharacterError as error:
+        warning = Warning("joints-unsure", f"{error}: it stays still", name)
+        return replace(animated, rig=rig, warnings=(*animated.warnings, warning))
+    warnings = (*animated.warnings, *found.warnings)
+    return replace(animated, rig=found.rig, humanoid=found.humanoid, warnings=warnings)
 
 
 def entry_pose(animated: AnimatedCharacter, pose: str) -> Poses:

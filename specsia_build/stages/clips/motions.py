@@ -155,5 +155,5 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
 
 
 MOTIONS = CharacterStage(
-    "motions", READING + 29, make=find, settings=_settings, inputs=_inputs, sources=_sources
+    "motions", READING + 30, make=find, settings=_settings, inputs=_inputs, sources=_sources
 )
