@@ -25,6 +25,7 @@ from tests.characters.fbx.writer import (
     Record,
     as_binary,
     as_text,
+    curve,
     model,
     moving_square,
     properties,
@@ -173,6 +174,22 @@ def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     for share, grown in ((0.0, 0.0), (0.5, -1.0), (0.75, -2.5), (1.0, -4.0)):
         points = posed(raw.mesh, raw.moving.rig, motion, motion.start + share / 2).vertices
         expected = np.add(SQUARE, ((0, grown, 0), (0, 0, 0), (0, 0, 2 * share), (0, 0, 2 * share)))
+        assert_allclose(points, expected, atol=1e-5)
+
+
+def test_unweighted_vertices_and_late_morphs(tmp_path: Path) -> None:
+    """A vertex of no bone follows its node; a morph passes its first target between two later keys."""
+    header, settings, objects, links = moving_square()
+    changed = {1: model(2, "hero", Lcl_Translation=(5.0, 0.0, 0.0)), -1: curve(16, (0.0, 0.0, 100.0))}
+    inner = list(objects.inner)
+    for place, replacement in changed.items():
+        inner[place] = replacement
+    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    assert raw.moving is not None
+    (motion,) = raw.moving.motions
+    for seconds, grown, risen in ((0.0, 0.0, 0.0), (0.75, -1.0, 2.0), (0.875, -2.5, 2.0), (1.0, -4.0, 2.0)):
+        points = posed(raw.mesh, raw.moving.rig, motion, motion.start + seconds).vertices
+        expected = np.add(SQUARE, ((0, grown, 0), (5, 0, 0), (0, 0, risen), (0, 0, risen)))
         assert_allclose(points, expected, atol=1e-5)
 
 
