@@ -164,6 +164,31 @@ def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
     assert "secret.png" in warning.sentence
 
 
+def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
+    header, settings, objects, links = moving_square()
+    flat = [
+        record("TransformLink", np.zeros(16)) if r.name == "TransformLink" else r
+        for r in objects.inner[6].inner
+    ]
+    inner = [*objects.inner]
+    inner[5] = objects.inner[5]._replace(inner=flat)
+    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    assert np.isfinite(raw.mesh.vertices).all()
+
+
+@pytest.mark.parametrize("slot", ["TransparentColor", "TransparencyFactor"])
+def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
+    header, settings, objects, links = textured("cut.png", picture((0, 0, 0, 40)))
+    pairs = [
+        pair._replace(values=(*pair.values[:3], slot)) if pair.values[0] == "OP" else pair
+        for pair in links.inner
+    ]
+    raw = read(tmp_path, [header, settings, objects, record("Connections", inner=pairs)])
+    (material,) = raw.mesh.materials
+    assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [255, 255, 255, 40]
+    assert material.alpha_mode == "blend"
+
+
 @ENCODINGS
 def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     raw = read(tmp_path, moving_square(), encode)
