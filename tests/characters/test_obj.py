@@ -117,7 +117,14 @@ def test_material_faces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("d\nTr", [0.0, 1.0])]
+    ("other", "seen"),
+    [
+        ("d 0", [1.0, 1.0]),
+        ("d 0.5", [0.0, 0.5]),
+        ("d\nTr", [0.0, 1.0]),
+        ("Tr 0.3", [0.0, 0.7]),
+        ("Tr 1", [0.0, 1.0]),
+    ],
 )
 def test_full_transparency_is_ignored(tmp_path: Path, other: str, seen: list[float]) -> None:
     (tmp_path / "a.mtl").write_text(f"newmtl skin\nd 0.0\nnewmtl other\n{other}\n")

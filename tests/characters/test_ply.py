@@ -94,6 +94,13 @@ def test_colours_by_meaning(tmp_path: Path, names: str, values: str, of_faces: b
     assert_allclose(raw.mesh.colors, np.broadcast_to(np.array([1, 0, 0.0331, 1]), (2, 3, 4)), atol=1e-4)
 
 
+def test_opacity_beside_colours_of_another_name(tmp_path: Path) -> None:
+    names = RGB.replace("uchar ", "float diffuse_") + "property float opacity\n"
+    raw = read(tmp_path, text_ply([f"{row} 1 1 1 0.3" for row in SQUARE], ["4 0 1 2 3"], vertex=XYZ + names))
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors, np.broadcast_to([1, 1, 1, 0.3], (2, 3, 4)), atol=1e-6)
+
+
 def test_each_face_has_its_colour(tmp_path: Path) -> None:
     """Quads count twice; colours of faces beat those of vertices that are all alike."""
     rgba = RGB + "property uchar alpha\n"

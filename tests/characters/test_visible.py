@@ -134,6 +134,22 @@ def test_faces_on_clear_texels(tmp_path: Path, at: tuple[float, float], is_hidde
     assert is_alone(read(writer, tmp_path)) == is_hidden
 
 
+@pytest.mark.parametrize(
+    ("end", "cutoff", "is_hidden"), [(4.9, 0.5, True), (5.1, 0.5, False), (8.0, 1.0, False)]
+)
+def test_faces_beside_opaque_texels(tmp_path: Path, end: float, cutoff: float, is_hidden: bool) -> None:
+    """A face is hidden if the texels it covers, and one beyond, are clear; full alpha passes any cutoff."""
+    look: dict[str, Any] = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
+    look |= {"alphaMode": "MASK", "alphaCutoff": cutoff}
+    uv = np.full((36, 2), 0.5)
+    uv[:, 0] = np.tile([3 / 8, end / 8, 3 / 8], 12)
+    writer = written({}, None, look, TEXCOORD_0=uv)
+    pixels = np.full((8, 8, 4), 255, np.uint8)
+    pixels[:, :6, 3] = 0
+    writer.add("textures", source=writer.image(png(pixels)))
+    assert is_alone(read(writer, tmp_path)) == is_hidden
+
+
 def test_nothing_but_transparent_faces(tmp_path: Path) -> None:
     writer = written({}, None, {"pbrMetallicRoughness": CLEAR, "alphaMode": "BLEND"})
     writer.data["meshes"][0]["primitives"][0]["material"] = 0

@@ -25,6 +25,7 @@ from tests.characters.fbx.writer import (
     Record,
     as_binary,
     as_text,
+    curve,
     model,
     moving_square,
     properties,
@@ -163,6 +164,31 @@ def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
     assert "secret.png" in warning.sentence
 
 
+def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
+    header, settings, objects, links = moving_square()
+    flat = [
+        record("TransformLink", np.zeros(16)) if r.name == "TransformLink" else r
+        for r in objects.inner[6].inner
+    ]
+    inner = [*objects.inner]
+    inner[5] = objects.inner[5]._replace(inner=flat)
+    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    assert np.isfinite(raw.mesh.vertices).all()
+
+
+@pytest.mark.parametrize("slot", ["TransparentColor", "TransparencyFactor"])
+def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
+    header, settings, objects, links = textured("cut.png", picture((0, 0, 0, 40)))
+    pairs = [
+        pair._replace(values=(*pair.values[:3], slot)) if pair.values[0] == "OP" else pair
+        for pair in links.inner
+    ]
+    raw = read(tmp_path, [header, settings, objects, record("Connections", inner=pairs)])
+    (material,) = raw.mesh.materials
+    assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [255, 255, 255, 40]
+    assert material.alpha_mode == "blend"
+
+
 @ENCODINGS
 def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     raw = read(tmp_path, moving_square(), encode)
@@ -173,6 +199,22 @@ def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     for share, grown in ((0.0, 0.0), (0.5, -1.0), (0.75, -2.5), (1.0, -4.0)):
         points = posed(raw.mesh, raw.moving.rig, motion, motion.start + share / 2).vertices
         expected = np.add(SQUARE, ((0, grown, 0), (0, 0, 0), (0, 0, 2 * share), (0, 0, 2 * share)))
+        assert_allclose(points, expected, atol=1e-5)
+
+
+def test_unweighted_vertices_and_late_morphs(tmp_path: Path) -> None:
+    """A vertex of no bone follows its node; a morph passes its first target between two later keys."""
+    header, settings, objects, links = moving_square()
+    changed = {1: model(2, "hero", Lcl_Translation=(5.0, 0.0, 0.0)), -1: curve(16, (0.0, 0.0, 100.0))}
+    inner = list(objects.inner)
+    for place, replacement in changed.items():
+        inner[place] = replacement
+    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    assert raw.moving is not None
+    (motion,) = raw.moving.motions
+    for seconds, grown, risen in ((0.0, 0.0, 0.0), (0.75, -1.0, 2.0), (0.875, -2.5, 2.0), (1.0, -4.0, 2.0)):
+        points = posed(raw.mesh, raw.moving.rig, motion, motion.start + seconds).vertices
+        expected = np.add(SQUARE, ((0, grown, 0), (5, 0, 0), (0, 0, risen), (0, 0, risen)))
         assert_allclose(points, expected, atol=1e-5)
 
 

@@ -90,6 +90,18 @@ def test_glass_is_see_through(tmp_path: Path, stated: dict[str, str], opacity: f
     assert pane.base_color[3] == pytest.approx(opacity)
 
 
+def test_glass_of_an_opaque_material_ignores_the_alpha_of_its_image(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    image = writer.image(png([[[255, 0, 0, 10], [0, 255, 0, 90]]]))
+    base = {"baseColorTexture": {"index": writer.add("textures", source=image)}}
+    glass = {"KHR_materials_transmission": {"transmissionFactor": 0.5}}
+    number = writer.add("materials", pbrMetallicRoughness=base, extensions=glass)
+    writer.mesh_node(writer.primitive(material=number, TEXCOORD_0=writer.accessor(UV)))
+    pane = only_material(read(writer, tmp_path))
+    assert pane.texture is not None and pane.base_color == pytest.approx((1, 1, 1, 0.6))
+    assert_array_equal(pane.texture.pixels, [[[255, 0, 0, 255], [0, 255, 0, 255]]])
+
+
 def test_specular_glossiness_diffuse(tmp_path: Path) -> None:
     extensions = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}}
     base = {"baseColorFactor": [1, 0, 0, 1]}

@@ -68,6 +68,23 @@ def two_skins() -> GltfWriter:
     return writer
 
 
+def test_primitives_without_joints_follow_the_node_of_a_skin(tmp_path: Path) -> None:
+    writer = two_skins()
+    writer.data["meshes"][0]["primitives"] = [writer.primitive()]
+    animate(writer, "rise", node=0)
+    moving = read(writer, tmp_path)
+    assert_allclose(corners(moving, 3.0), corners(moving, 1.0), atol=1e-6)
+
+
+def test_landmarks_are_of_nodes_above_joints_too(tmp_path: Path) -> None:
+    writer = two_skins()
+    writer.data["skins"] = [{"joints": [1, 1]}] * 2
+    writer.add("nodes", name="armature", children=[0])
+    writer.add("nodes", name="camera", translation=[0, 0, 9])
+    names = [name for name, _ in read_gltf(writer.write_glb(tmp_path / "a.glb")).landmarks]
+    assert names == ["hip", "knee", "armature"]
+
+
 def test_skins_morphs_and_nodes_at_rest(tmp_path: Path) -> None:
     writer = two_skins()
     animate(writer, "turn", "rotation", node=1, values=[[0, 0, 0, 1], [HALF, 0, 0, HALF], [1.0, 0, 0, 0]])

@@ -43,6 +43,16 @@ def corners(raw: RawMesh) -> NDArray[np.float32]:
     return raw.mesh.vertices[raw.mesh.faces]
 
 
+@pytest.mark.parametrize("stands", [False, True])
+def test_unknown_extension_counts_where_it_stands_on_shapes_or_looks(tmp_path: Path, stands: bool) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    writer.data["extensionsUsed"] = ["ACME_glow"]
+    writer.data["nodes" if not stands else "meshes"][0]["extensions"] = {"ACME_glow": {}}
+    warnings = read_gltf(writer.write_glb(tmp_path / "a.glb")).warnings
+    assert [(w.code, w.subject) for w in warnings] == [("not-read", "ACME_glow")] * stands
+
+
 def test_triangle_round_trip(tmp_path: Path) -> None:
     writer = GltfWriter()
     normal = writer.accessor([[0, 0, 1]] * 3)
