@@ -265,6 +265,13 @@ def test_alpha_mode_by_shader_or_keyword(tmp_path: Path, shader: str, keywords: 
     assert material.base_color == (1.0, 1.0, 1.0, 0.5)
 
 
+@pytest.mark.parametrize(("number", "mode"), [(0, "opaque"), (1, "mask"), (2, "blend"), (3, "blend")])
+def test_alpha_mode_by_number_without_keywords(tmp_path: Path, number: int, mode: str) -> None:
+    said = {"shader": "VRM/MToon", "vectorProperties": {"_Color": [1, 1, 1, 0.5]}}
+    raw = vrm0(tmp_path, [{**said, "floatProperties": {"_BlendMode": number}}])
+    assert raw.mesh.materials[0].alpha_mode == mode
+
+
 @pytest.mark.parametrize(
     ("version", "red"),
     [("UniVRM-0.53.0", HALF_IN_GAMMA), ("UniVRM-0.54.0", 0.5), ("0.51.1", HALF_IN_GAMMA), ("", 0.5)],
