@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.look.repair import AVATAR_FILE, CHARACTER_FILE, REPAIR_FILMS, REPAIR_SHEET
 from specsia_build.web import jobs
 from specsia_build.web.editor import edited, joints_editor, places_of
-from specsia_build.web.sessions import Visitors
+from specsia_build.web.sessions import EXAMPLES, Visitors
 
 TITLE = "specsia"
 MOST_UPLOAD = "20mb"  # Size of one uploaded file
@@ -35,7 +35,7 @@ _NAMES = """() => document.querySelectorAll(".gallery-item").forEach(
 
 def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Blocks:
     """Make the page, whose files lie in the folder `server`; `options` are those of every repair."""
-    examples = jobs.example_drawings(server / "examples")
+    examples = jobs.example_drawings(server / EXAMPLES)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as app:
         gr.Markdown(_INTRO)
         with gr.Row():

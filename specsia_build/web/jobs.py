@@ -63,7 +63,7 @@ def look_at(order: Order) -> FoundFigure:
     preview = order.out / "preview.png"
     Image.fromarray(over(front.image, 240)).save(preview)
     contour = front.contour or {}
-    kept = "Its contour is kept." if contour.get("kept") else "It has no contour that could be kept."
+    kept = "Its contour is kept." if contour.get("kept") else "It has no contour to keep."
     shown = {"left": "its left side", "right": "its right side", "back": "its back"}
     facing = f"The drawing shows {shown.get(front.facing, 'the front')}."
     kind = "" if is_person else " No arms and legs were found, so it can turn, bounce and sway."

@@ -13,8 +13,9 @@ from filelock import FileLock, Timeout
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import writing
+from specsia_build.repairing.files import is_drawing
 
-DRAWING_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
+EXAMPLES = "examples"  # Folder of a server's examples, which are every visitor's
 _PREFIX = "specsia-web-"
 _LOCK = "lock"  # File of a server's folder that it keeps locked while it runs
 
@@ -58,19 +59,24 @@ class Visitors:
         return folder
 
     def keep(self, session: str, uploaded: str, target: Path) -> Path:
-        """Link an uploaded file as `target` and its own ending; SpecsiaError unless it is a picture's."""
-        ending = Path(uploaded).suffix.lower()
-        if ending not in DRAWING_ENDINGS:
-            some_of = ", ".join(DRAWING_ENDINGS)
-            raise SpecsiaError(f"a file with the ending '{ending}' is no drawing: drop one of {some_of}")
-        self.uploads.setdefault(session, set()).add(Path(uploaded))
-        kept = target.with_suffix(ending)
-        kept.hardlink_to(uploaded)
+        """Link an uploaded file, or an example, as `target` with its own ending.
+
+        Raises `SpecsiaError` if it is no picture, or no longer there.
+        """
+        path = Path(uploaded)
+        if not is_drawing(path):
+            raise SpecsiaError(f"{path.name} is no picture, or no longer here: drop it again, as PNG or JPEG")
+        if not path.is_relative_to(self.server / EXAMPLES):
+            self.uploads.setdefault(session, set()).add(path)
+        kept = target.with_suffix(path.suffix.lower())
+        kept.hardlink_to(path)
         return kept
 
     def leave(self, session: str) -> None:
         """Remove what a session sent and what was made of it."""
-        for uploaded in self.uploads.pop(session, ()):
+        # Gradio keeps one file of what several visitors send.
+        sent = self.uploads.pop(session, set())
+        for uploaded in sent.difference(*self.uploads.values()):
             uploaded.unlink(missing_ok=True)
         shutil.rmtree(self._folder(session), ignore_errors=True)
 

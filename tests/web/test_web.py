@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from specsia_build.errors import SpecsiaError
 from specsia_build.web import jobs
-from specsia_build.web.sessions import Visitors, server_folder
+from specsia_build.web.sessions import EXAMPLES, Visitors, server_folder
 from tests.commands import COMMAND
 from tests.needs import find_chromium, needs
 
@@ -57,10 +57,16 @@ def test_nothing_of_a_visitor_stays(tmp_path: Path, drawing: Path) -> None:
     folder = visitors.new_job("one")
     other = visitors.new_job("two")
     assert visitors.keep("one", str(sent), folder / "drawing").read_bytes() == drawing.read_bytes()
+    # Gradio keeps one file of what both send, and an example is everybody's.
+    visitors.keep("two", str(sent), other / "drawing")
+    (example,) = jobs.example_drawings(visitors.server / EXAMPLES)[:1]
+    visitors.keep("two", str(example), other / "example")
     visitors.leave("one")
-    assert not sent.exists()
     assert not folder.parent.exists()
-    assert other.is_dir()
+    assert sent.exists()
+    visitors.leave("two")
+    assert not sent.exists()
+    assert example.exists()
     with pytest.raises(SpecsiaError):
         visitors.new_job("../elsewhere")
 
