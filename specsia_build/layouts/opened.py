@@ -129,20 +129,25 @@ def _members(dataset: OpenedDataset, config: str, split: str) -> list[tuple[Memb
         groups.setdefault(row.get("clip") or row["character_id"], []).append((number, row))
     digest, found = dataset.digest(), []
     for key, rows in groups.items():
-        first = rows[0][1]
-        values = [row["iou"] for _, row in rows if row.get("iou") is not None]
-        member = Member(
-            id=key,
-            character=first["character_id"],
-            backend=first.get("backend") or config,
-            rows=len(rows),
-            digest=sha256(canonical_json([digest, config, key]).encode()),
-            mean_iou=sum(values) / len(values) if values else None,
-            action=first.get("action"),
-            license=first.get("license"),
-        )
+        member = member_of([row for _, row in rows], config, [digest, config, key])
         found.append((member, [number for number, _ in rows]))
     return found
+
+
+def member_of(rows: Sequence[Mapping[str, Any]], config: str, content: Sequence[Any]) -> Member:
+    """The member that some rows of a configuration make; `content` is all that decides its pictures."""
+    first = rows[0]
+    values = [row["iou"] for row in rows if row.get("iou") is not None]
+    return Member(
+        id=first.get("clip") or first["character_id"],
+        character=first["character_id"],
+        backend=first.get("backend") or config,
+        rows=len(rows),
+        digest=sha256(canonical_json(content).encode()),
+        mean_iou=sum(values) / len(values) if values else None,
+        action=first.get("action"),
+        license=first.get("license"),
+    )
 
 
 def _splits(dataset: OpenedDataset) -> Mapping[str, str]:

@@ -12,9 +12,8 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import UsageError, brief, some
-from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.opened import LoadRows, OpenedMember, pos_frame_of
+from specsia_build.layouts.opened import LoadRows, OpenedMember, member_of, pos_frame_of
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
 
 SELECTED = "selected"  # Key of `build.json`: the expressions, and the datasets that rows were taken from
@@ -29,8 +28,9 @@ _MOST_WEIGHT = 1e6
 class Expression:
     """An expression of Python on the columns of a row, such as `iou > .9 and split == "train"`.
 
-    Names are those of columns without pictures, `split`, `config` and `dataset`, the number of it from 1;
-    as in SQL, what is computed from a missing value is missing. Raises UsageError for any mistake.
+    It may use the columns that hold no picture, and `split`, `config` and `dataset` (the number of the row's
+    dataset, from 1). As in SQL, what is computed from a missing value is missing. Raises UsageError for any
+    mistake.
     """
 
     text: str
@@ -85,7 +85,8 @@ class LoadSelected:
 class _Found:
     """A character or clip of one dataset: where its rows are, their values, and whether each is chosen."""
 
-    dataset: OpenedDataset
+    number: int  # Of its dataset, from 0
+    moving: bool
     config: str
     split: str
     rows: list[tuple[int, Mapping[str, Any], bool]]
@@ -94,7 +95,7 @@ class _Found:
     def chosen(self) -> list[tuple[int, Mapping[str, Any]]]:
         """Chosen rows; a clip is taken whole, where all of its frames are chosen."""
         chosen = [(number, values) for number, values, wanted in self.rows if wanted]
-        return chosen if not self.dataset.moving or len(chosen) == len(self.rows) else []
+        return chosen if not self.moving or len(chosen) == len(self.rows) else []
 
 
 def select_parts(
@@ -105,6 +106,9 @@ def select_parts(
     Raises UsageError if the datasets cannot be joined, hold a character twice, or nothing is chosen.
     """
     settings = _common_settings(datasets)
+    texts = {"where": where.text, "weight": None if weight is None else weight.text}
+    origins = [{"name": public_name(dataset.where), "digest": dataset.digest()} for dataset in datasets]
+    frames = [pos_frame_of(dataset) for dataset in datasets]
     members: list[Member] = []
     split_of: dict[str, str] = {}
     loads: dict[tuple[str, str | None], LoadRows] = {}
@@ -112,9 +116,12 @@ def select_parts(
     for found in _found(datasets, where):
         if not (chosen := found.chosen):
             continue
-        member = _member(found, chosen, (where, weight))
+        numbers, rows = zip(*chosen, strict=True)
+        content = [origins[found.number]["digest"], found.config, rows[0]["uid"], numbers, texts]
+        member = member_of(rows, found.config, content)
         key = member.id, member.backend
-        dataset, split = found.dataset, split_of.setdefault(member.character, found.split)
+        dataset = datasets[found.number]
+        split = split_of.setdefault(member.character, found.split)
         if key in loads or split != found.split:
             other = f"in {split}" if split != found.split else f"by {member.backend}"
             problem = f"{member.id} of {dataset.where} is also {other} of another dataset"
@@ -122,14 +129,12 @@ def select_parts(
                 f"{problem}: leave it out of one, as by 'not (dataset == 2 and character_id == ...)'"
             )
         members.append(member)
-        place = OpenedMember(found.config, found.split, [number for number, _ in chosen])
-        loads[key] = LoadRows(dataset, {key: place}, pos_frame_of(dataset))
+        place = OpenedMember(found.config, found.split, numbers)
+        loads[key] = LoadRows(dataset, {key: place}, frames[found.number])
         if weight is not None:
-            weights[key] = [_weight(weight, values) for _, values in chosen]
+            weights[key] = [_weight(weight, values) for values in rows]
     if not members:
         raise UsageError(f"no row satisfies {brief(where.text)!r}: `specsia stats` shows what there is")
-    texts = {"where": where.text, "weight": None if weight is None else weight.text}
-    origins = [{"name": public_name(dataset.where), "digest": dataset.digest()} for dataset in datasets]
     facts = Facts(
         build={"specsia": __version__, "config": settings, SELECTED: {**texts, "of": origins}},
         source=settings["source"],
@@ -153,34 +158,17 @@ def select_parts(
 
 def _found(datasets: Sequence[OpenedDataset], where: Expression) -> Iterator[_Found]:
     """Characters or clips of all datasets, in order."""
-    for number, dataset in enumerate(datasets, 1):
+    for number, dataset in enumerate(datasets):
         columns = [name for name in dataset.columns if name not in schema.ALL_IMAGES]
         for config in dataset.configs:
             for split in dataset.splits(config):
                 groups: dict[str, _Found] = {}
                 for index, row in enumerate(dataset.stream(config, split, columns)):
-                    values = {**row, "config": config, "split": split, "dataset": number}
-                    group = _Found(dataset, config, split, [])
+                    values = {**row, "config": config, "split": split, "dataset": number + 1}
+                    group = _Found(number, dataset.moving, config, split, [])
                     group = groups.setdefault(row.get("clip") or row["character_id"], group)
                     group.rows.append((index, values, bool(where.of(values))))
                 yield from groups.values()
-
-
-def _member(found: _Found, chosen: Sequence[tuple[int, Mapping[str, Any]]], decides: Sequence[Any]) -> Member:
-    first = chosen[0][1]
-    ious = [values["iou"] for _, values in chosen if values.get("iou") is not None]
-    texts = [None if expression is None else expression.text for expression in decides]
-    content = [found.dataset.digest(), found.config, first["uid"], [number for number, _ in chosen], texts]
-    return Member(
-        id=first.get("clip") or first["character_id"],
-        character=first["character_id"],
-        backend=first["backend"],
-        rows=len(chosen),
-        digest=sha256(canonical_json(content).encode()),
-        mean_iou=sum(ious) / len(ious) if ious else None,
-        action=first.get("action"),
-        license=first.get("license"),
-    )
 
 
 def _weight(expression: Expression, values: Mapping[str, Any]) -> float:
@@ -205,13 +193,18 @@ def _common_settings(datasets: Sequence[OpenedDataset]) -> dict[str, Any]:
         if dataset.kind == "published" or not isinstance(settings, dict):
             problem = f"{dataset.where} is not in this project's schema, with its {schema.BUILD_FILE}"
             raise UsageError(f"{problem}: select takes datasets that `specsia build` or `clips` packed")
-        every.append({**settings, "columns": _columns(dataset)})
+        every.append(settings)
     first = every[0]
     for dataset, settings in zip(datasets, every, strict=True):
         names = sorted({*first, *settings} - _OWN)
-        differing = [name for name in names if settings.get(name) != first.get(name)]
-        if differing:
-            values = [f"{name} ({first.get(name)}, {settings.get(name)})" for name in differing]
+        values = [
+            f"{name} ({first.get(name)}, {settings.get(name)})"
+            for name in names
+            if settings.get(name) != first.get(name)
+        ]
+        if columns := set(_columns(datasets[0])) ^ set(_columns(dataset)):
+            values.append(f"the columns {some(sorted(columns))}")
+        if values:
             problem = f"{datasets[0].where} and {dataset.where} differ in {some(values)}"
             raise UsageError(f"{problem}: build them with the same settings to join them")
     common = dict(first)

@@ -83,7 +83,9 @@ def test_selected_rows(one_backend: Path, other: Path, tmp_path: Path) -> None:
     assert all(
         {**row, "weight": 0} == {**kept[row["uid"]], "weight": 0} for row in rows if row["uid"] in kept
     )
-    record = json.loads((out / "build.json").read_text())["selected"]
+    build = json.loads((out / "build.json").read_text())
+    assert build["config"].keys() == json.loads((one_backend / "build.json").read_text())["config"].keys()
+    record = build["selected"]
     assert [origin["digest"] for origin in record["of"]] == [
         open_dataset(d).digest() for d in (one_backend, other)
     ]
