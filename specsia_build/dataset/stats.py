@@ -42,7 +42,7 @@ class Statistics:
         quality: by configuration and split.
         iou_by_view: mean IoU of each view, by configuration.
         licenses: characters by licence, "not stated" without one.
-        sizes: rows by the width of their pictures in pixels, counted on frontal views.
+        sizes: characters by the width of their pictures in pixels.
         shapes: `QUANTILES` of width and depth by height, and of `colours`, flat colours of a front.
         actions: clips by motion.
         twins: characters of different splits that look the same.

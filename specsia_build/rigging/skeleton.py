@@ -151,9 +151,9 @@ def _completed(places: Doubles, known: Mask) -> Doubles:
 
 
 def below_cut(joints: Joints) -> Mask:
-    """(22,) which joints of a figure that the picture's lower border cuts are not drawn.
+    """Find the joints (22,) that are not drawn of a figure which the picture's lower border cuts.
 
-    Feet are none of a figure that is cut; knees are none where they lie much higher than a standing person's.
+    These are its feet, and knees that lie much higher than a standing person's.
     """
     at = dict(zip(JOINTS, joints.pixels[:, 1].tolist(), strict=True))
     least = _SHORT * (at["hips"] - at["neck"])
@@ -210,9 +210,9 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
 
 
 def _joined() -> Mask:
-    """(22, 22) whether two bones may move one point: a lower arm and a hand go with their own arm only.
+    """Tell which two bones may move the same point, (22, 22).
 
-    Upper arms do not go with what is below the chest.
+    A lower arm and a hand go with their own arm only, and an upper arm with nothing below the chest.
     """
     joined = np.ones((len(JOINTS), len(JOINTS)), np.bool_)
     for number, name in enumerate(JOINTS):
@@ -239,7 +239,7 @@ def _of_one_place(weights: Doubles) -> Doubles:
 
 
 def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
-    """The mesh without faces between bones that are not joined, unless they alone hold a part of some size.
+    """Remove faces between bones that are not joined, but keep those that alone hold a larger part.
 
     Where a drawn arm lies on the body, the two are one surface, which would be stretched to a web as the arm
     leaves it.

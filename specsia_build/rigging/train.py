@@ -12,8 +12,6 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -155,18 +153,9 @@ def train(looks: Looks, out: Path, *, minutes: float, seed: int = 1) -> JointNet
             means = " ".join(f"{value:.4f}" for value in running / (1 - 0.99**step))
             took = f"{step} steps, {time.monotonic() - started:.0f} s"
             click.echo(f"{took}: heat, place, depth, sure, kind {means}")
-            save(average, out)
-    save(average, out)
+            relief.save(average, out)
+    relief.save(average, out)
     return average
-
-
-def save(model: JointNet, out: Path) -> None:
-    """Write ``weights.safetensors``: float16, convolutions as (3, 3, in, out)."""
-    arrays: dict[str, NDArray[np.float16]] = {}
-    for name, value in model.state_dict().items():
-        array = value.cpu().half().numpy()
-        arrays[name] = np.ascontiguousarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array)
-    save_file(arrays, str(out / "weights.safetensors"))
 
 
 def _of_sources(sources: Sequence[str], kind: int, each: int) -> Iterator[tuple[JointPicture, float]]:

@@ -118,9 +118,14 @@ class Bake:
         return values[self._places]
 
     @cached_property
+    def _same(self) -> NDArray[np.int32]:
+        """The first vertex (V,) at the place of each."""
+        return weld(self.mesh.vertices)
+
+    @cached_property
     def _surface(self) -> tuple[Floats, Floats]:
         """Points and unit normals (T, 3) of the texels."""
-        same = weld(self.mesh.vertices)
+        same = self._same
         smooth = vertex_normals(self.mesh.vertices.astype(np.float64), same[self.mesh.faces])
         normals = self._at_texels(smooth[same])
         length = np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
@@ -173,7 +178,7 @@ class Bake:
         """
         mesh = self.mesh
         assert mesh.uv is not None
-        same = weld(mesh.vertices)
+        same = self._same
         picture = np.zeros((self.size, self.size, 4))
         picture[self._places, :3] = seen * known[:, None]
         picture[self._places, 3] = known

@@ -216,7 +216,7 @@ def train(
     return average
 
 
-def save(model: Net, out: Path) -> None:
+def save(model: nn.Module, out: Path) -> None:
     """Write ``weights.safetensors``: float16, convolutions as (3, 3, in, out)."""
     arrays = {}
     for name, value in model.state_dict().items():
