@@ -25,6 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from specsia_build.pipeline.run import RunPaths
     from tests.hub_server import HubServer
 
@@ -86,6 +88,23 @@ def drawings_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the drawings at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the system has it; one a process, which is all that Playwright allows."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.needs import find_chromium, needs
+
+    needs("chromium")
+    software = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), args=["--no-sandbox", *software]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,14 @@ from urllib.request import urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from specsia_build.errors import SpecsiaError
 from specsia_build.web import jobs
 from specsia_build.web.sessions import EXAMPLES, Visitors, server_folder
 from tests.commands import COMMAND
-from tests.needs import find_chromium, needs
+from tests.needs import needs
 
-SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 SMALL = {"views": 6, "size": 128}
 
 
@@ -100,13 +99,6 @@ def page_url() -> Iterator[str]:
         app = build_app(server, SMALL)
         yield serve(app, "127.0.0.1", 7998)
         app.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    needs("chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", *SOFTWARE_GL])
 
 
 def opened(browser: Browser, url: str, width: int = 1280) -> Page:

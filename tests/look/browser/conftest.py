@@ -1,4 +1,4 @@
-"""One browser for all tests of pages, and galleries with known content."""
+"""Galleries with known content, and how a browser shows them."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect
 
 from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
 from specsia_build.look.items import FailedItem, Gallery, Item, Side
@@ -19,7 +19,6 @@ from specsia_build.look.open import open_gallery
 from specsia_build.look.page import write_page
 from specsia_build.look.sections import Sections, tag
 from tests.look.galleries import gallery, item, write_repair
-from tests.needs import find_chromium, needs
 
 Show = Callable[..., Page]
 
@@ -108,16 +107,6 @@ PATIENCE_MS = 60_000
 """What is waited for may take long on a machine that has other work; by default 5 seconds is all it may."""
 
 expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, as the system has it."""
-    needs("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
