@@ -62,7 +62,7 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         text, notes = _own(sys.stdin.buffer.read())
-        # Fonts differ from machine to machine. By default the renderer takes inches and millimetres for nothing.
+        # Fonts differ from machine to machine. By default inches and millimetres are 0 pixels.
         picture = resvg_py.svg_to_bytes(
             svg_string=text, width=_SIDE, height=_SIDE, dpi=_DPI, skip_system_fonts=True
         )
