@@ -85,9 +85,9 @@ print(samples[0]["{_KEY}"], samples[0]["json"], samples[0]["color.png"].size)
     def _listed(self, part: Written) -> dict[str, Any]:
         name = self.shard_name(part.split, part.key)
         file = {"basename": Path(name).name, "bytes": part.files[name][0], "hashes": {}}
-        fixed = {"version": 2, "compression": None, "hashes": [], "zip_data": None, "size_limit": None}
-        columns = _columns(part.facts["suffixes"])
-        return {**columns, **fixed, "raw_data": file, "samples": part.facts["frames"]}
+        listed = {**_columns(part.facts["suffixes"]), "raw_data": file, "samples": part.facts["frames"]}
+        unset = dict.fromkeys(("compression", "zip_data", "size_limit"))
+        return {**listed, **unset, "version": 2, "hashes": []}
 
 
 def _columns(suffixes: Iterable[str]) -> dict[str, Any]:
