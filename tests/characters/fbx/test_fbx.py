@@ -165,14 +165,9 @@ def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
 
 
 def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
-    header, settings, objects, links = moving_square()
-    flat = [
-        record("TransformLink", np.zeros(16)) if r.name == "TransformLink" else r
-        for r in objects.inner[6].inner
-    ]
-    inner = [*objects.inner]
-    inner[5] = objects.inner[5]._replace(inner=flat)
-    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    hips = moving_square()[2].inner[5]
+    flat = [*hips.inner[:-1], record("TransformLink", np.zeros(16))]
+    raw = read(tmp_path, with_objects({5: hips._replace(inner=flat)}))
     assert np.isfinite(raw.mesh.vertices).all()
 
 
@@ -202,20 +197,32 @@ def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
         assert_allclose(points, expected, atol=1e-5)
 
 
-def test_unweighted_vertices_and_late_morphs(tmp_path: Path) -> None:
-    """A vertex of no bone follows its node; a morph passes its first target between two later keys."""
-    header, settings, objects, links = moving_square()
-    changed = {1: model(2, "hero", Lcl_Translation=(5.0, 0.0, 0.0)), -1: curve(16, (0.0, 0.0, 100.0))}
-    inner = list(objects.inner)
+def with_objects(changed: dict[int, Record], *more: Any) -> list[Record]:
+    """The moving square with some of its objects replaced, by their places in its list."""
+    header, settings, own, pairs = moving_square(*more)
+    inner = list(own.inner)
     for place, replacement in changed.items():
         inner[place] = replacement
-    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    return [header, settings, record("Objects", inner=inner), pairs]
+
+
+def test_unweighted_vertices_and_late_morphs(tmp_path: Path) -> None:
+    """A vertex of no bone follows its node; a morph passes its first target between two later keys."""
+    changed = {1: model(2, "hero", Lcl_Translation=(5.0, 0.0, 0.0)), -1: curve(16, (0.0, 0.0, 100.0))}
+    raw = read(tmp_path, with_objects(changed))
     assert raw.moving is not None
     (motion,) = raw.moving.motions
     for seconds, grown, risen in ((0.0, 0.0, 0.0), (0.75, -1.0, 2.0), (0.875, -2.5, 2.0), (1.0, -4.0, 2.0)):
         points = posed(raw.mesh, raw.moving.rig, motion, motion.start + seconds).vertices
         expected = np.add(SQUARE, ((0, grown, 0), (5, 0, 0), (0, 0, risen), (0, 0, risen)))
         assert_allclose(points, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("seconds", "warnings"), [(399.0, []), (401.0, ["motion-unplayable"])])
+def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: list[str]) -> None:
+    raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds)}))
+    assert [warning.code for warning in raw.warnings] == warnings
+    assert raw.moving is not None and len(raw.moving.motions) == (not warnings)
 
 
 def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) -> None:
