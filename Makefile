@@ -89,7 +89,7 @@ validate: .venv/train
 	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) --seed $${run##*-}; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
-	  --baselines raw,line,look-up,sample-wise --without drawing --repeats $(REPEATS)
+	  --rows raw,line,look-up,sample-wise,no-drawing --repeats $(REPEATS)
 
 # Resumes too. Afterwards update the digest and the figures in MODEL_CARD.md beside the weights.
 pretrained: .venv/train
@@ -103,7 +103,7 @@ pretrained: .venv/train
 	  --backend relief --backend fusion --preset tiny --set batch=32 --steps $(PRETRAINED_STEPS) --seed 2
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
-	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without drawing
+	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --rows raw,line,look-up,no-drawing
 
 clips: .venv/train
 	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)

@@ -1,4 +1,4 @@
-"""`specsia characters`, `backends` and `doctor`: describe a source and this machine; nothing is changed."""
+"""`specsia characters`, `backends`, `doctor` and `study`: ask about a source, this machine, and people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import click
 from click import option
 
 from specsia_build.cli.closing import Coded, by_code, warning_lines
-from specsia_build.cli.command import FILE, CommandGroup, command, json_option, tell
+from specsia_build.cli.command import (
+    FILE,
+    FOLDER,
+    OLD_FILE,
+    CommandGroup,
+    command,
+    conclude,
+    json_option,
+    tell,
+)
 from specsia_build.config import BuildConfig
 from specsia_build.doctor import OK, caches, examine, size_of, works
 from specsia_build.errors import UsageError, plural, some
@@ -238,3 +247,38 @@ def _clean(yes: bool) -> None:
 def _check_lines(state: str, name: str, result: str, fix: str | None, enables: str = "") -> list[str]:
     details = [enables, f"fix: {fix}" if fix else ""]
     return [f"{state:8}{name}: {result}", *(f"{'':8}{line}" for line in details if line)]
+
+
+@command("specsia study scores --out my-study", "specsia study --score answers.csv --score others.csv")
+@click.argument("runs", metavar="RUN...", nargs=-1)
+@option("--out", type=FOLDER, help="Folder of the page: new or empty.")
+@option("--pairs", type=click.IntRange(1, 1000), default=30, show_default=True, help="Most pairs of films.")
+@option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of pairs, sides and order.")
+@option("--question", default="Which one looks better?", show_default=True, help="What the page asks.")
+@option("--score", type=OLD_FILE, multiple=True, help="Score the answers of a person; may be repeated.")
+@json_option
+def study(
+    runs: tuple[str, ...], out: Path | None, pairs: int, seed: int, question: str, score: tuple[Path, ...]
+) -> None:
+    """Ask people which of two films is better, or score their answers.
+
+    A RUN is what `specsia evaluate` or `specsia repair` wrote, a run or a dataset. --out receives index.html
+    and its films, which load nothing else: it shows random pairs of the same character or clip by two methods
+    or runs, without names, each twice with the sides swapped, takes the arrow keys, and offers the answers as
+    answers.csv. Scores are the share of answers for one over another, with 95 % intervals over pairs, and the
+    share of pairs that a person answered alike both times.
+    """
+    from specsia_build.dravie.evaluate.study import PAGE, score_study, write_study
+
+    if bool(runs) == bool(score) or bool(runs) != (out is not None):
+        raise UsageError("give RUN... and --out for a page, or --score FILE for answers")
+    if out is not None:
+        count = write_study(runs, out, pairs, seed, question)
+        follow = "specsia study --score answers.csv"
+        facts = {"page": [str(out / PAGE)], "seed": [str(seed)], "next": [follow]}
+        document = {"page": str(out / PAGE), "pairs": count, "seed": seed}
+        conclude(document, [str(out / PAGE)], f"{plural(count, 'pair')} of films, each twice", facts)
+        return
+    scored = score_study(score)
+    lines = [*map(str, scored.shares), *([] if scored.agreement is None else [f"agreement: {scored.alike}"])]
+    conclude(asdict(scored), lines, plural(len(score), "file") + " of answers", {"shares": lines})

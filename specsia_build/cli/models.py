@@ -14,6 +14,7 @@ from specsia_build.cli.command import (
     FOLDER,
     OLD_FILE,
     choice,
+    comma_names,
     command,
     conclude,
     configs,
@@ -32,6 +33,7 @@ from specsia_build.dravie.config import (
     need_torch,
     train_config,
 )
+from specsia_build.dravie.evaluate.rows import FAST, ROW_NAMES, rows_help
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, no_such, plural
 from specsia_build.warning import Warning, as_json
@@ -234,20 +236,26 @@ def enhance(run: Path, source: str, out: Path, drawing: Path | None, **options: 
 
 @command(
     "specsia evaluate pretrained my-run/dataset --out scores",
-    "specsia evaluate drawn my-run/dataset --baselines raw --out scores-drawn",
+    "specsia evaluate drawn my-run/dataset --rows raw --out scores-drawn",
 )
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=find_run)
 @click.argument("dataset")
 @option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
 @option(
-    "--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none."
+    "--rows",
+    "--baselines",
+    default=",".join(FAST),
+    show_default=True,
+    callback=comma_names,
+    metavar="NAME,...",
+    help=f"Rows beside each model as it is and adapted, or none. {rows_help()}.",
 )
-@option("--without", type=click.Choice(("drawing",)), help="Also compare each model without the drawing.")
 @option(
     "--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]"
 )
 @configs("Configuration of DATASET to score; may be repeated.  [default: all]")
 @option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
+@option("--weights", type=FOLDER, help="Folder of the measures' weights.  [default: downloaded once]")
 @option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
 @device
 @json_option
@@ -265,8 +273,9 @@ def evaluate(
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import evaluate as work
+    from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
+    from specsia_build.dravie.evaluate.perceptual import find_networks
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
-    from specsia_build.dravie.metrics import find_perceptual
     from specsia_build.dravie.model.devices import find_device
     from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, SCORE_TABLES
@@ -274,14 +283,14 @@ def evaluate(
     from specsia_build.look.page import refuse_other_file, write_page
 
     refuse_other_file(out / REPORT)
-    baselines = [name for name in options["baselines"].split(",") if name and name != "none"]
-    if unknown_names := [name for name in baselines if name not in work.BASELINES]:
-        raise UsageError(no_such("baseline", unknown_names[0], work.BASELINES))
+    rows = [name for name in options["rows"] if name != "none"]
+    if unknown_names := [name for name in rows if name not in ROW_NAMES]:
+        raise UsageError(no_such("row", unknown_names[0], ROW_NAMES))
     opened, where = open_dataset(dataset), find_device(device)
-    trained = work.load_runs(runs, where)
-    networks, absent = find_perceptual(where)
+    trained = load_runs(runs, where)
+    networks, absent = find_networks(where, options["weights"])
     adaptation = replace(ADAPTATION, steps=options["adapt_steps"])
-    chosen = work.choose_methods(trained, baselines, bool(options["without"]), options["repeats"], adaptation)
+    chosen = choose_methods(trained, rows, options["repeats"], adaptation)
     scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
     why = f"was trained on is not known: it has no {SEEN_FILE}."

@@ -40,11 +40,13 @@ def need_torch() -> None:
 class ModelConfig:
     """Architecture and inputs of a generator.
 
-    With the `reference` `drawing`, the frontal drawing and the style of its contour are inputs.
+    With the `reference` `drawing`, the frontal drawing and the style of its contour are inputs. Without
+    `positions` neither Zpos is, nor what is looked up by it.
     """
 
     architecture: Architecture = "tiny"
     reference: Reference = "none"
+    positions: bool = True
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -60,6 +62,7 @@ class TrainConfig:
 
     Attributes:
         configs: configurations of the dataset to train on; empty for its first.
+        positions: whether the model sees Zpos, and what is looked up by it.
         batch, patch: patches a step, and pixels on a side of a patch, a multiple of 8.
         augment: `colours` changes hue, value and contrast in Z and Y* alike, `turn` turns the positions of
             most patches about the vertical axis, as if another side faced the camera; both mirror half.
@@ -78,6 +81,7 @@ class TrainConfig:
     configs: tuple[str, ...] = ()
     architecture: Architecture = "tiny"
     reference: Reference = "drawing"
+    positions: bool = True
     steps: _Steps = 5_000
     batch: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 8
     patch: Annotated[int, msgspec.Meta(ge=16, le=512)] = 64
@@ -107,7 +111,7 @@ class TrainConfig:
 
     @property
     def model(self) -> ModelConfig:
-        return ModelConfig(self.architecture, self.reference)
+        return ModelConfig(self.architecture, self.reference, self.positions)
 
 
 PRESETS: Mapping[str, TrainConfig] = {
@@ -166,8 +170,11 @@ def to_json(config: TrainConfig) -> dict[str, Any]:
 
 
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
-    """Parse the result of `to_json`; raises `ValueError` or `UsageError` if it is not one."""
-    values = msgspec.convert(values, dict[str, Any])
+    """Parse the result of `to_json`; raises `ValueError` or `UsageError` if it is not one.
+
+    Runs of earlier versions do not state `positions`, which their models see.
+    """
+    values = {"positions": True} | msgspec.convert(values, dict[str, Any])
     if other := values.keys() ^ types_of(TrainConfig).keys():
         raise UsageError(f"settings are missing or unknown: {', '.join(sorted(other))}")
     return msgspec.convert(values, TrainConfig)

@@ -5,29 +5,22 @@ interior is at least half covered by Z and by the silhouette of Y*, and off the 
 4) uint8 with straight alpha; all scores but `l1_black` are measured on white.
 
 Flicker follows points of the surface by Zpos, in which a point has the same colour in every frame of a clip.
-
-LPIPS and CLIP compare whole frames by networks, whose packages download their weights once. LPIPS is
-AlexNet's, version 0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy
 import skimage
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
 from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.drawing import MOST_WIDTH, near
-from specsia_build.errors import SpecsiaError, brief
-from specsia_build.extras import how_to_add
+from specsia_build.errors import SpecsiaError
 from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.ink import LUMA
 from specsia_build.rendering.layers import HALF_COVERED
@@ -109,6 +102,7 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
     Returns ``contour_f1``, see there, and
 
     - ``l1``, ``psnr``, ``ssim``: absolute error (0…1), decibels and structural similarity over the region;
+    - ``ssim_frame``: structural similarity of the whole frame, most of which is ground that all paint alike;
     - ``l1_interior``: absolute error over the interior, where texture and not the contour was repaired;
     - ``l1_black``: absolute error on black anywhere, per pixel of the region, which sees white paint.
 
@@ -118,6 +112,7 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
         raise SpecsiaError(f"the result for {pair.uid} is {result.shape}, not {pair.gt.shape}")
     if not region(pair).any():
         raise SpecsiaError(f"view {pair.uid} is all background: neither Z nor Y* shows anything there")
+    pixels = result.shape[0] * result.shape[1]
     # The window sees 5 px, and what it returns at the box's edge must not depend on the edge.
     box = box_around(region(pair) | (result[..., 3] > 0), 2 * SSIM_REACH)
     gt_mask = None if pair.gt_mask is None else pair.gt_mask[box]
@@ -141,7 +136,10 @@ def view_scores(result: Pixels, pair: Pair) -> dict[str, float]:
         window = {"gaussian_weights": True, "sigma": SSIM_SIGMA, "use_sample_covariance": False}
         settings = window | {"data_range": 1.0, "channel_axis": 2, "full": True}
         _, similar = skimage.metrics.structural_similarity(ours, truth, **settings)
-        scores["ssim"] = float(similar.mean(axis=2, dtype=np.float64)[where].mean())
+        similar = similar.mean(axis=2, dtype=np.float64)
+        scores["ssim"] = float(similar[where].mean())
+        # Outside the box both are white.
+        scores["ssim_frame"] = 1 - float((1 - similar).sum()) / pixels
     f1 = contour_f1(result, pair)
     return scores if f1 is None else scores | {"contour_f1": f1}
 
@@ -211,54 +209,3 @@ def _changes(before: Pixels, after: Pixels, step: PixelMatch) -> Floats:
     return (
         levels_on_white(after).reshape(-1, 3)[step.there] - levels_on_white(before).reshape(-1, 3)[step.here]
     )
-
-
-_Comparison = Callable[[NDArray[Any], NDArray[Any]], float]
-
-PerceptualScores = Mapping[str, _Comparison]
-"""Scores of a result and Y*, (H, W, 3) float32 in [0, 1], by `lpips` and `clip`; absent if not available."""
-
-
-@torch.inference_mode()
-def perceptual_scores(networks: PerceptualScores, result: Pixels, truth: Pixels) -> dict[str, float]:
-    """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
-    return {name: score(levels_on_white(result), levels_on_white(truth)) for name, score in networks.items()}
-
-
-def _lpips(device: torch.device) -> _Comparison:
-    import lpips
-
-    network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
-
-    def score(*pictures: NDArray[Any]) -> float:
-        tensors = (torch.from_numpy(2 * p - 1).permute(2, 0, 1)[None].to(device) for p in pictures)
-        return float(network(*tensors))
-
-    return score
-
-
-def _clip(device: torch.device) -> _Comparison:
-    import open_clip
-
-    model, _, prepare = open_clip.create_model_and_transforms("ViT-B-32-quickgelu", pretrained="openai")
-    model = model.eval().to(device)
-
-    def embedded(picture: NDArray[Any]) -> Tensor:
-        image = Image.fromarray((picture * 255 + 0.5).astype("uint8"))
-        embedding: Tensor = model.encode_image(prepare(image)[None].to(device))
-        return embedding
-
-    cosine = torch.nn.functional.cosine_similarity
-    return lambda result, truth: float(cosine(embedded(result), embedded(truth)))
-
-
-def find_perceptual(device: torch.device) -> tuple[PerceptualScores, tuple[str, ...]]:
-    """Load the networks, and return a sentence for each that is not available."""
-    networks, notes = {}, []
-    for score, load in {"lpips": _lpips, "clip": _clip}.items():
-        try:
-            networks[score] = load(device)
-        # Packages raise many kinds of errors where they cannot download.
-        except Exception as error:
-            notes.append(f"{score.upper()} is absent ({brief(str(error), 100)}): {how_to_add('metrics')}.")
-    return networks, tuple(notes)

@@ -77,7 +77,7 @@ def test_content_excludes_contour() -> None:
 
 
 def evaluate(run: Path, dataset: Path, out: Path, *more: str, code: int = 0) -> Result:
-    few = ("--baselines", "raw", "--adapt-steps", 1, "--backend", "fat", "--device", "cpu")
+    few = ("--rows", "raw", "--adapt-steps", 1, "--backend", "fat", "--device", "cpu")
     return specsia("evaluate", run, dataset, "--out", out, *few, *more, code=code)
 
 

@@ -164,7 +164,7 @@ def at_peace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
     """Each command that opens a dataset, by its name, everything that it writes below `out`."""
     small = ("--set", "batch=1", "--device", "cpu")
-    steps = ("--adapt-steps", "1", "--baselines", "line", "--device", "cpu")
+    steps = ("--adapt-steps", "1", "--rows", "line", "--device", "cpu")
     alone = ("--workers", "1")
     return {
         "verify": ("verify", str(dataset), *alone),

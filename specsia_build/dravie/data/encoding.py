@@ -9,8 +9,9 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 | 7-18 | the drawing looked up by position and colour, see `look_up` | with the drawing as reference |
 | 19-22 | thickness and colour of the drawing's contour there, see `Ink` | with the drawing as reference |
 
-where 4-18 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha, which covers the
-contour. Nothing at all is white with alpha 0 on both sides, and so is everything outside a frame.
+where 4-18 are -1 outside of Zmask, and everywhere for a model without positions. The target is Y* on white
+(R, G, B) and its alpha, which covers the contour. Nothing at all is white with alpha 0 on both sides, and so
+is everything outside a frame.
 
 Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
 """
@@ -32,6 +33,7 @@ GUIDED = _PLAIN + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input th
 CANDIDATES = (0, *range(_PLAIN, _PLAIN + LOOKED_UP_CHANNELS, 4), GUIDED - 3)
 """First of the three channels of each colour that a pixel may take: Z's, those looked up, the contour's."""
 
+HINTS = slice(Z_CHANNELS, GUIDED - STYLE_CHANNELS)  # Channels that Zpos decides, of either input
 TARGET_CHANNELS = 4  # Y* on white, and its alpha; also what the network paints
 NO_CODE = np.float32(-1)  # Code of level 0
 
@@ -95,6 +97,8 @@ def encode_input(z: Pixels, pos: Pixels, config: ModelConfig, drawing: Drawing =
     looked_up = drawing.look_up(pos, z) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)
     ink = ready(drawing.ink.around(z))
     _encode_input(ready(z, np.uint8), ready(pos, np.uint8), looked_up, drawing.thickness, ink, out)
+    if not config.positions:
+        out[..., HINTS] = NO_CODE
     return out
 
 

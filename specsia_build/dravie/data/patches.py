@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.encoding import (
     GUIDED,
+    HINTS,
+    NO_CODE,
     STYLE_CHANNELS,
     TARGET_CHANNELS,
     input_channels,
@@ -268,6 +270,8 @@ class PatchSampler:
             frames = part.pixels, part.runs, part.extents
             _cut(frames, (first, count), (config.seed, step), augmentation, (inputs, targets))
             first += len(part)
+        if not config.positions:
+            inputs[..., HINTS] = NO_CODE
         return inputs, targets
 
 

@@ -4,36 +4,22 @@ All methods are given the same: the frontal pair, and the drawing by position. R
 the output folder, beside Z and Y*, so that anyone can look at them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-
-import torch
 
 from specsia_build import png, terminal
 from specsia_build.arrays import Pixels
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dataset.schema import DEFAULT_CONFIG
-from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
-from specsia_build.dravie.config import ADAPTATION, TrainConfig, differences
 from specsia_build.dravie.data.frames import DrawnPair, frontal_rows
-from specsia_build.dravie.drawing import NO_DRAWING, Drawing
-from specsia_build.dravie.metrics import (
-    PerceptualScores,
-    clip_flicker,
-    perceptual_scores,
-    steps_between,
-    view_scores,
-)
-from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.model.devices import predictor_of
-from specsia_build.dravie.model.networks import Generator
-from specsia_build.dravie.repair.apply import repair
-from specsia_build.dravie.runs import SeenCharacters, group_contents, read_run_config, read_seen
+from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.evaluate.methods import Method, ViewPainter
+from specsia_build.dravie.evaluate.perceptual import INCEPTION, Networks, Targets
+from specsia_build.dravie.evaluate.scores import Evaluation, FeatureSets, Score
+from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
+from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, no_such, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
@@ -48,173 +34,6 @@ from specsia_build.look.evaluation import (
     picture_name,
     pictures_folder,
 )
-from specsia_build.rendering.contour import draw_contour
-
-_LINE = "line"
-PASTE = "look-up"
-SINGLE = "sample-wise"
-FAST = (UNREPAIRED, _LINE, PASTE)  # Baselines without a training
-BASELINES = (*FAST, SINGLE)  # Choices of `--baselines`
-SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
-OURS = "DraViE"
-
-FRONTAL, NOVEL = "frontal", "novel"
-"""Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
-
-_UNNAMED = ("seed", "configs", "preset", "reference")  # Settings that a label states in words or omits
-_Painter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
-Fitted = Callable[..., Generator]  # Returns a generator for a character's frontal pair, `front`
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to repair, with one seed.
-
-    Attributes:
-        label: name of its row in tables; repeats share it.
-        fit: returns a function that repairs a character's views, given its frontal pair and drawing.
-        seen: characters that a trained model has seen; None for a baseline.
-    """
-
-    label: str
-    fit: Callable[[DrawnPair], _Painter]
-    repeat: int = 0
-    seen: SeenCharacters | None = None
-
-    @property
-    def folder(self) -> str:
-        return RAW if self.label == UNREPAIRED else f"{self.label.replace(' ', '-')}-{self.repeat}"
-
-
-@dataclass(frozen=True)
-class EvaluatedRun:
-    """A trained model; `settings` is None if `specsia train` did not write it, such as an adapted model."""
-
-    path: Path
-    generator: Generator
-    settings: TrainConfig | None
-    seen: SeenCharacters
-
-
-def load_runs(paths: Sequence[Path], device: torch.device) -> list[EvaluatedRun]:
-    """Load the models of run folders onto a device."""
-    return [EvaluatedRun(p, load_generator(p, device), read_run_config(p), read_seen(p)) for p in paths]
-
-
-def _baseline(name: str) -> Method:
-    """Return `raw`, `line` or `look-up`."""
-
-    def paint(drawing: Drawing, view: Pair) -> Pixels:
-        if name == UNREPAIRED:
-            return view.z
-        picture = view.z if name == _LINE else drawing.paste(view.z, view.pos)
-        return draw_contour(picture, picture[..., 3], drawing.ink.width, drawing.ink.around(picture))
-
-    return Method(name, lambda front: partial(paint, front.drawing))
-
-
-def _trained(
-    label: str, repeat: int, run: EvaluatedRun, fitted: Fitted | None = None, drawing: bool = True
-) -> Method:
-    """Return a trained model, as it is or `fitted` to the frontal pair, with or without the drawing."""
-
-    def fit(front: DrawnPair) -> _Painter:
-        predictor = predictor_of(run.generator if fitted is None else fitted(front=front))
-        return lambda view: repair(predictor, view.z, view.pos, front.drawing if drawing else NO_DRAWING)
-
-    return Method(label, fit, repeat, run.seen)
-
-
-def _groups(runs: Sequence[EvaluatedRun]) -> dict[str, list[EvaluatedRun]]:
-    """Group runs by label; those that differ only in the seed share one.
-
-    A label names the backends and the settings in which a run differs from the first.
-    """
-    trained = [run.settings for run in runs if run.settings is not None]
-    groups: dict[str, list[EvaluatedRun]] = {}
-    for run in runs:
-        if run.settings is None:
-            words = [OURS, run.path.name]
-        else:
-            backends = [name for name in run.settings.configs if name != DEFAULT_CONFIG]
-            other = differences(trained[0], run.settings)
-            words = [OURS, f"[{'+'.join(backends)}]" if backends else ""]
-            words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in _UNNAMED]
-            if not run.generator.config.sees_drawing:
-                words.append("trained without drawing")
-        groups.setdefault(" ".join(filter(None, words)), []).append(run)
-    return groups
-
-
-def choose_methods(
-    runs: Sequence[EvaluatedRun],
-    baselines: Sequence[str] = FAST,
-    without_drawing: bool = False,
-    repeats: int = 1,
-    adaptation: TrainConfig = ADAPTATION,
-) -> list[Method]:
-    """List an evaluation's methods in the order of a table's rows; runs that differ in the seed are repeats.
-
-    `baselines` are of `BASELINES`, and `repeats` is the least number of seeds of adaptations and sample-wise
-    fits. Each model is compared as it is and adapted, and `without_drawing` as it is without the drawing.
-    """
-    if without_drawing and not any(run.generator.config.sees_drawing for run in runs):
-        raise UsageError("--without drawing: none of these models sees the drawing")
-    methods = [_baseline(name) for name in FAST if name in baselines]
-    for k in range(repeats if SINGLE in baselines else 0):
-        settings = replace(runs[0].settings or TrainConfig(), seed=k, configs=(), steps=SINGLE_STEPS)
-        single = _trained(SINGLE, k, runs[0], partial(fit_single, runs[0].generator, settings=settings))
-        methods.append(replace(single, seen=None))
-    for label, alike in _groups(runs).items():
-        whole = f"{label} without adaptation"
-        methods += [_trained(whole, k, run) for k, run in enumerate(alike)]
-        if without_drawing and alike[0].generator.config.sees_drawing:
-            unseen = f"{whole} without drawing"
-            methods += [_trained(unseen, k, run, drawing=False) for k, run in enumerate(alike)]
-        for k in range(max(repeats, len(alike))):
-            run, settings = alike[k % len(alike)], replace(adaptation, seed=k)
-            fit = partial(adapt_generator, run.generator, settings=settings)
-            methods.append(_trained(label, k, run, fit))
-    return methods
-
-
-@dataclass(frozen=True)
-class Score:
-    """Scores of one view; `flicker` of a clip is among those of its first frame."""
-
-    config: str
-    method: str
-    repeat: int
-    character: str
-    view: int
-    row: int
-    values: dict[str, float]
-    frontal: bool = False
-    clip: str | None = None
-    frame: int | None = None
-    time: float | None = None
-    action: str | None = None
-
-    @property
-    def kind(self) -> str:
-        """`frontal` or `novel`."""
-        return FRONTAL if self.frontal else NOVEL
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Result of an evaluation; `notes` are sentences about what could not be measured."""
-
-    dataset: str
-    split: str
-    configs: tuple[str, ...]
-    methods: tuple[Method, ...]
-    scores: tuple[Score, ...]
-    notes: tuple[str, ...] = ()
-
-    def labels(self, trained: bool | None = None) -> tuple[str, ...]:
-        """Labels of the methods, each once, in order: of all, of the trained ones, or of the baselines."""
-        return tuple(dict.fromkeys(m.label for m in self.methods if trained in (None, m.seen is not None)))
 
 
 def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
@@ -243,7 +62,7 @@ def evaluate(
     methods: Sequence[Method],
     out: Path,
     configs: Sequence[str] = (),
-    perceptual: PerceptualScores = MappingProxyType({}),
+    networks: Networks = MappingProxyType({}),
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
@@ -262,11 +81,12 @@ def evaluate(
     fronts = {config: frontal_rows(dataset, config, (split,)) for config in configs}
     views = sum(dataset.splits(config).get(split, 0) for config in configs) * len(methods)
     scores: list[Score] = []
+    found: FeatureSets = {}
     with terminal.bar("evaluate", views, "view") as bar:
         for config in configs:
             front: DrawnPair | None = None
             places = False
-            painters: dict[tuple[str, int], _Painter] = {}
+            painters: dict[tuple[str, int], ViewPainter] = {}
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
                 character_id = pairs[0].character_id
@@ -279,6 +99,7 @@ def evaluate(
                     places = dataset.keeps_places(config, character_id)
                     front, painters = DrawnPair(frontal, Drawing.of(frontal, places)), {}
                 steps = steps_between(pairs) if places else []
+                targets = Targets(networks, [pair.gt for pair in pairs], front.pair.gt)
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW, [pair.z for pair in pairs])
                 for method in methods:
@@ -288,17 +109,22 @@ def evaluate(
                     results = [painters[name](pair.without_truth()) for pair in pairs]
                     if method.label != UNREPAIRED:
                         _write_pictures(out, config, pairs, method.folder, results)
-                    flicker = clip_flicker(results, [pair.gt for pair in pairs], steps)
-                    for (row, pair), result in zip(sequence, results, strict=True):
-                        values = view_scores(result, pair)
+                    flicker = clip_flicker(results, targets.truths, steps)
+                    perceptual = targets.scores(results)
+                    features = networks[INCEPTION](results) if INCEPTION in networks else None
+                    for k, (row, pair) in enumerate(sequence):
+                        values = view_scores(results[k], pair) | perceptual[k]
                         if flicker is not None and pair is pairs[0]:
                             values["flicker"] = flicker
-                        values |= perceptual_scores(perceptual, result, pair.gt)
                         of = config, method.label, method.repeat, character_id, pair.view, row
                         frame = pair.clip, pair.frame, pair.time, pair.action
                         scores.append(Score(*of, values, pair.uid == front.pair.uid, *frame))
+                        if features is not None:
+                            both = features[k], targets.features[k]
+                            keyed = config, method.label, scores[-1].kind, method.repeat
+                            found.setdefault(keyed, {}).setdefault(character_id, []).append(both)
                     bar(len(pairs))
-    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores))
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), features=found)
 
 
 def _write_pictures(

@@ -9,19 +9,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from specsia_build import __version__
-from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, Evaluation
+from specsia_build.arrays import Doubles
+from specsia_build.dravie.evaluate.scores import FRONTAL, NOVEL, Evaluation
+from specsia_build.dravie.evaluate.statistics import DISTANCES, LEVEL, RESAMPLES, bootstrap, jackknife, joined
 from specsia_build.errors import plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.look.evaluation import SCORE_TABLES, SCORES, UNREPAIRED
 
 MEANS = "scores.csv"
-RESAMPLES, _SEED = 10_000, 0  # Draws and seed of the bootstrap over characters
-LEVEL = 0.95  # Coverage of its intervals
 
 FEWEST = 6
 """Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases
@@ -49,19 +49,15 @@ METRICS: Mapping[str, Metric] = {
     "l1_interior": Metric("interior L1", "low", 4, "the same where both silhouettes cover, off the contour"),
     "l1_black": Metric("L1 on black", "low", 4, "absolute error on black, which sees white paint"),
     "flicker": Metric("flicker", "low", 4, "change from frame to frame that Y* has not"),
+    "ssim_frame": Metric("SSIM of frames", "high", 4, "structural similarity of whole frames"),
     "lpips": Metric("LPIPS", "low", 3, "distance to Y* by AlexNet"),
     "clip": Metric("CLIP", "high", 3, "cosine to Y* by ViT-B/32"),
+    "clip_drawing": Metric("CLIP to drawing", "high", 3, "cosine to the drawing by ViT-B/32"),
+    "clip_next": Metric("CLIP of neighbours", "high", 3, "cosine of frames to the next ones"),
+    "fid": Metric("FID", "low", 1, "distance of the set from Y*'s by features of Inception"),
+    "kid": Metric("KID", "low", 4, "the same by a kernel, unbiased for few pictures"),
 }
-
-
-def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Percentile interval of a mean over characters by resampling; None twice for fewer than two values."""
-    if len(values) < 2:
-        return None, None
-    samples = np.random.default_rng(_SEED).integers(0, len(values), (RESAMPLES, len(values)))
-    means = np.asarray(values, np.float64)[samples].mean(axis=1)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+_OF_SEQUENCES = ("flicker", "clip_next")  # Scores of several frames, which count as novel views
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class MeanScore:
     """A mean over characters.
 
     Attributes:
-        characters: value of each character by its id, the mean over repeats.
+        characters: value of each character by its id, the mean over repeats; empty for one of all together.
         mean: of the repeats' means over characters.
         deviation: standard deviation of these; None for one repeat.
         low, high: interval of the mean over characters; None for one character.
@@ -110,13 +106,32 @@ def summarise(evaluation: Evaluation) -> Summary:
     views: dict[tuple[str, str, str, str], dict[int, dict[str, list[float]]]] = {}
     for score in evaluation.scores:
         for name, value in score.values.items():
-            # The flicker of a clip is stored with its first frame, which may be the frontal one.
-            kind = NOVEL if name == "flicker" else score.kind
+            # They are stored with their first frame, which may be the frontal one.
+            kind = NOVEL if name in _OF_SEQUENCES else score.kind
             repeats = views.setdefault((score.config, score.method, kind, name), {})
             repeats.setdefault(score.repeat, {}).setdefault(score.character, []).append(value)
     summary = {}
     for key, of_repeats in views.items():
         summary[key] = MeanScore.of({repeat: _means(values) for repeat, values in of_repeats.items()})
+    return {**summary, **_distances(evaluation)}
+
+
+def _distances(evaluation: Evaluation) -> Summary:
+    """Compute FID and KID of all views of a kind; a single picture has none."""
+    of_repeats: dict[tuple[str, str, str], list[list[tuple[Doubles, Doubles]]]] = {}
+    for (config, label, kind, _), characters in evaluation.features.items():
+        sets = [cast(Any, np.swapaxes(both, 0, 1)) for both in characters.values()]
+        of_repeats.setdefault((config, label, kind), []).append(sets)
+    summary = {}
+    for key, repeats in of_repeats.items():
+        for name, distance in DISTANCES.items():
+            if len(joined(repeats[0])[0]) < 2:
+                continue
+            means = [distance(*joined(sets)) for sets in repeats]
+            low, high = zip(*(jackknife(distance, sets) for sets in repeats), strict=True)
+            ends = (None, None) if None in low else (float(np.mean(low)), float(np.mean(high)))
+            deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
+            summary[*key, name] = MeanScore({}, float(np.mean(means)), deviation, *ends)
     return summary
 
 
@@ -150,7 +165,7 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
         ours = summary.get((config, label, NOVEL, score))
         keys = {name: (config, name, NOVEL, score) for name in evaluation.labels(False)}
         baselines = {name: summary[key] for name, key in keys.items() if key in summary}
-        if ours is not None and baselines:
+        if ours is not None and ours.characters and baselines:
             choose = min if METRICS[score].better == "low" else max
             best = choose(baselines, key=lambda name: baselines[name].mean)
             theirs = baselines[best].characters

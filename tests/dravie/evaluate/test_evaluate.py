@@ -15,6 +15,7 @@ from click.testing import Result
 from numpy.testing import assert_array_equal
 
 from specsia_build import png
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import open_dataset
@@ -22,8 +23,12 @@ from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.data.frames import DrawnPair
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.evaluate import evaluate as module
-from specsia_build.dravie.evaluate.evaluate import BASELINES, choose_methods, load_runs
+from specsia_build.dravie.evaluate import methods as module
+from specsia_build.dravie.evaluate import perceptual
+from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
+from specsia_build.dravie.evaluate.perceptual import INCEPTION, LPIPS
+from specsia_build.dravie.evaluate.rows import ROW_NAMES, ROWS
+from specsia_build.dravie.evaluate.statistics import frechet
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.look.evaluation import gallery_of_evaluation
 from tests.commands import specsia
@@ -50,18 +55,18 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     runs += [write_run(top / "blind", reference="none"), write_run(top / "other", configs=("thin",))]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "SINGLE_STEPS", 1)
-        rows = ("--baselines", ",".join(BASELINES), "--without", "drawing")
-        done = evaluate(*runs, dataset, "--out", top / "out", *rows)
+        done = evaluate(*runs, dataset, "--out", top / "out", "--rows", ",".join(ROW_NAMES))
     return top / "out", done.stdout
 
 
 OURS = "DraViE [fat]"
 BLIND = f"{OURS} trained without drawing"
-ENDINGS = ("", " without adaptation", " without adaptation without drawing")
+AS_IS = " without adaptation"
+ENDINGS = ("", " after one epoch", AS_IS, f"{AS_IS} without positions", f"{AS_IS} without drawing")
 LABELS = {
-    *BASELINES,
+    *(row.name for row in ROWS if not row.of_models),
     *(f"{name}{ending}" for name in (OURS, "DraViE [thin]") for ending in ENDINGS),
-    *(f"{BLIND}{ending}" for ending in ENDINGS[:2]),
+    *(f"{BLIND}{ending}" for ending in ENDINGS[:-1]),
 }
 
 
@@ -95,6 +100,27 @@ def test_numbers(evaluated: tuple[Path, str], dataset: Path) -> None:
             assert view["values"]["l1"] == pytest.approx(view_scores(picture, pairs[view["view"]])["l1"])
 
 
+def test_distances_of_sets(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def colours(pictures: list[Pixels]) -> Doubles:
+        return np.stack([picture.mean(axis=(0, 1)) for picture in pictures])
+
+    found = {INCEPTION: colours, LPIPS: lambda ours, truths: np.zeros(len(ours))}
+    monkeypatch.setattr(perceptual, "find_networks", lambda *_: (found, ("CLIP: not run.",)))
+    out = tmp_path / "out"
+    evaluate(write_run(tmp_path / "run"), dataset, "--out", out, "--rows", "raw", "--backend", "fat")
+    scores = means(out)
+    for kind in ("frontal", "novel"):
+        opened = open_dataset(dataset)
+        pairs = [decode_pair(row) for row in opened.stream("fat", "test", pair_columns(opened))]
+        pairs = [pair for pair in pairs if (pair.view == 0) == (kind == "frontal")]
+        if len(pairs) > 1:
+            expected = frechet(colours([pair.z for pair in pairs]), colours([pair.gt for pair in pairs]))
+            assert scores["fat", "raw", kind, "fid"]["mean"] == pytest.approx(expected)
+    assert {key[3] for key in scores if key[1] == "raw"} >= {"fid", "kid", "lpips", "ssim_frame"}
+    assert "CLIP: not run." in (out / "tables.md").read_text()
+    assert not any(d["score"] == "fid" for d in json.loads((out / "scores.json").read_text())["differences"])
+
+
 def test_view_positions_are_not_looked_up(dataset: Path, tmp_path: Path) -> None:
     turned = tmp_path / "turned"
     shutil.copytree(dataset, turned)
@@ -102,7 +128,7 @@ def test_view_positions_are_not_looked_up(dataset: Path, tmp_path: Path) -> None
     record["config"]["pos_frame"] = "view"
     (turned / BUILD_FILE).write_text(json.dumps(record))
     run = write_run(tmp_path / "run")
-    evaluate(run, turned, "--out", tmp_path / "out", "--baselines", "line,look-up", "--backend", "fat")
+    evaluate(run, turned, "--out", tmp_path / "out", "--rows", "line,look-up", "--backend", "fat")
     found = means(tmp_path / "out")
     assert found["fat", "look-up", "novel", "l1"]["mean"] == found["fat", "line", "novel", "l1"]["mean"]
 
@@ -110,7 +136,7 @@ def test_view_positions_are_not_looked_up(dataset: Path, tmp_path: Path) -> None
 def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run", reference="none"), tmp_path / "out"
     specsia("adapt", run, "--dataset", dataset, "--character", "a", "--out", tmp_path / "a", "--steps", 1)
-    more = ("--baselines", "none", "--repeats", "2", "--backend", "fat")
+    more = ("--rows", "none", "--repeats", "2", "--backend", "fat")
     evaluate(run, tmp_path / "a", dataset, "--out", out, *more)
     assert means(out)["fat", f"{OURS} trained without drawing", "novel", "l1"]["deviation"] > 0
     assert ("fat", "DraViE a", "novel", "l1") in means(out)
@@ -119,8 +145,8 @@ def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
 def test_impossible_requests(dataset: Path, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     blind = write_run(tmp_path / "blind", reference="none")
-    evaluate(blind, dataset, "--out", tmp_path / "out", "--without", "drawing", code=2)
-    for option in (("--split", "tset"), ("--backend", "round"), ("--baselines", "raw,lin")):
+    evaluate(blind, dataset, "--out", tmp_path / "out", "--rows", "no-drawing", code=2)
+    for option in (("--split", "tset"), ("--backend", "round"), ("--rows", "raw,lin")):
         evaluate(run, dataset, "--out", tmp_path / "out", *option, code=2)
 
 
@@ -139,8 +165,8 @@ def test_no_method_sees_its_target(dataset: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module, "SINGLE_STEPS", 2)
     runs = [write_run(tmp_path / "run"), write_run(tmp_path / "blind", reference="none")]
     loaded, short = load_runs(runs, torch.device("cpu")), replace(ADAPTATION, steps=2)
-    compared = choose_methods(loaded, BASELINES, True, 1, short)
-    assert len({method.label for method in compared}) == 9
+    compared = choose_methods(loaded, ROW_NAMES, 1, short)
+    assert len({method.label for method in compared}) == 15
     for method in compared:
         paint = method.fit(DrawnPair(frontal, Drawing.of(frontal)))
         for pair in novel:
@@ -172,7 +198,7 @@ def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_clip_flicker_is_scored(turning: Path, tmp_path: Path) -> None:
     clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
-    evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
+    evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--rows", "raw")
     found = {key[1]: mean["mean"] for key, mean in means(out).items() if key[3] == "flicker"}
     opened = open_dataset(clips)
     pairs = [decode_pair(row) for row in opened.stream("default", "test", pair_columns(opened))]
@@ -193,6 +219,6 @@ def test_other_clip_when_first_is_not_frontal(turning: Path, tmp_path: Path) -> 
         row |= {"clip": clip, "frame": frame, "uid": frame_uid(clip, frame), "view": int(number < half)}
     write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
     write_sums(clips)
-    evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
+    evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--rows", "raw")
     scores = json.loads((out / "scores.json").read_text())["views"]
     assert {(score["row"], score["view"]) for score in scores if score["frontal"]} == {(half, 0)}

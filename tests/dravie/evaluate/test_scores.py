@@ -1,19 +1,18 @@
 """Scores of drawn figures with known errors, flicker, intervals over characters, paired differences."""
 
-import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from specsia_build.dravie import metrics
-from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Method, Score
-from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
-from specsia_build.dravie.metrics import contour_f1, levels_on_white, perceptual_scores, region, view_scores
+from specsia_build.dravie.evaluate.methods import Method
+from specsia_build.dravie.evaluate.scores import NOVEL, Evaluation, Score
+from specsia_build.dravie.evaluate.statistics import bootstrap
+from specsia_build.dravie.evaluate.summary import Difference, differences, summarise, to_markdown
+from specsia_build.dravie.metrics import contour_f1, levels_on_white, region, view_scores
 from specsia_build.dravie.runs import SeenCharacters
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
@@ -22,7 +21,8 @@ from tests.dravie.pairs import coloured, disc, drawn_pair, make_pair
 
 def test_perfect_result() -> None:
     pair = drawn_pair(shift=3)
-    best = {"l1": 0, "l1_black": 0, "l1_interior": 0, "psnr": 100, "ssim": pytest.approx(1), "contour_f1": 1}
+    best: dict[str, object] = {"l1": 0, "l1_black": 0, "l1_interior": 0, "psnr": 100, "contour_f1": 1}
+    best |= {"ssim": pytest.approx(1), "ssim_frame": pytest.approx(1)}
     assert view_scores(pair.gt, pair) == best
 
 
@@ -43,6 +43,7 @@ def test_region_scores_equal_whole_frames() -> None:
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
     _, full = structural_similarity(seen, wanted, channel_axis=2, full=True, **settings)
     assert scores["ssim"] == pytest.approx(full.mean(axis=2)[where].mean(), abs=1e-6)
+    assert scores["ssim_frame"] == pytest.approx(full.mean(), abs=1e-6)
 
 
 def test_stray_white_shows_on_black() -> None:
@@ -149,38 +150,6 @@ def test_flicker_beyond_the_truth() -> None:
     assert still is not None and still > 0.1
     nothing = np.zeros(0, np.int32)
     assert metrics.clip_flicker(truths, truths, [metrics.PixelMatch(nothing, nothing)]) is None
-
-
-@pytest.mark.parametrize("error", [ImportError("no such package"), OSError("no route to host")])
-def test_missing_networks_are_noted(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def fail(_: torch.device) -> None:
-        raise error
-
-    for name in ("_lpips", "_clip"):
-        monkeypatch.setattr(metrics, name, fail)
-    networks, notes = metrics.find_perceptual(torch.device("cpu"))
-    pair = drawn_pair()
-    assert networks == {} and len(notes) == 2 and all(str(error) in note for note in notes)
-    assert perceptual_scores(networks, pair.gt, pair.gt) == {}
-    networks = {"lpips": lambda one, two: float(np.abs(one - two).mean())}
-    assert perceptual_scores(networks, pair.gt, pair.gt) == {"lpips": 0}
-    assert perceptual_scores(networks, pair.z, pair.gt)["lpips"] > 0
-
-
-def test_clip_score_is_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Model(torch.nn.Module):
-        def encode_image(self, images: torch.Tensor) -> torch.Tensor:
-            return images.mean((2, 3))
-
-    parts = (Model(), None, lambda image: torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1))
-    fake = SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts)
-    monkeypatch.setitem(sys.modules, "open_clip", fake)
-    monkeypatch.setattr(metrics, "_lpips", lambda _: lambda one, two: 0.0)
-    networks, notes = metrics.find_perceptual(torch.device("cpu"))
-    red, yellow = (np.full((4, 4, 3), rgb, np.float32) / 255 for rgb in ((200, 0, 0), (90, 90, 0)))
-    assert notes == ()
-    assert networks["clip"](red, red) == pytest.approx(1)
-    assert networks["clip"](red, yellow) == pytest.approx(0.5**0.5)
 
 
 Scored = tuple[Method, NDArray[np.float64]]
