@@ -4,6 +4,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.arrays import Doubles, Mask
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.contour import covered, outside_distance
 from specsia_build.rendering.layers import HALF_COVERED, overlap
@@ -114,22 +115,13 @@ def overlaps(masks, targets):  # type: ignore[no-untyped-def]
     return out
 
 
-@compiled
-def moments(masks):  # type: ignore[no-untyped-def]
+def moments(masks: Mask) -> Doubles:
     """Area in pixels, and mean column and row of covered pixels' centres, by view (V, 3); zero for none."""
-    out = np.zeros((len(masks), 3))
-    for k in range(len(masks)):
-        n = 0
-        sx, sy = 0, 0
-        for y in range(masks.shape[1]):
-            for x in range(masks.shape[2]):
-                if masks[k, y, x]:
-                    n += 1
-                    sx += x
-                    sy += y
-        if n > 0:
-            put(out, k, (n, sx / n + 0.5, sy / n + 0.5))
-    return out
+    steps = np.arange(masks.shape[-1])
+    across, down = masks.sum(axis=1), masks.sum(axis=2)
+    areas = across.sum(axis=1)
+    middles = [(counts @ steps) / np.maximum(areas, 1) + 0.5 * (areas > 0) for counts in (across, down)]
+    return np.stack([areas, *middles], axis=1)
 
 
 @compiled
