@@ -3,8 +3,9 @@
 Exports a few characters of SOURCE in each layout, has `specsia verify` check the folder, and runs
 ``PYTHON CHECKERS/NAME.py`` on it: programs that load a folder by the class of the project that trains on
 it, and end with a sentence and the exit code 0 if that works and cameras, depth and normals agree. Then a
-copy with one fault (`faults`) must be refused. `webdataset` is read by its library here. Prints a JSON line a
-layout; exits with 1 if something is not as it should be. `--keep` leaves the folders and a sheet of each.
+copy with one fault (`faults`) must be refused. `webdataset` and `mds` are read by their libraries here; that
+of `mds`, `mosaicml-streaming`, needs an environment of its own. Prints a JSON line a layout; exits with 1 if
+something is not as it should be. `--keep` leaves the folders and a sheet of each.
 """
 
 import json
@@ -86,6 +87,23 @@ def read_tars(folder: Path) -> tuple[bool, str]:
     samples = list(webdataset.WebDataset(shards, shardshuffle=False).decode("pil"))
     whole = all(sample["json"] and sample["color.png"].size[0] > 0 for sample in samples)
     return whole and bool(samples), f"{len(samples)} samples of {len(shards)} tars"
+
+
+def read_shards(folder: Path) -> tuple[bool, str]:
+    """Whether MosaicML's `streaming` reads all samples of a folder, and how many."""
+    from streaming import LocalDataset, StreamingDataset
+
+    count = 0
+    for index in sorted(folder.glob("*/index.json")):
+        samples = LocalDataset(str(folder), index.parent.name)
+        streamed = StreamingDataset(local=str(folder), split=index.parent.name, batch_size=1)
+        for sample, same in zip(samples, streamed, strict=True):
+            assert sample["json"] == same["json"] and sample["color.png"].size[0] > 0
+            count += 1
+    return count > 0, f"{count} samples"
+
+
+READ_HERE = {"webdataset": read_tars, "mds": read_shards}
 
 
 def inverted(matrix: np.ndarray) -> np.ndarray:
@@ -184,12 +202,13 @@ def main(
     right = True
     with tempfile.TemporaryDirectory(prefix="specsia-trainers-") as temporary:
         work = keep or Path(temporary)
-        for layout in layouts or (*CHECKED, "webdataset"):
+        for layout in layouts or (*CHECKED, *READ_HERE):
             begin = time.perf_counter()
             out = export(layout, source, limit, work)
             seconds = round(time.perf_counter() - begin, 1)
-            listed = [] if layout == "webdataset" else [*folders(layout, out)]
-            results = [check(python, checkers, layout, folder) for folder in listed] or [read_tars(out)]
+            listed = [] if layout in READ_HERE else [*folders(layout, out)]
+            results = [check(python, checkers, layout, folder) for folder in listed]
+            results = results or [READ_HERE[layout](out)]
             refused = {}
             for name, spoil in FAULTS.get(layout, {}).items():
                 broken = Path(temporary) / "broken"

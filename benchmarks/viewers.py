@@ -2,8 +2,9 @@
 
     python -m benchmarks.viewers FILE... --out FOLDER
 
-Writes a picture of each file and prints what the viewer says of it: animations by name or humanoid bones, and
-the share of the picture that the figure covers. Needs Node.js with npm, Chromium and the package playwright.
+Writes a picture of each file at rest, from the front, and prints what the viewer says of it: animations by
+name or humanoid bones, and how far its picture is from ours, box on box. Needs Node.js with npm, Chromium
+and the package playwright.
 """
 
 import argparse
@@ -22,13 +23,18 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+import specsia
+from specsia_build.arrays import Mask, Pixels
+from specsia_build.pictures.masks import box_around
+
 PACKAGES = ("@google/model-viewer", "three", "@pixiv/three-vrm")
-SIZE = 512
-GROUND = (200, 200, 200)
+SIZE = 1024
+BOX = 512  # Side of the boxes that are compared
+GROUND = (255, 0, 255)  # No figure's colour
 SWIFTSHADER = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
 
-PAGE = """<!doctype html><meta charset="utf-8"><style>body {margin: 0; background: rgb(200, 200, 200)}
-model-viewer {width: 512px; height: 512px}</style>
+PAGE = """<!doctype html><meta charset="utf-8"><style>body {margin: 0; background: rgb(255, 0, 255)}
+model-viewer {width: 1024px; height: 1024px; --progress-bar-height: 0px}</style>
 <script type="importmap">{"imports": {"three": "/node_modules/three/build/three.module.js",
 "three/addons/": "/node_modules/three/examples/jsm/",
 "vrm": "/node_modules/@pixiv/three-vrm/lib/three-vrm.module.js"}}</script>
@@ -37,7 +43,10 @@ model-viewer {width: 512px; height: 512px}</style>
 SHOW_GLB = """async name => {
   const viewer = document.createElement('model-viewer');
   viewer.setAttribute('interaction-prompt', 'none');
-  viewer.setAttribute('autoplay', '');
+  // From so far away that rays are nearly parallel.
+  const camera = {'min-field-of-view': '1deg', 'max-camera-orbit': 'auto auto 30m',
+    'camera-orbit': '0deg 90deg 30m', 'shadow-intensity': '0'};
+  Object.entries(camera).forEach(entry => viewer.setAttribute(...entry));
   const done = new Promise((good, bad) => {
     viewer.addEventListener('load', good);
     viewer.addEventListener('error', e => bad(new Error(String(e.detail.sourceError || e.detail.type))));
@@ -45,8 +54,11 @@ SHOW_GLB = """async name => {
   viewer.src = name;
   document.body.replaceChildren(viewer);
   await done;
-  await new Promise(r => setTimeout(r, 1500));
   const size = viewer.getDimensions();
+  viewer.fieldOfView = 2 * Math.atan(0.55 * Math.max(size.x, size.y) / 30) + 'rad';
+  await viewer.updateComplete;
+  viewer.jumpCameraToGoal();
+  await new Promise(r => setTimeout(r, 1500));
   return {animations: viewer.availableAnimations, height: size.y};
 }"""
 
@@ -57,15 +69,11 @@ SHOW_VRM = """async name => {
   loader.register(parser => new vrms.VRMLoaderPlugin(parser));
   const vrm = (await loader.loadAsync(name)).userData.vrm;
   const renderer = new THREE.WebGLRenderer({antialias: true, preserveDrawingBuffer: true});
-  renderer.setSize(512, 512);
+  renderer.setSize(1024, 1024);
   const scene = new THREE.Scene(), camera = new THREE.OrthographicCamera(-1, 1, 1.85, -0.15, 0.1, 10);
-  scene.background = new THREE.Color('rgb(200, 200, 200)');
+  scene.background = new THREE.Color('rgb(255, 0, 255)');
   scene.add(vrm.scene, new THREE.AmbientLight('white', 3));
   camera.position.set(0, 0, 5);
-  // Arms down, which shows that the bones are where they belong.
-  vrm.humanoid.getNormalizedBoneNode('leftUpperArm').rotation.z = -1.2;
-  vrm.humanoid.getNormalizedBoneNode('rightUpperArm').rotation.z = 1.2;
-  vrm.update(0.1);
   renderer.render(scene, camera);
   document.body.replaceChildren(renderer.domElement);
   return {bones: Object.keys(vrm.humanoid.humanBones).length, version: vrm.meta.metaVersion};
@@ -80,8 +88,31 @@ def show(page: Page, path: Path, out: Path) -> dict[str, Any]:
     except Exception as error:
         return {"error": str(error).splitlines()[0]}
     page.screenshot(path=out / f"{path.name}.png")
-    pixels = np.asarray(Image.open(out / f"{path.name}.png").convert("RGB")).astype(int)
-    return {**facts, "covered": round(float((np.abs(pixels - GROUND).max(axis=2) > 12).mean()), 3)}
+    pixels = np.asarray(Image.open(out / f"{path.name}.png").convert("RGB"))
+    return {**facts, **difference(pixels, path)}
+
+
+def difference(shown: Pixels, path: Path) -> dict[str, float]:
+    """IoU and mean difference of colour, 0-255, of a viewer's picture (S, S, 3) and ours, box on box."""
+    ours = specsia.render(specsia.load(path), views=1, size=SIZE, outline=(0, 0))[0].layers.color
+    figures = (
+        (shown, np.abs(shown.astype(int) - GROUND).max(axis=2) > 127),
+        (ours[..., :3], ours[..., 3] > 127),
+    )
+    boxes = [boxed(picture, mask) for picture, mask in figures]
+    both = boxes[0][1] & boxes[1][1]
+    iou = both.sum() / (boxes[0][1] | boxes[1][1]).sum()
+    colour = np.abs(boxes[0][0][both].astype(int) - boxes[1][0][both]).mean()
+    return {"iou": round(float(iou), 4), "colour": round(float(colour), 2)}
+
+
+def boxed(picture: Pixels, mask: Mask) -> tuple[Pixels, Mask]:
+    """A figure's box at `BOX` x `BOX` pixels, and where it is covered."""
+    rows, columns = box_around(mask)
+    area = columns.start, rows.start, columns.stop, rows.stop
+    colour = Image.fromarray(picture).resize((BOX, BOX), box=area)
+    cover = Image.fromarray(mask.astype(np.uint8) * 255).resize((BOX, BOX), box=area)
+    return np.asarray(colour), np.asarray(cover) > 127
 
 
 def open_all(paths: Sequence[Path], out: Path) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,8 @@ from specsia_build import __version__
 from specsia_build.config import cores
 from specsia_build.errors import SpecsiaError, brief, some
 from specsia_build.extras import how_to_add
-from specsia_build.folders import homed, user_cache
+from specsia_build.folders import homed, listed_below, user_cache
+from specsia_build.jit import compiled_folders
 from specsia_build.memory import MEMORY, format_size, memory_bytes
 
 OK = "ok"
@@ -175,6 +176,25 @@ _CHECKS: dict[str, Callable[[], Fact]] = {
 }
 
 CORE = ("packages", "disk", "scratch")  # Checks that every build needs
+
+
+def caches() -> dict[str, list[Path]]:
+    """Folders of this user that can be made again, by what they hold; some may not exist."""
+    from specsia_build.characters.blender import kept_exports
+    from specsia_build.web.sessions import killed_servers
+
+    return {
+        "compiled code": compiled_folders(),
+        ".blend exports": kept_exports(),
+        "decoded datasets": [user_cache() / "frames"],
+        "files of ended web servers": killed_servers(),
+    }
+
+
+def size_of(folders: Sequence[Path]) -> int:
+    """Bytes of all files below some folders; links are not followed."""
+    files = (folder / name for folder in folders if folder.is_dir() for name in listed_below(folder))
+    return sum(file.lstat().st_size for file in files)
 
 
 def _check(name: str) -> Fact:

@@ -50,9 +50,14 @@ def shipped(name: str) -> Path:
     return package / name if (package / name).is_dir() else package.parent / name
 
 
+def private_path(name: str) -> Path:
+    """Path of a `private_folder`, which need not exist."""
+    return Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+
+
 def private_folder(name: str) -> Path:
     """Create a temporary folder shared by all of this user's processes; check that nobody else may enter."""
-    path = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    path = private_path(name)
     with writing(path):
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()

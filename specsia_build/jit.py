@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.files.writing import cannot_write, writing
-from specsia_build.folders import caches_home, private_folder, use
+from specsia_build.folders import caches_home, private_folder, private_path, use
 
 CACHE_NAME = "specsia-compiled"
 
@@ -35,11 +35,19 @@ def sources_digest(top: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def _preferred() -> Path:
+    return Path(os.environ.get("NUMBA_CACHE_DIR") or caches_home()) / CACHE_NAME
+
+
+def compiled_folders() -> list[Path]:
+    """Folders that may hold compiled code of any version: the user's cache, and the private one."""
+    return [_preferred(), private_path(CACHE_NAME)]
+
+
 @cache
 def cache_folder() -> Path:
     """Create the folder of compiled code in the user's cache, or a private one if that cannot be written."""
-    stated = os.environ.get("NUMBA_CACHE_DIR")
-    cache, digest = Path(stated or caches_home()) / CACHE_NAME, sources_digest(Path(__file__).parent)
+    cache, digest = _preferred(), sources_digest(Path(__file__).parent)
     # A home folder that cannot be written is not a reason to fail.
     with suppress(OSError):
         (cache / digest).mkdir(parents=True, exist_ok=True)

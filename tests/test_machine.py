@@ -6,12 +6,15 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from specsia_build import doctor, jit
+from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.doctor import BROKEN, LACKING, OK
 from specsia_build.extras import how_to_add
 from specsia_build.jit import compiled, sources_digest
@@ -45,6 +48,26 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     assert states("json", "raise SystemExit(3)") == [BROKEN]
     monkeypatch.setattr(doctor, "PATIENCE", 0.2)
     assert states("json", "import time; time.sleep(30)") == [BROKEN]
+
+
+def test_caches_are_removed_once_their_size_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "own"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    removed = ["numba/specsia-compiled/0f", f"own/blender/{'a' * 64}", "cache/specsia/frames/0f"]
+    kept = ["own/blender/5.0", "cache/other", "numba/other", "specsia-web-running"]
+    for folder in (*removed, "specsia-web-killed", *kept):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "lock").write_bytes(b"0" * 1000)
+    with FileLock(tmp_path / "specsia-web-running" / "lock"):
+        monkeypatch.setattr("click.confirm", lambda *_, **__: sys.exit(1))
+        asked = specsia("doctor", "--clean", code=1).stderr
+        assert "of compiled code in" in asked and (tmp_path / removed[0]).is_dir()
+        document = json.loads(specsia("doctor", "--clean", "--yes", "--json").stdout)
+    assert document["left"] == 0 and set(document["removed"].values()) == {1000}
+    assert not any((tmp_path / folder).exists() for folder in (*removed, "specsia-web-killed"))
+    assert all((tmp_path / folder).is_dir() for folder in kept)
 
 
 def test_missing_packages_end_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:

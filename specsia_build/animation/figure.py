@@ -217,6 +217,12 @@ class Figure:
         arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
         return np.asarray(worlds[above or arms or [self.human.spine[-1]], :3, 3].mean(axis=0))
 
+    def yaw(self, worlds: Doubles) -> float:
+        """Angle about Z, from -pi to pi, by which the hips of a pose (J, 4, 4) are turned from -Y."""
+        left, right = (worlds[self.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
+        x, y, _ = self.turn @ (left - right)
+        return float(np.arctan2(y, x))
+
     def upright(self, worlds: Doubles) -> bool:
         """Whether legs and back are upright in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import scipy
 
 from specsia_build import memory
 from specsia_build.animation.figure import Figure
@@ -34,7 +35,12 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         raise CharacterError("it moves morph targets alone, which need meshes of the same names and targets")
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
-    stand, changes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
+    changes: tuple[str, ...] = ()
+    stand = source.skeleton.rest_worlds
+    if people:
+        source, changes = _facing_viewer(motion, source)
+        stand, stands_in = _stand(motion, source)
+        changes += stands_in
     still = target.neutral if people else target.skeleton
     if names := _unmapped(motion, source, target, pairs, people=people):
         changes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
@@ -132,6 +138,16 @@ def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
     for k, node in enumerate(b.spine):
         pairs[node] = a.spine[-(-(k + 1) * len(a.spine) // len(b.spine)) - 1]
     return pairs
+
+
+def _facing_viewer(motion: Motion, source: Figure) -> tuple[Figure, tuple[str, ...]]:
+    """The source, turned to the front if the motion begins with its back to the viewer, and that change."""
+    yaw = source.yaw(poses(source.skeleton, motion, np.array([motion.start])).worlds[0])
+    if abs(yaw) <= np.pi / 2:
+        return source, ()
+    turn = scipy.spatial.transform.Rotation.from_euler("z", -yaw).as_matrix()
+    change = f"the motion begins turned away by {abs(np.degrees(yaw)):.0f} degrees: it is turned to the front"
+    return replace(source, turn=turn @ source.turn), (change,)
 
 
 def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:

@@ -108,13 +108,11 @@ class Transfer:
             )
 
     def _facing(self) -> Doubles:
-        """Turn about Z after which the standing source faces -Y; the identity if it stands at rest."""
-        if not self.people or self.stand is self.source.neutral.rest_worlds:
-            return np.eye(3)
-        bones = self.source.human.bones
-        left, right = (self.stand[bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
-        x, y, _ = self.source.turn @ (left - right)
-        return np.asarray(scipy.spatial.transform.Rotation.from_euler("z", -np.arctan2(y, x)).as_matrix())
+        """Turn about Z after which the standing source faces -Y; the identity if it does so at rest."""
+        yaw = self.source.yaw(self.stand) if self.people else 0.0
+        if self.stand is self.source.neutral.rest_worlds and abs(yaw) <= np.pi / 2:
+            yaw = 0.0
+        return np.asarray(scipy.spatial.transform.Rotation.from_euler("z", -yaw).as_matrix())
 
     def _alignments(self) -> Doubles:
         """Rotations (J, 3, 3) of the target's nodes from its arms and legs at rest to the source's."""

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,11 @@ def exported_document(path: Path, files: SideFiles) -> Document:
 def _cached(digest: str) -> Path:
     chosen = os.environ.get(CACHE_SETTING)
     return (Path(chosen) if chosen else user_cache()) / "blender" / digest
+
+
+def kept_exports() -> list[Path]:
+    """Folders of what Blender exported, each named by a digest."""
+    return [path for path in _cached("").glob("*") if re.fullmatch("[0-9a-f]{64}", path.name)]
 
 
 def _is_whole(folder: Path, record: str) -> bool:

@@ -223,7 +223,7 @@ def _alpha_mode(opacity: float, cutout: Texture | None) -> AlphaMode:
     """Opaque unless the library says otherwise: an image's alpha channel alone means nothing in an OBJ."""
     if opacity < 1:
         return "blend"
-    alpha = np.full(1, 255) if cutout is None else cutout.pixels[..., 3]
+    alpha = np.uint8(255) if cutout is None else cutout.pixels[..., 3]
     if (alpha == 255).all():
         return "opaque"
     return "mask" if ((alpha == 0) | (alpha == 255)).all() else "blend"

@@ -78,7 +78,7 @@ class _Lines:
         data = in_bytes(data).replace(b"\t", b" ")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if b"\\\n" in data or b"\\ " in data:
+        if b"\\" in data:
             # A backslash continues a line; before a line with a keyword it may be a folder's in a name.
             data = re.sub(rb"\\ *\n *(?=/)", b"", data)
             data = _CONTINUED.sub(b" ", data)

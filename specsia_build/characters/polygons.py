@@ -116,14 +116,11 @@ def _concave(
 
 def numbers(text: bytes) -> NDArray[np.float64]:
     """Parse all words of a text as numbers, (N,); a `ValueError` if one is none."""
-    text = text.strip()
-    if not text:
-        return np.zeros(0)
     with warnings.catch_warnings():
         # An error since NumPy 2.3, a warning before.
         warnings.simplefilter("error", DeprecationWarning)
         try:
-            return np.fromstring(text, sep=" ")
+            return np.fromstring(text.strip(), sep=" ")
         except DeprecationWarning as error:
             raise ValueError(str(error)) from error
 

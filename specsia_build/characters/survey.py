@@ -19,9 +19,9 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import DigestOf, is_file, source_digest
-from specsia_build.frame import normalise, view_cameras
+from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.mesh import compacted
+from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.warning import Code, Warning
 
 _T = TypeVar("_T")
@@ -85,10 +85,8 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
     """
     try:
         character = read_character(entry)
-        mesh, cameras = compacted(character.mesh), view_cameras(_VIEWS, _SIZE)
-        placed = normalise(mesh.vertices, cameras, 1)
-        posed = mesh.with_vertices(placed.apply(mesh.vertices))
-        front = next(iter(FastRenderer().render(posed, cameras[:1])))
+        posed, camera = _placed(character)
+        front = next(iter(FastRenderer().render(posed, [camera])))
     except CharacterError as error:
         return unread(entry, str(error), error.code), b""
     warnings = (*character.warnings, *one_colour(character, front.color, front.coverage))
@@ -100,8 +98,22 @@ def survey(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
     if dropped and character.face_part is not None:
         parts = [k for k, names in enumerate(character.part_names) if not dropped.isdisjoint(names)]
         without = posed.of_faces(~np.isin(character.face_part, parts))
-        pictures.append(next(iter(FastRenderer().render(without, cameras[:1]))).color)
+        pictures.append(next(iter(FastRenderer().render(without, [camera]))).color)
     return facts_of(character), png.encode(np.concatenate(pictures, axis=1))
+
+
+def _placed(character: Character) -> tuple[Mesh, Camera]:
+    """A character's mesh where view 0 shows it whole, and that view's camera."""
+    mesh, cameras = compacted(character.mesh), view_cameras(_VIEWS, _SIZE)
+    placed = normalise(mesh.vertices, cameras, 1)
+    return mesh.with_vertices(placed.apply(mesh.vertices)), cameras[0]
+
+
+def checked_colours(character: Character) -> Iterator[Warning]:
+    """Warn of a character whose front, drawn small for it, is of one colour."""
+    posed, camera = _placed(character)
+    front = next(iter(FastRenderer().render(posed, [camera])))
+    yield from one_colour(character, front.color, front.coverage)
 
 
 def same_files(entries: Iterable[Entry], digest_of: DigestOf = source_digest) -> list[tuple[str, ...]]:

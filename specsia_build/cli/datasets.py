@@ -162,9 +162,10 @@ def select(datasets: tuple[str, ...], expression: str, weight: str | None, out: 
 @option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
 @option("--private/--public", default=True, help="Visibility of a new repository.  [default: private]")
 @option("--prune", is_flag=True, help="Also replace and remove files that no push made.")
+@option("--license-checked", is_flag=True, help="You may push what a backend of limited licence made.")
 @option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
 @json_option
-def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> None:
+def push(folder: Path, repo: str, private: bool, prune: bool, license_checked: bool, dry_run: bool) -> None:
     """Push the packed dataset in DATASET, such as DIR/dataset or DIR/LAYOUT, to the Hugging Face Hub, and
     check it.
 
@@ -172,7 +173,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     auth login` or HF_TOKEN; HF_ENDPOINT names another Hub. The same command continues an interrupted push.
     """
     from specsia_build.dataset import push as hub
-    from specsia_build.dataset.licences import check_public
+    from specsia_build.dataset.licences import check_limits, check_public
     from specsia_build.dataset.schema import load_lines
     from specsia_build.layouts.verify_folder import folder_record
 
@@ -181,6 +182,8 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with terminal.bar("check", total, "B") as advance:
         local = hub.read_local(folder, advance)
+    if not license_checked:
+        check_limits(folder)
     if not private:
         check_public(folder)
     with hub.connect(repo, dry_run) as api:
@@ -198,6 +201,8 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         again.append("--public")
     if prune:
         again.append("--prune")
+    if license_checked:
+        again.append("--license-checked")
     facts = {
         "to send" if dry_run else "sent": [changes or "nothing: all is up to date"],
         "up to date": [plural(plan.kept, "file")] if plan.kept else [],

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,12 @@ from specsia_build.cli.command import (
     tell,
 )
 from specsia_build.config import BuildConfig
-from specsia_build.doctor import OK, examine, works
+from specsia_build.doctor import OK, caches, examine, size_of, works
 from specsia_build.errors import UsageError, plural, some
-from specsia_build.files.writing import write_bytes
+from specsia_build.files.writing import remove_tree, write_bytes
 from specsia_build.folders import refuse_foreign_file
-from specsia_build.memory import MEMORY
-from specsia_build.terminal import Table
+from specsia_build.memory import MEMORY, format_size
+from specsia_build.terminal import Table, say
 from specsia_build.warning import as_json
 
 if TYPE_CHECKING:
@@ -202,14 +203,22 @@ def run_selftest(name: str) -> None:
     tell(result.document(), report(result), ok=result.ok)
 
 
-@command("specsia doctor", "specsia doctor --json")
+@command("specsia doctor", "specsia doctor --clean")
+@option("--clean", is_flag=True, help="Say how large the caches are, and remove them.")
+@option("--yes", is_flag=True, help="Remove them without asking.")
 @json_option
-def doctor() -> None:
+def doctor(clean: bool, yes: bool) -> None:
     """Show what this machine has and lacks, what that would enable, and the line that installs it.
 
     Nothing is changed, and nothing is asked of a network. The exit code is 1 if something is broken that
     every build needs. `specsia backends doctor NAME` looks at one upstream project.
+
+    With --clean it removes what can be made again: compiled code, exports of .blend files, decoded datasets,
+    and files of web servers that were killed. No command may be running.
     """
+    if clean or yes:
+        _clean(yes)
+        return
     facts, lines = examine(), []
     ok = works(facts)
     for fact in facts:
@@ -218,6 +227,21 @@ def doctor() -> None:
         lines += _check_lines(fact.state, fact.name, fact.details, fact.fix if is_missing else "", enables)
     lines.append("datasets can be built here" if ok else "datasets cannot be built here: fix what is broken")
     tell({"facts": [asdict(fact) for fact in facts], "ok": ok}, lines, ok=ok)
+
+
+def _clean(yes: bool) -> None:
+    found = caches()
+    sizes = {name: size_of(folders) for name, folders in found.items()}
+    for name, folders in found.items():
+        if sizes[name]:
+            places = sorted({str(folder.parent) for folder in folders if folder.is_dir()})
+            say(f"{format_size(sizes[name])} of {name} in {', '.join(places)}")
+    total = sum(sizes.values())
+    if total and (yes or click.confirm(f"Remove these {format_size(total)}?", abort=True, err=True)):
+        for folder in chain(*found.values()):
+            remove_tree(folder)
+    left = sum(map(size_of, found.values()))
+    tell({"removed": sizes, "left": left}, [f"removed {format_size(total - left)}"], ok=left == 0)
 
 
 def _check_lines(state: str, name: str, result: str, fix: str | None, enables: str = "") -> list[str]:

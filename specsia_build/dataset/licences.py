@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from specsia_build.backends.upstream.pins import limits_of
 from specsia_build.dataset.parquet import batches, local_path
 from specsia_build.dataset.reading import card_fields
-from specsia_build.dataset.schema import CARD, DATA, PARTS_FILE
-from specsia_build.errors import SpecsiaError, brief, plural
+from specsia_build.dataset.schema import CARD, DATA, PARTS_FILE, RECORD_FILE
+from specsia_build.errors import SpecsiaError, UsageError, brief, plural
+from specsia_build.files.records import read_json
 
 _T = TypeVar("_T")
 _LISTS = yaml.safe_load(Path(__file__).with_name("licences.yaml").read_text(encoding="utf-8"))
@@ -87,6 +89,22 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
                 fields = {}
             rows[stated_by_card(fields)] += parquet.metadata.num_rows
     return licence_problems(rows, "row")
+
+
+def check_limits(folder: Path) -> None:
+    """Raise UsageError if a backend's licence limits what may be done with a dataset's pictures."""
+    if (folder / PARTS_FILE).is_file():
+        names = {str(read_json(folder / RECORD_FILE).get("backend"))}
+    else:
+        names = set[str]()
+        for path in (folder / DATA).rglob("*.parquet"):
+            with pq.ParquetFile(local_path(path)) as parquet:
+                if "backend" in parquet.schema_arrow.names:
+                    for batch in batches(parquet, ["backend"]):
+                        names.update(map(str, batch.column(0).unique().to_pylist()))
+    if limits := limits_of(sorted(names)):
+        problem = f"{folder} holds pictures by {', '.join(limits)}. {' '.join(limits.values())}"
+        raise UsageError(f"{problem} If you may push them, add --license-checked")
 
 
 def check_public(folder: Path) -> None:

@@ -63,7 +63,8 @@ def backend_note(backend: str, sees_ground_truth: bool) -> str:
     weights = ", ".join(f"{w.source}@{w.revision}" if w.source else w.name for w in pinned.weights)
     written = f"was written against {pinned.repository} at `{pinned.commit}`"
     note += f" The bridge, version {pinned.version}, {written}"
-    return note + (f" with the weights {weights}." if weights else ".")
+    note += f" with the weights {weights}." if weights else "."
+    return f"{note} **{pinned.limits}**" if pinned.limits else note
 
 
 def _versions(versions: Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
+from specsia_build.characters.survey import checked_colours
 from specsia_build.config import backend_name
 from specsia_build.errors import UsageError, argument, no_such, plural, some
 from specsia_build.pipeline.run import existing_run, paths_of
@@ -44,7 +45,7 @@ def character_at(where: str, backend: str | None = None) -> tuple[ExportedCharac
 def _of_file(own: AnimatedCharacter) -> tuple[ExportedCharacter, tuple[Warning, ...]]:
     """A character that was read, with a rig if it can move; one in a pose keeps that, and has no rig."""
     character, entry = own.character, own.character.entry
-    warnings = (*character.warnings, *own.warnings)
+    warnings = (*character.warnings, *own.warnings, *checked_colours(character))
     exported = ExportedCharacter(
         mesh=compacted(character.mesh),
         name=entry.id,

@@ -174,6 +174,7 @@ def draw_contour(color: Pixels, coverage: Pixels, thickness: float, ink: ArrayLi
         raise ValueError(f"a contour of {thickness} px and colour {what} cannot be drawn")
     if thickness == 0:
         return color.copy()
+    color, coverage = ready(color), ready(coverage)
     distance = outside_distance(coverage, float(thickness) + 1.0)
     colours = ready(levels if levels.ndim == 3 else np.broadcast_to(levels, (1, 1, 3)), np.uint8)
     drawn: Pixels = _draw(color, coverage, distance, float(thickness), colours)

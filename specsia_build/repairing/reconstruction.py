@@ -53,7 +53,7 @@ class Placed:
         iou: IoU of its silhouette with the drawing's.
         note: a sentence on how it was placed.
         fit: factor, at most 1, by which it was shrunk so that no view cuts it.
-        own: the file's character with its rig; None for a backend's mesh.
+        own: the file's character with its rig; None for a backend's mesh without one.
     """
 
     mesh: Mesh
@@ -105,7 +105,7 @@ def reconstruct(
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
-    return replace(placed, warnings=warnings)
+    return replace(placed, own=backend.animated(front.name), warnings=warnings)
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:

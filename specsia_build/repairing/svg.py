@@ -14,6 +14,7 @@ import resvg_py
 from specsia_build.errors import UsageError, brief
 
 _SIDE = 1024  # Pixels of the longer side
+_DPI = 96  # Pixels of an inch, as CSS has it
 SECONDS, _BYTES = 30, 2**30  # Time and memory that rendering may take
 MOST_SVG_BYTES = 2**26  # Largest SVG that is read
 
@@ -61,8 +62,10 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         text, notes = _own(sys.stdin.buffer.read())
-        # Fonts differ from machine to machine.
-        picture = resvg_py.svg_to_bytes(svg_string=text, width=_SIDE, height=_SIDE, skip_system_fonts=True)
+        # Fonts differ from machine to machine. By default inches and millimetres are 0 pixels.
+        picture = resvg_py.svg_to_bytes(
+            svg_string=text, width=_SIDE, height=_SIDE, dpi=_DPI, skip_system_fonts=True
+        )
     except (ElementTree.ParseError, LookupError, ValueError, RecursionError, MemoryError) as error:
         sys.exit(f"{error or type(error).__name__}")
     sys.stdout.buffer.write(picture)

@@ -36,6 +36,7 @@ from specsia_build.look.repair import (
     picture,
 )
 from specsia_build.pictures.sheets import spread
+from specsia_build.repairing.ahead import compiling_ahead
 from specsia_build.repairing.character import CharacterFile
 from specsia_build.repairing.drawing import Frontal
 from specsia_build.repairing.films import enlarged, write_comparison, write_sheet, write_turn
@@ -110,7 +111,7 @@ def run_repair(
     """
     require_own_folder(out)
     inputs = inputs_of(subject, settings)
-    with TemporaryDirectory(prefix="specsia-") as scratch:
+    with TemporaryDirectory(prefix="specsia-") as scratch, compiling_ahead():
         # A drawing that is refused leaves nothing behind, not even the folders above --out.
         repair = prepare(subject, settings, Path(scratch) / FITTED_MODEL, device)
         with replacing_folder(out, lambda _: False) as folder:

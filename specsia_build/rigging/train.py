@@ -20,7 +20,6 @@ from specsia_build.backends.relief import train as relief
 from specsia_build.backends.relief.sheets import FILLED, SIZE
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import SpecsiaError
-from specsia_build.networks.unet import read_tensors
 from specsia_build.rigging import find
 from specsia_build.rigging.doodles import drawn_creature, drawn_person
 from specsia_build.rigging.examples import JointPicture, gathered
@@ -54,10 +53,7 @@ class ReliefFeatures:
     """The shipped network of `relief`, which is not trained further."""
 
     def __init__(self) -> None:
-        self._net = relief.Net()
-        for name, array in read_tensors(net.WEIGHTS_FILE).items():
-            whole = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
-            self._net.state_dict()[name].copy_(torch.from_numpy(np.ascontiguousarray(whole)))
+        self._net = relief.load(relief.Net(), net.WEIGHTS_FILE)
         self._net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()

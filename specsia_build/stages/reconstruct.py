@@ -15,7 +15,6 @@ from specsia_build import png
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.registry import backend_inputs, call_backend
 from specsia_build.backends.scoring import better_frame, check_generated, check_mesh, fitted, small
-from specsia_build.characters.read import read_character
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.errors import CharacterError, LowQualityError, UsageError
@@ -181,10 +180,11 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
     """
     entry, config = job.entry, job.config
     backend = _backend(job)
-    image = png.decode(earlier[render.RENDER].files[render.FRONT], 4)
+    front = earlier[render.RENDER].files[render.FRONT]
+    image = png.decode(front, 4)
 
     def ground_truth() -> Mesh:
-        return render.in_frame(read_character(entry), config)[0]
+        return render.mesh_of(entry, config, front)
 
     files: list[Path] = []
     mesh, warnings, reading = _run(

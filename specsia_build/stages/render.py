@@ -149,6 +149,17 @@ def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisa
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
 
+_kept: list[tuple[bytes, Mesh]] = []  # Frontal picture and mesh of the character that was rendered last
+
+
+def mesh_of(entry: Entry, config: BuildConfig, front: bytes) -> Mesh:
+    """The mesh in the frame of a character by its frontal picture, kept from `render` or read again."""
+    for picture, mesh in _kept:
+        if picture is front:
+            return mesh
+    return in_frame(read_character(entry), config)[0]
+
+
 def sources(job: Job) -> Sources:
     """Source files of a job's character, and of its drawing if that is the frontal picture."""
     drawing = job.entry.drawing if job.config.frontal == "drawing" else None
@@ -180,6 +191,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     the picture if a view is blank on white paper.
     """
     entry, config = job.entry, job.config
+    _kept.clear()
     character = read_character(entry)
     mesh, placed = in_frame(character, config)
     cameras, ring = cameras_of(config, entry.id), ring_of(config)
@@ -221,6 +233,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         files[FRONT] = files[view_file(GT, 0)]
     else:
         files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
+    _kept.append((files[FRONT], mesh))
     if placed.fit < 1:
         sentence = f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it"
         warnings.append(Warning("scaled-down", sentence, entry.id))

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import file_name
-from specsia_build.files.writing import writing
+from specsia_build.files.writing import remove_tree, writing
 from specsia_build.repairing.files import is_drawing
 
 EXAMPLES = "examples"  # Folder of a server's examples, which are every visitor's
@@ -23,8 +23,8 @@ _LOCK = "lock"  # File of a server's folder that it keeps locked while it runs
 @contextmanager
 def server_folder() -> Iterator[Path]:
     """A temporary folder for all of a server's files; removes those of servers that were killed, too."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        _remove_unlocked(left)
+    for left in killed_servers():
+        remove_tree(left)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         with FileLock(folder / _LOCK):
@@ -33,15 +33,19 @@ def server_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_unlocked(folder: Path) -> None:
-    """Remove a server's folder unless the server runs, or belongs to another user."""
+def killed_servers() -> list[Path]:
+    """Folders of this user's servers that no longer run."""
+    return sorted(filter(_is_left, Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")))
+
+
+def _is_left(folder: Path) -> bool:
     if folder.is_symlink() or not (folder / _LOCK).is_file():
-        return
+        return False
     try:
         with FileLock(folder / _LOCK, timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
+            return True
     except (Timeout, OSError):
-        return
+        return False
 
 
 @dataclass(frozen=True)

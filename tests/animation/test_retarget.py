@@ -253,3 +253,16 @@ def test_any_two_rigs_work_or_raise(seed: int) -> None:
             assert str(error)
         else:
             assert all(np.isfinite(track.values).all() for track in result.tracks)
+
+
+@pytest.mark.parametrize("begins, faces", [(60.0, 60.0), (-160.0, 0.0)])
+def test_motion_that_begins_with_its_back_to_the_viewer(begins: float, faces: float) -> None:
+    source, target = person(MIXAMO, seed=1, size=100.0, up="+y"), person(KAYKIT, seed=2)
+    motion = turning(source[0], source[1]["hips"], [(0, 0, begins), (0, 0, begins + 30)])
+    result = retargeted(motion, source[0], target[0])
+    assert len(result.changes) == (begins != faces)
+    for time, turn in ((0.0, faces), (1.0, faces + 30)):
+        at = places(target[0], result.motion, time)
+        hips = way(at, target[1], "rightUpperLeg", "leftUpperLeg")
+        radians = np.deg2rad(turn)
+        assert degrees(hips, np.array([np.cos(radians), np.sin(radians), 0.0])) < 0.1

@@ -316,5 +316,8 @@ def test_root_starts_in_place(tmp_path: Path) -> None:
     ],
 )
 def test_damage_is_one_sentence(tmp_path: Path, old: str, new: str) -> None:
-    with pytest.raises(CharacterError, match=r"^clip\.bvh"):
+    with pytest.raises(CharacterError, match=r"^clip\.bvh") as caught:
         read_motions(written(tmp_path, CHAIN.replace(old, new)))
+    lines = {"OFFSET": 12, "CHANNELS": 9, "3 Zrotation": 9, "ROOT": 2, "HIERARCHY": 1}
+    stated = [line for start, line in lines.items() if old.startswith(start)]
+    assert not stated or f"line {stated[0]} " in str(caught.value)

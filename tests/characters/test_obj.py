@@ -129,7 +129,7 @@ def test_material_faces(tmp_path: Path) -> None:
 def test_full_transparency_is_ignored(tmp_path: Path, other: str, seen: list[float]) -> None:
     (tmp_path / "a.mtl").write_text(f"newmtl skin\nd 0.0\nnewmtl other\n{other}\n")
     raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl skin\nf 1 2 3\nusemtl other\nf 1 3 4\n")
-    assert [m.base_color[3] for m in raw.mesh.materials] == seen
+    assert [m.base_color for m in raw.mesh.materials] == [(1.0, 1.0, 1.0, alpha) for alpha in seen]
     assert len(raw.warnings) == (seen == [1.0, 1.0])
 
 
@@ -350,6 +350,11 @@ def test_polygon_is_covered_once(count: int, seed: int, back: bool) -> None:
     size = float(np.linalg.norm(whole))
     assert float(np.linalg.norm(found, axis=1).sum()) == pytest.approx(size, rel=1e-3)
     assert (found @ whole > -1e-3 * size**2).all()
+
+
+def test_polygon_far_away_is_cut_as_a_near_one() -> None:
+    arrow = np.column_stack([np.array(ARROW, float), np.zeros(len(ARROW))])
+    assert_array_equal(cut(arrow + 2.0**40), cut(arrow))
 
 
 @pytest.mark.parametrize("start", range(4))

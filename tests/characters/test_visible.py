@@ -48,7 +48,7 @@ def test_nodes_hidden_by_the_file(tmp_path: Path, key: str) -> None:
         writer.add("nodes", children=[1], **hidden)
         writer.data["extensionsRequired"] = ["KHR_node_visibility"]
     elif key == "MSFT_lod":
-        writer.data["nodes"][0]["extensions"] = {key: {"ids": [1]}}
+        writer.data["nodes"][0]["extensions"] = {key: {"ids": [1, 2]}}
     elif key != "visibility":
         place = {"mesh": 1, "firstPersonFlag": "FirstPersonOnly"}
         if key == "VRMC_vrm":
@@ -108,6 +108,7 @@ CLEAR = {"baseColorFactor": [1, 1, 1, 0]}
     [
         (SPECK, None, True),
         (SPECK | {"scale": [1e-6, 1e-6, 1e-6]}, None, True),
+        (SPECK | {"translation": [-40, -30, 0]}, None, True),
         (SPECK | {"scale": [0.01, 0.01, 0.01]}, None, False),
         ({}, {"pbrMetallicRoughness": CLEAR, "alphaMode": "BLEND"}, True),
         ({}, {"pbrMetallicRoughness": CLEAR, "alphaMode": "MASK"}, True),
@@ -119,16 +120,20 @@ def test_parts_that_nobody_sees(tmp_path: Path, extra: Any, material: Any, is_hi
     assert is_alone(read(written(extra, None, material), tmp_path)) == is_hidden
 
 
+@pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("wrap", [10497, 33071, 33648])
 @pytest.mark.parametrize(("at", "is_hidden"), [((0.1, 0.4), True), ((0.6, 0.9), False), ((0.4, 0.6), False)])
-def test_faces_on_clear_texels(tmp_path: Path, at: tuple[float, float], is_hidden: bool, wrap: int) -> None:
-    """The left half of an image is clear; repeated by a whole number it stays the left half."""
+def test_faces_on_clear_texels(
+    tmp_path: Path, at: tuple[float, float], is_hidden: bool, wrap: int, axis: int
+) -> None:
+    """The left or upper half of an image is clear; repeated by a whole number it stays that half."""
     look = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}, "alphaMode": "BLEND"}
     uv = np.full((36, 2), 0.5)
-    uv[:, 0] = np.tile([*at, at[0]], 12) + (3 if wrap == 10497 else 0)
+    uv[:, axis] = np.tile([*at, at[0]], 12) + (3 if wrap == 10497 else 0)
     writer = written({}, None, look, TEXCOORD_0=uv)
     pixels = np.full((600, 900, 4), 255, np.uint8)
     pixels[:, :450, 3] = 0
+    pixels = pixels.transpose(1, 0, 2) if axis else pixels
     writer.add("samplers", wrapS=wrap, wrapT=wrap)
     writer.add("textures", source=writer.image(png(pixels)), sampler=0)
     assert is_alone(read(writer, tmp_path)) == is_hidden
@@ -148,6 +153,19 @@ def test_faces_beside_opaque_texels(tmp_path: Path, end: float, cutoff: float, i
     pixels[:, :6, 3] = 0
     writer.add("textures", source=writer.image(png(pixels)))
     assert is_alone(read(writer, tmp_path)) == is_hidden
+
+
+@pytest.mark.parametrize(("alphas", "is_hidden"), [((0, 0, 0), True), ((0, 0.01, 0.5), False)])
+def test_faces_of_clear_vertices(tmp_path: Path, alphas: tuple[float, ...], is_hidden: bool) -> None:
+    colours = np.ones((36, 4))
+    colours[:, 3] = np.tile(alphas, 12)
+    assert is_alone(read(written({}, None, {"alphaMode": "BLEND"}, COLOR_0=colours), tmp_path)) == is_hidden
+
+
+def test_faces_that_are_all_specks_are_drawn(tmp_path: Path) -> None:
+    speck = np.array(boxes()[0]) * 1e-7
+    path = write_obj(tmp_path / "a.obj", {"near": [speck], "far": [speck + 1.0]})
+    assert len(read_character(Entry("a", "obj", path, up="+z", front="-y")).mesh.faces) == 24
 
 
 def test_nothing_but_transparent_faces(tmp_path: Path) -> None:

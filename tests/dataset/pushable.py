@@ -24,15 +24,22 @@ configs:
 
 
 def write_dataset(
-    folder: Path, shards: int, shard_bytes: int, seed: int = 0, license_: str | None = "CC0-1.0"
+    folder: Path,
+    shards: int,
+    shard_bytes: int,
+    seed: int = 0,
+    license_: str | None = "CC0-1.0",
+    backend: str = "relief",
 ) -> Path:
     """Write a dataset of so many shards of about so many bytes; the same for the same seed."""
     (folder / schema.DATA).mkdir(parents=True)
     rng = np.random.default_rng(seed)
-    columns = pa.schema([("uid", pa.string()), ("color", pa.binary()), ("license", pa.string())])
+    texts = [(name, pa.string()) for name in ("uid", "license", "backend")]
+    columns = pa.schema([("color", pa.binary()), *texts])
     for shard in range(shards):
         path = folder / schema.DATA / schema.shard_name("train", shard, shards)
         row = {"uid": [f"{shard}_00"], "color": [rng.bytes(shard_bytes)], "license": [license_]}
+        row["backend"] = [backend]
         pq.write_table(pa.table(row, columns), path, compression="none", use_dictionary=False)
     (folder / schema.CARD).write_text(CARD, encoding="utf-8")
     (folder / schema.BUILD_FILE).write_text(json.dumps({"specsia": "1.2.3", "config": {}}), encoding="utf-8")

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from huggingface_hub import CommitOperationAdd, HfApi, constants, snapshot_download
 
+from specsia_build.backends.upstream.pins import limits_of
 from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.push import read_local
@@ -237,6 +238,14 @@ def test_unlicensed_stays_private(
     assert not server.requests
     assert specsia_push(folder).exit_code == 0
     assert server.repo(REPO).private
+
+
+def test_limits_of_a_backend_are_checked_first(server: HubServer, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "set", shards=1, shard_bytes=1000, backend="hunyuan3d")
+    refused = sentence(specsia_push(folder), 2)
+    assert "European Union" in refused and "--license-checked" in refused and not server.requests
+    assert specsia_push(folder, "--license-checked").exit_code == 0 and server.repo(REPO).private
+    assert "hunyuan3d" in limits_of(["relief", "crm", "hunyuan3d", "their-own"])
 
 
 def test_foreign_files_stay(server: HubServer, dataset: Path) -> None:

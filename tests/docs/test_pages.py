@@ -62,6 +62,7 @@ NOT_RUN = {
         "docs/rendering.md",
         "python -m benchmarks renderers",
     ): "it starts a Blender; tests/rendering/blender does, too",
+    ("docs/scale.md", "sbatch"): "it needs SLURM; tests/pipeline builds the shards of its tasks",
     (CARD, "pip install"): REPEATS,
     (CARD, "specsia build characters.jsonl"): "it takes hours",
     (CARD, "specsia build some.jsonl"): "it takes half an hour",

@@ -1,7 +1,11 @@
 """Shares of a source built apart, and merged to the bytes of one build."""
 
+import os
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -17,7 +21,22 @@ from tests.shapes import write_broken, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
-SHARES = ("1/3", "2/3", "3/3")
+PAGE = Path(__file__).parents[2] / "docs/scale.md"
+
+
+def array_shares(tasks: int) -> list[str]:
+    """Shards that the tasks of a SLURM array build by the line of the docs."""
+    first, script = re.findall(r"--array=(\d)-.*?--wrap \\\n  '([^']*)'", PAGE.read_text(), re.S)[0]
+    shares = []
+    for task in range(int(first), int(first) + tasks):
+        with patch.dict(os.environ, SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_TASK_COUNT=str(tasks)):
+            words = shlex.split(os.path.expandvars(script))
+        assert words[:2] == ["specsia", "build"] and words[-1] == f"share-{task}"
+        shares.append(words[words.index("--shard") + 1])
+    return shares
+
+
+SHARES = array_shares(3)
 
 
 @given(st.text(min_size=1), st.integers(1, 50))

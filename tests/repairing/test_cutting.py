@@ -206,7 +206,7 @@ def test_pixel_art() -> None:
 def svg(content: str, head: str = "") -> bytes:
     names = 'xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink"'
     body = f'<rect x="20" y="10" width="60" height="280" fill="#00f"/>{content}'
-    return f'{head}<svg {names} width="100" height="300">{body}</svg>'.encode()
+    return f'{head}<svg {names} width="50mm" height="150mm" viewBox="0 0 100 300">{body}</svg>'.encode()
 
 
 def encoded(image: Image.Image) -> str:

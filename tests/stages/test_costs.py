@@ -14,6 +14,7 @@ from specsia_build.backends.relief import net
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.rendering.fast import renderer
+from specsia_build.stages import render
 from specsia_build.stages.project import PROJECT
 from specsia_build.stages.reconstruct import RECONSTRUCT
 from specsia_build.stages.render import RENDER
@@ -26,7 +27,8 @@ VIEWS = 3
 @pytest.mark.parametrize("backend", ["relief", "fusion"])
 def test_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     counted: dict[str, Mock] = {}
-    for module, name in ((renderer, "draw"), (png, "encode"), (net, "forward")):
+    used = (renderer, "draw"), (png, "encode"), (net, "forward"), (render, "read_character")
+    for module, name in used:
         counted[name] = Mock(side_effect=getattr(module, name))
         monkeypatch.setattr(module, name, counted[name])
     config = BuildConfig(source=str(write_folder(tmp_path / "figures", 1)), size=256, views=VIEWS)
@@ -38,9 +40,9 @@ def test_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -
         made[stage], _ = stage.make(job, {other: made[other] for other in stage.earlier})
         counts[stage.name] = Counter({name: mock.call_count for name, mock in counted.items()}) - before
     # Four small views more, of a figure whose front is not stated, and of the mesh beside it.
-    drawn = {"draw": VIEWS + 4, "encode": 2 * VIEWS + 1}
+    drawn = {"draw": VIEWS + 4, "encode": 2 * VIEWS + 1, "read_character": 1}
     projected = {"draw": VIEWS + 4, "encode": 4 * VIEWS}
-    of_backend = {"relief": ({"forward": 2, "encode": 1}, 16_000), "fusion": ({"draw": 6 + 4}, 62_000)}
+    of_backend = {"relief": ({"forward": 2, "encode": 1}, 16_000), "fusion": ({"draw": 6}, 62_000)}
     passes, most = of_backend[backend]
     assert counts == {"render": drawn, "reconstruct": passes, "project": projected}
     assert made[RECONSTRUCT].meta["triangles"] < most

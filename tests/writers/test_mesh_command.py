@@ -100,3 +100,9 @@ def test_to_trimesh(characters_dir: Path) -> None:
     alpaca = library.load(characters_dir / "animated" / "animal_alpaca.glb").mesh
     colours = {tuple(c) for c in alpaca.to_trimesh().visual.vertex_colors[:, :3].tolist()}
     assert len(colours) == len({m.base_color for m in alpaca.materials})
+
+
+def test_character_without_colours_is_named(tmp_path: Path) -> None:
+    trimesh.creation.box().export(tmp_path / "box.obj")
+    ran = specsia("mesh", tmp_path / "box.obj", "--out", tmp_path / "box.glb", "--json")
+    assert "one-colour" in [warning["code"] for warning in json.loads(ran.stdout)["coded"]]

@@ -131,7 +131,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
         front, back, cover, depth = (layer[:, ::-1] for layer in (front, back, cover, depth))
     if rng.random() < 0.6:
         line = (float(rng.uniform(0.25, 2.25)), int(255 * rng.random() ** 2))
-        front = draw_contour(np.ascontiguousarray(front), np.ascontiguousarray(cover[..., 0]), *line)
+        front = draw_contour(front, cover[..., 0], *line)
     visible, cut = kept_on_white(front), rng.random() < 0.06 and len(front) > 60
     if cut:
         visible[int(len(front) * rng.uniform(0.35, 0.9)) :] = (255, 255, 255, 0)

@@ -8,7 +8,7 @@ import math
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 import numpy as np
@@ -23,10 +23,10 @@ from specsia_build.backends.relief.examples import Batches, load_pictures, pictu
 from specsia_build.backends.relief.sheets import FILLED, SIZE
 from specsia_build.errors import SpecsiaError
 from specsia_build.networks.convolution import LEAK
+from specsia_build.networks.unet import read_tensors
 from specsia_build.pictures.palettes import COLOURS
 
 _WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
-_RATE = 8e-4  # Largest learning rate
 _WEIGHTS = (2.0, 4.0, 2.0, 3.0)  # Weights of the losses, in the order of `losses`
 
 
@@ -163,33 +163,42 @@ def losses(
     return deep, steep, turned, colour.mean()
 
 
-def train(
-    batches: Batches, out: Path, *, minutes: float = 50.0, device: str = "cpu", workers: int = 0
-) -> Net:
+class Effort(NamedTuple):
+    """How long and how a network is trained."""
+
+    minutes: float = 50.0  # Time limit
+    rate: float = 8e-4  # Largest learning rate
+    start: Path | None = None  # Weights to start from, random ones if None
+    device: str = "cpu"  # Or `cuda`
+    workers: int = 0  # Processes that make examples; with 0 the training process makes them
+
+
+def train(batches: Batches, out: Path, effort: Effort) -> Net:
     """Train a network, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
-    It ends after all batches, or after `minutes`; until then the learning rate falls by a cosine. Examples
-    are made by `workers` processes; with 0 the training process makes them. `device` is `cpu` or `cuda`.
+    It ends after all batches or at the time limit; until then the learning rate falls by a cosine.
     """
     torch.set_num_threads(1)
     torch.manual_seed(batches.seed)
     rng = np.random.default_rng(batches.seed)
-    model = Net().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = effort.device
+    model = Net() if effort.start is None else load(Net(), effort.start)
     average = Net().to(device)
     average.load_state_dict(model.state_dict())
-    loader = DataLoader(cast(Any, batches), batch_size=None, num_workers=workers)
-    optimiser = torch.optim.AdamW(model.parameters(), _RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loader = DataLoader(cast(Any, batches), batch_size=None, num_workers=effort.workers)
+    optimiser = torch.optim.AdamW(model.parameters(), effort.rate, betas=(0.9, 0.98), weight_decay=0.01)
     # Without AVX-512, bfloat16 is several times as slow as float32.
     half = torch.device(device).type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     started = time.monotonic()
     running = np.zeros(len(_WEIGHTS))
     running_norm = 1.0
     for step, examples in enumerate(loader):
-        done = max(step / len(batches), (time.monotonic() - started) / (60 * minutes))
+        done = max(step / len(batches), (time.monotonic() - started) / (60 * effort.minutes))
         if done >= 1:
             break
         for group in optimiser.param_groups:
-            group["lr"] = _RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
+            group["lr"] = effort.rate * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
         batch = {name: tensor.to(device) for name, tensor in examples.items()}
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
             predicted, key = model(batch["x"])
@@ -214,6 +223,17 @@ def train(
             save(average, out)
     save(average, out)
     return average
+
+
+_Model = TypeVar("_Model", bound=nn.Module)
+
+
+def load(model: _Model, path: Path) -> _Model:
+    """A model with the weights of a file that `save` wrote."""
+    for name, array in read_tensors(path).items():
+        whole = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
+        model.state_dict()[name].copy_(torch.from_numpy(np.ascontiguousarray(whole)))
+    return model
 
 
 def save(model: nn.Module, out: Path) -> None:
@@ -252,6 +272,12 @@ def with_share(argument: str) -> tuple[Path, float]:
 )
 @click.option("--steps", default=9000, show_default=True)
 @click.option("--minutes", default=50.0, show_default=True, help="Time limit.")
+@click.option("--rate", default=8e-4, show_default=True, help="Largest learning rate.")
+@click.option(
+    "--start",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Weights to start from, such as the shipped ones.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--workers", default=0, show_default=True, help="Processes that make examples, 0 for none.")
 @click.option("--seed", default=1, show_default=True)
@@ -277,7 +303,7 @@ def main(
         drawn = load_pictures(kept)
     else:
         raise click.UsageError("name manifests, or a file that --pictures kept")
-    train(Batches(drawn, steps, seed), out, **effort)
+    train(Batches(drawn, steps, seed), out, Effort(**effort))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,18 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from filelock import FileLock, Timeout
 
 from specsia_build.arrays import Pixels
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.placing import picture_file, read_placed
+from specsia_build.backends.placing import MESH_FORMATS, picture_file, read_placed
 from specsia_build.backends.settings import Terms
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.pins import (
@@ -27,6 +29,8 @@ from specsia_build.backends.upstream.pins import (
     read_pins,
 )
 from specsia_build.backends.upstream.supervisor import STOP_SECONDS, Supervisor
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.errors import CharacterError, UsageError, WriteError
 from specsia_build.folders import private_folder
 from specsia_build.processes import worker_environment
@@ -41,6 +45,7 @@ class Bridged(Backend):
 
     def __init__(self, pins: Pins, installed: Installation, script: Path | None = None) -> None:
         self.name, self.version = pins.name, pins.version
+        self.needs_yaw = pins.yaw
         self.slots = len(installed.devices)
         self.gpus = 0 if set(installed.devices) == {"cpu"} else 1
         self._seconds = {**pins.seconds, **installed.seconds}
@@ -51,6 +56,7 @@ class Bridged(Backend):
         self._logs: Path | None = None
         self._lock: FileLock | None = None
         self._supervisor: Supervisor | None = None
+        self._own: tuple[str, AnimatedCharacter] | None = None  # The last character's id and rigged mesh
 
     def settings(self) -> Mapping[str, Any]:
         """Commit of the checkout and the weights."""
@@ -70,11 +76,21 @@ class Bridged(Backend):
     def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """The worker's mesh in the frame; a CharacterError if the worker fails or its mesh is unreadable."""
         supervisor, pins = self._supervisor or self._start(), self._pins
+        if pins.limits:
+            context.warn(pins.limits)
         prefix = f"specsia-{self.name}-"
         with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
             picture = picture_file(folder, image, context)
             mesh = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % 2**32)
-            return read_placed(mesh, Terms(axes=pins.axes, framing=pins.framing), image[..., 3], context)
+            placed = read_placed(mesh, Terms(axes=pins.axes, framing=pins.framing), image[..., 3], context)
+            if pins.rigged:
+                self._own = (context.character_id, _rigged(mesh, placed))
+            return placed
+
+    def animated(self, character_id: str) -> AnimatedCharacter | None:
+        """The mesh that `reconstruct` made last, with the skeleton of its file, if it is this character's."""
+        own_id, own = self._own or ("", None)
+        return own if own_id == character_id else None
 
     def close(self) -> None:
         """End the worker and free its device. Can be called twice."""
@@ -108,6 +124,15 @@ class Bridged(Backend):
             item=seconds["item"],
         )
         return self._supervisor
+
+
+def _rigged(path: Path, placed: Mesh) -> AnimatedCharacter:
+    """Read the rig of a glTF whose mesh was `placed`, that is scaled and moved."""
+    own = read_animated(Entry(id="mesh", format=MESH_FORMATS[path.suffix.lower()], path=path, sides="both"))
+    (low, high), (low_then, high_then) = placed.bounds(), own.character.mesh.bounds()
+    place = np.eye(4) * (np.max(high - low) / np.max(high_then - low_then))
+    place[:3, 3], place[3, 3] = low - place[0, 0] * low_then, 1
+    return replace(own, character=replace(own.character, mesh=placed), rig=own.rig.placed(place))
 
 
 def _file_name(device: str) -> str:
@@ -152,5 +177,8 @@ def create(name: str, argument: str | None) -> Bridged:
     return Bridged(read_pins(name), installed)
 
 
-wonder3d, drawingspinup, instantmesh, crm = (partial(create, name) for name in NAMES)
-"""Factories of the backends of these names."""
+def __getattr__(name: str) -> Any:
+    """The factory of the backend of this name."""
+    if name in NAMES:
+        return partial(create, name)
+    raise AttributeError(f"{__name__} has no {name}")

@@ -143,7 +143,9 @@ def _gpu(pins: Pins, place: Installation) -> Check:
     query = ["--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
     lines = _run([smi, *query], place).strip().splitlines() if smi else []
     if not lines:
-        return Check("GPU", ABSENT, "nvidia-smi shows no NVIDIA GPU")
+        runs = pins.memory.get("cpu")
+        lack = f"nvidia-smi shows no NVIDIA GPU{'; it runs on the CPU' if runs else ''}"
+        return Check("GPU", NOTE if runs else ABSENT, lack)
     gpus, need = "; ".join(" ".join(line.split()) for line in lines) + " MiB", pins.memory.get("gpu_gb")
     if need is not None and max(float(line.rpartition(",")[2]) / 1024 for line in lines) < float(need) * 0.95:
         return Check("GPU", NOTE, f"{gpus}; {pins.name} wants {need} GB")

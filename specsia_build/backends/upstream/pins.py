@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,17 @@ from specsia_build.backends.settings import all_settings, settings_file
 from specsia_build.errors import UsageError, meant
 from specsia_build.folders import expanded, shipped
 
-NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
+NAMES = (
+    "wonder3d",
+    "drawingspinup",
+    "instantmesh",
+    "crm",
+    "triposr",
+    "sf3d",
+    "trellis2",
+    "hunyuan3d",
+    "anigen",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,9 @@ class Pins:
     axes: tuple[str, str, str]  # Of the mesh file, see `Terms`
     framing: Literal["kept", "free"]  # Of the mesh file, see `Terms`
     seconds: Mapping[Literal["start", "item"], float]  # Limits for `start` and `item`
+    yaw: bool = False  # Whether the mesh may be turned about the vertical axis
+    rigged: bool = False  # Whether the mesh file has a skeleton, which goes on
+    limits: str = ""  # What its licence forbids that an owner of a dataset must know; a sentence
 
 
 class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +117,12 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
         default = installed.root / ".venv/bin/python"
         installed = msgspec.structs.replace(installed, python=default if default.exists() else None)
     return installed
+
+
+def limits_of(backends: Iterable[str]) -> dict[str, str]:
+    """What licences forbid to do with the results of some backends, by the names of those backends."""
+    limits = {name: read_pins(name).limits for name in backends if name in NAMES}
+    return {name: sentence for name, sentence in limits.items() if sentence}
 
 
 @cache

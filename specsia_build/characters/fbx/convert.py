@@ -72,7 +72,7 @@ def convert(data: bytes) -> bytes:
                 morphed[holder] = shape
     takes = Takes(glb, scene, nodes, morphed)
     takes.add_all()
-    if not holders and len(scene.nurbs_surfaces):
+    if len(scene.nurbs_surfaces):
         warnings.append(("not-read", "has NURBS surfaces, which are not read: make them meshes"))
     facts = {"fps": takes.fps, "warnings": [*warnings, *takes.warnings]}
     root = {"asset": {"version": "2.0", "extras": facts}, "scene": 0, "scenes": [{"nodes": [0]}]}

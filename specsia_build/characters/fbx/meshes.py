@@ -36,8 +36,7 @@ class SharedMesh:
         positions = array(mesh.vertex_position.values)
         first = np.append(faces[:, 0], faces[-1:].sum(axis=1))
         holes = np.fromiter(mesh.face_hole, bool) if len(mesh.face_hole) else np.zeros(len(faces), bool)
-        keep = (faces[:, 1] > 2) & ~holes
-        triangles, polygon = triangulate(positions, indices[0], first, keep, shorter=False)
+        triangles, polygon = triangulate(positions, indices[0], first, ~holes, shorter=False)
         # A vertex for each combination of attributes that a corner has.
         used, corner = np.unique(indices[:, triangles.reshape(-1)], axis=1, return_inverse=True)
         own_corner = np.empty(used.shape[1], np.int64)

@@ -159,6 +159,4 @@ def _is_regular(transform: Doubles) -> bool:
 
 def transform_entry(transform: Any) -> dict[str, Sequence[float]]:
     """The members of a glTF node for a transform of ufbx."""
-    members = {name: list(getattr(transform, name)) for name in ("translation", "rotation", "scale")}
-    plain = {"translation": [0, 0, 0], "rotation": [0, 0, 0, 1], "scale": [1, 1, 1]}
-    return {name: value for name, value in members.items() if value != plain[name]}
+    return {name: list(getattr(transform, name)) for name in ("translation", "rotation", "scale")}

@@ -44,7 +44,7 @@ class Takes:
                 continue
             begin, end = baked.key_time_min, baked.key_time_max
             if not np.isfinite((begin, end)).all() or end - begin > MOST_SECONDS:
-                end = f"has an action '{stack.name}' of over {MOST_SECONDS:g} seconds, which was left out"
+                problem = f"has an action '{stack.name}' of over {MOST_SECONDS:g} seconds, which was left out"
                 self.warnings.append(("motion-unplayable", problem))
                 continue
             self._add(stack.name, baked)

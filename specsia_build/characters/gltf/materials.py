@@ -19,7 +19,7 @@ from specsia_build.characters.mtl import base_name
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
-_WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
+_WRAPS: dict[int | None, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
 _BLACK = 1e-3  # Linear light below which a base colour is black
 # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
@@ -186,7 +186,7 @@ class Materials:
             entry = schema.Sampler()
             with self.document.tolerating("its texture is repeated"):
                 entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
-            wrap = _WRAPS.get(entry.wrap_s or 0, "repeat"), _WRAPS.get(entry.wrap_t or 0, "repeat")
+            wrap = _WRAPS.get(entry.wrap_s, "repeat"), _WRAPS.get(entry.wrap_t, "repeat")
             pixels = self._pixels_of(image)
             nearest = entry.mag_filter == _NEAREST
             self._textures[key] = None if pixels is None else as_texture(pixels, wrap, nearest=nearest)

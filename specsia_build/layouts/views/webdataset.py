@@ -2,9 +2,9 @@
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from specsia_build import png
 from specsia_build.cameras.records import cameras_of, cameras_record
@@ -21,6 +21,9 @@ from specsia_build.layouts.views.encoding import decode_exr, encode_tar, problem
 from specsia_build.layouts.views.layout import DrawnCharacter, ViewLayout, by_split
 from specsia_build.pictures.sheets import as_stored
 
+Samples = Sequence[tuple[str, Mapping[str, bytes]]]
+"""Key and files by suffix, such as ``color.png``, of each sample."""
+
 _STEPS = 'webdataset.WebDataset(sorted(glob("FOLDER/train/*.tar")), shardshuffle=100).decode("pil")'
 
 
@@ -30,6 +33,7 @@ class WebDatasetLayout(ViewLayout):
     name = "webdataset"
     shows = "pairs"
     title = "a tar for each character, as `webdataset` reads them"
+    suffix: ClassVar[str] = ".tar"
     rig = "ring:10"
     square = False
     more_layers = True
@@ -65,8 +69,26 @@ for sample in samples:
                 files = {f"{column}.png": pictures.raw(column, k) for column in columns}
                 files["json"] = json.dumps(scalars).encode()
                 samples.append((f"{pictures.meta['id']}-{k:03d}", files))
-        write_bytes(out / part.split / f"{part.key}.tar", encode_tar(samples))
+        write_bytes(out / self.shard_name(part.split, part.key), self.encode_shard(samples))
         return {"frames": len(samples), "suffixes": sorted(samples[0][1])}
+
+    def shard_name(self, split: str, key: str) -> str:
+        """Name of a part's only file."""
+        return f"{split}/{key}{self.suffix}"
+
+    def encode_shard(self, samples: Samples) -> bytes:
+        """Encode the samples of a part, which all have the same suffixes."""
+        return encode_tar(samples)
+
+    def read_shard(self, path: Path) -> Iterator[tuple[str, str, bytes]]:
+        """Yield key, suffix and bytes of each file of each sample; a ValueError for what cannot be one."""
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                key, _, suffix = member.name.partition(".")
+                if not member.isreg() or member.issparse() or member.size > MOST_BYTES:
+                    raise ValueError(f"has {member.name}, which is no file of a sample")
+                stream = archive.extractfile(member)
+                yield key, suffix, stream.read() if stream else b""
 
     def write_views(self, drawn: DrawnCharacter, out: Path) -> Mapping[str, Any]:
         records = cameras_record(drawn.cameras, self.view_names(len(drawn.cameras)))["views"]
@@ -76,7 +98,7 @@ for sample in samples:
             files = {"color.png": png.encode(view.layers.color), "json": json.dumps(facts).encode()}
             files |= drawn.layer_files(view, self.scale)
             samples.append((f"{drawn.id}-{record['name']}", files))
-        write_bytes(out / drawn.split / f"{drawn.id}.tar", encode_tar(samples))
+        write_bytes(out / self.shard_name(drawn.split, drawn.id), self.encode_shard(samples))
         return {"suffixes": sorted(samples[0][1])}
 
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:
@@ -87,24 +109,22 @@ for sample in samples:
             yield f"{split}.json", json_text({"wids_version": 1, "shardlist": shards})
 
     def expected(self, part: Written) -> Mapping[str, int]:
-        return {f"{part.split}/{part.key}.tar": 0}
+        return {self.shard_name(part.split, part.key): 0}
 
     def check_part(self, folder: Path, part: Written) -> Iterator[str]:
         yield from (problems := [*check_names(part, self.files(part))])
         if problems:
             return
         views: dict[str, dict[str, bytes]] = {}
-        name = f"{part.split}/{part.key}.tar"
-        with tarfile.open(folder / name, "r:") as archive:
-            for member in archive:
-                key, _, suffix = member.name.partition(".")
-                if not member.isreg() or member.issparse() or member.size > MOST_BYTES:
-                    yield f"{name} has {member.name}, which is no file of a sample"
-                    return
-                stream = archive.extractfile(member)
-                data = views.setdefault(key, {})[suffix] = stream.read() if stream else b""
+        name = self.shard_name(part.split, part.key)
+        try:
+            for key, suffix, data in self.read_shard(folder / name):
+                views.setdefault(key, {})[suffix] = data
                 if problem := problem_of(suffix, data):
-                    yield f"{member.name} of {name} {problem}"
+                    yield f"{key}.{suffix} of {name} {problem}"
+        except ValueError as error:
+            yield f"{name} {error}"
+            return
         suffixes, count = part.facts["suffixes"], part.facts["frames"]
         if len(views) != count or any(sorted(files) != suffixes for files in views.values()):
             yield f"{name} has other samples than it should"

@@ -152,7 +152,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
 
     tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
     runs = raster.find_runs(ids, box)
-    load(runs[None, :, 3])
+    load(ready(runs[None, :, 3]))
     resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 4 * LOOKS), np.float32), out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, out.color, box, marked)
     # What is nearest at centres is known and shaded: its memory, still in the cache, serves the samples.

@@ -257,7 +257,7 @@ def test_stretched_rows_keep_their_shape() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path) -> None:
-    model = train.train(examples.Batches([(picture, 1.0)], 1, 0), tmp_path, workers=workers)
+    model = train.train(examples.Batches([(picture, 1.0)], 1, 0), tmp_path, train.Effort(workers=workers))
     weights = tmp_path / "weights.safetensors"
     tensors = read_tensors(weights).items()
     planes = {n: v.transpose(3, 2, 0, 1).copy() if v.ndim == 4 else v for n, v in tensors}
@@ -273,6 +273,13 @@ def test_trained_weights_match_torch(workers: int, picture: Any, tmp_path: Path)
     assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
     _, without = net.decode(found, keys, example["labels"], 0)
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3
+
+
+def test_training_starts_from_weights(picture: Any, tmp_path: Path) -> None:
+    effort = train.Effort(rate=0.0, start=net.WEIGHTS_FILE)
+    train.train(examples.Batches([(picture, 1.0)], 1, 0), tmp_path, effort)
+    kept, shipped = read_tensors(tmp_path / "weights.safetensors"), read_tensors(net.WEIGHTS_FILE)
+    assert all(np.array_equal(kept[name], tensor) for name, tensor in shipped.items())
 
 
 def test_turned_silhouettes_differ_by_thickness(picture: Any) -> None:
@@ -299,7 +306,7 @@ def test_kept_pictures_are_those_that_were_drawn(picture: Any, tmp_path: Path) -
 def test_manifest_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[tuple[str, float]] = []
     monkeypatch.setattr(train, "pictures", lambda path: [(path.name, 0.5)])
-    monkeypatch.setattr(train, "train", lambda drawn, out, **_: taken.extend(drawn))
+    monkeypatch.setattr(train, "train", lambda drawn, *_: taken.extend(drawn))
     monkeypatch.setattr(train, "Batches", lambda drawn, steps, seed: drawn)
     ran = CliRunner().invoke(train.main, ["a.jsonl", "b.jsonl=0.4", "--out", str(tmp_path / "out")])
     assert ran.exit_code == 0, ran.output

@@ -79,7 +79,14 @@ def test_bridge_returns_our_frame(tmp_path: Path, python: Path, hub: Path, name:
         arm = mesh.vertices[:, 0].argmax()
         assert mesh.vertices[arm, 2] > 0.05, "the arm is on the right of the picture"
     (log,) = (tmp_path / "logs").iterdir()
-    assert "c0ffee" in log.read_text(), "revisions of weights are logged"
+    assert ("c0ffee" in log.read_text()) == (name != "anigen"), "revisions of weights are logged"
+    own = backend.animated(f"c{2**60 + 1}")
+    assert (own is not None) == (name == "anigen")
+    if own is not None:
+        assert len(own.rig.nodes) == 2 and np.array_equal(own.character.mesh.vertices, meshes[1].vertices)
+        joint = own.rig.placement @ [0.1, 0.15, 0, 1]
+        assert np.allclose(joint[:3], [0.1, 0.1, 0.15], atol=0.02)
+        assert backend.animated("c7") is None
     assert list((tmp_path / "tmp").iterdir()) == [], "temporary files are gone"
     left = [p for p in sorted(root.rglob("*")) if p not in before and "__pycache__" not in p.parts]
     assert left == [], "nothing is left in the checkout"

@@ -8,8 +8,9 @@ bridge that gives it back in our frame has undone the rule.
 
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
+
+import PIL
 
 from specsia_build.backends.upstream.pins import read_pins
 
@@ -38,12 +39,13 @@ def figure():
 FAKES = (
     FIGURE_SOURCE
     + """
-import importlib.abc, importlib.machinery, os, sys, zipfile
+import importlib.abc, importlib.machinery, json, os, struct, sys, zipfile
 from unittest.mock import MagicMock
 
 MOCKED = (
     "torch torchvision einops omegaconf diffusers rembg pytorch_lightning inference model pipelines run src "
-    "test_mvdiffusion_seq utils datasets systems mv recon numpy"
+    "test_mvdiffusion_seq utils datasets systems mv recon numpy "
+    "tsr sf3d trellis2 o_voxel hy3dshape textureGenPipeline torchvision_fix anigen"
 ).split()
 
 
@@ -92,6 +94,90 @@ def instantiate_from_config(config):
     return model
 
 
+class Written:
+    # A mesh that a library would write, by the rule of export of its project.
+    faces = [1]
+    volume = 1.0
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def export(self, path, **options):
+        if path.endswith(".obj"):
+            write_obj(path, self.rows)
+        else:
+            write_glb(path, self.rows)
+
+
+def write_glb(path, rows, rigged=False):
+    points, faces = figure()
+    points = [rows(*p) for p in points]
+    data, views, accessors = b"", [], []
+
+    def add(kind, component, form, values, bounds=None):
+        nonlocal data
+        packed = b"".join(struct.pack("<" + form, *value) for value in values)
+        views.append({"buffer": 0, "byteOffset": len(data), "byteLength": len(packed)})
+        data += packed + bytes(-len(packed) % 4)
+        extra = {} if bounds is None else {"min": bounds[0], "max": bounds[1]}
+        counted = {"bufferView": len(views) - 1, "count": len(values)}
+        accessors.append({**counted, "componentType": component, "type": kind, **extra})
+        return len(accessors) - 1
+
+    bounds = [[f(p[k] for p in points) for k in range(3)] for f in (min, max)]
+    attributes = {"POSITION": add("VEC3", 5126, "3f", points, bounds)}
+    corners = add("SCALAR", 5125, "I", [[i] for f in faces for i in f])
+    red = {"pbrMetallicRoughness": {"baseColorFactor": [1, 0, 0, 1]}}
+    document = {"asset": {"version": "2.0"}, "scene": 0, "materials": [red], "nodes": [{"mesh": 0}]}
+    if rigged:
+        # A root, and a joint that holds the arm.
+        attributes["JOINTS_0"] = add("VEC4", 5121, "4B", [[8 <= i < 16, 0, 0, 0] for i in range(len(points))])
+        attributes["WEIGHTS_0"] = add("VEC4", 5126, "4f", [[1, 0, 0, 0]] * len(points))
+        document["nodes"] = [{"mesh": 0, "skin": 0}, {"children": [2]}, {"translation": rows(0.1, 0, 0.15)}]
+        inverse = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
+        moved = [*inverse, *(-v for v in rows(0.1, 0, 0.15)), 1]
+        matrices = add("MAT4", 5126, "16f", [[*inverse, 0, 0, 0, 1], moved])
+        document["skins"] = [{"joints": [1, 2], "inverseBindMatrices": matrices}]
+    document["scenes"] = [{"nodes": [0, 1] if rigged else [0]}]
+    document["meshes"] = [{"primitives": [{"attributes": attributes, "indices": corners, "material": 0}]}]
+    document |= {"accessors": accessors, "bufferViews": views, "buffers": [{"byteLength": len(data)}]}
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as stream:
+        stream.write(struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(data)))
+        stream.write(struct.pack("<I4s", len(text), b"JSON") + text)
+        stream.write(struct.pack("<I4s", len(data), b"BIN" + bytes(1)) + data)
+
+
+def y_up(x, y, z):
+    return (x, z, -y)
+
+
+def model_with(**results):
+    return MagicMock(**{"from_pretrained.return_value": MagicMock(**results)})
+
+
+def extract_mesh(codes, has_vertex_color, resolution):
+    # The front is at +x, and the picture's right at +y.
+    return [Written(lambda x, y, z: (-y, x, z))]
+
+
+def run_image(picture, bake_resolution):
+    # The same, turned by -90 degrees about X and by 90 about Y.
+    return Written(lambda x, y, z: (-x, z, y)), {}
+
+
+def paint(mesh, picture, path, save_glb):
+    assert os.path.exists(mesh) and not save_glb
+    write_obj(path, y_up)
+    return path
+
+
+def rigged(picture, seed, output_glb):
+    write_glb(output_glb, y_up, rigged=True)
+
+
 def snapshot_download(repository, revision=None, allow_patterns=None, local_files_only=False):
     assert bool(os.environ.get("HF_HUB_OFFLINE")) == local_files_only
     return os.path.join(os.environ["FAKE_HUB"], repository.replace("/", "--"), "c0ffee")
@@ -105,6 +191,16 @@ NAMES = {
     "src.utils.train_util": {"instantiate_from_config": instantiate_from_config},
     "src.utils.mesh_util": {"save_obj_with_mtl": save_obj_with_mtl},
     "huggingface_hub": {"snapshot_download": snapshot_download},
+    "tsr.system": {"TSR": model_with(extract_mesh=extract_mesh)},
+    "sf3d.system": {"SF3D": model_with(run_image=run_image)},
+    "o_voxel": {"postprocess": MagicMock(**{"to_glb.return_value": Written(y_up)})},
+    "hy3dshape.pipelines": {
+        "Hunyuan3DDiTFlowMatchingPipeline": MagicMock(
+            **{"from_pretrained.return_value": lambda image, generator: [Written(y_up)]}
+        )
+    },
+    "textureGenPipeline": {"Hunyuan3DPaintPipeline": lambda config: paint},
+    "anigen.pipelines": {"AnigenImageTo3DPipeline": model_with(run=rigged)},
 }
 
 
@@ -153,5 +249,5 @@ def write_environment(folder: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     site = next(folder.glob("lib/python*/site-packages"))
     write_files(site, {"fakes.py": FAKES, "fakes.pth": "import fakes\n"})
-    (site / "real.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    (site / "real.pth").write_text(f"{Path(PIL.__file__).parents[1]}\n")
     return folder / "bin" / "python"

@@ -107,6 +107,16 @@ def test_pivots(tmp_path: Path, values: dict[str, Any], bounds: list[list[float]
     assert bounds_of(raw, "hero") == bounds
 
 
+@pytest.mark.parametrize(("inherits", "is_hidden"), [({}, True), ({"Visibility_Inheritance": 0}, False)])
+def test_visibility_is_inherited(tmp_path: Path, inherits: Any, is_hidden: bool) -> None:
+    """Hidden nodes hide those below, unless these say otherwise; without a material a mesh is grey."""
+    parts = [model(2, "hero"), model(3, "above", Visibility=0.0, Show=0), model(4, "below", **inherits)]
+    raw = read(tmp_path, scene([square(1), *parts], [(1, 2), (1, 4), (2, 0), (3, 0), (4, 3)]))
+    assert raw.parts == (("hero",) if is_hidden else ("hero", "below"))
+    (material,) = raw.mesh.materials
+    assert (material.base_color, material.double_sided) == ((0.8, 0.8, 0.8, 1.0), True)
+
+
 def test_instances_levels_and_what_is_hidden(tmp_path: Path) -> None:
     models = [model(k, f"part{k}", Lcl_Translation=(float(k), 0.0, 0.0)) for k in range(2, 6)]
     hidden = model(6, "hidden", Visibility=0.0, Show=0)
@@ -165,14 +175,9 @@ def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
 
 
 def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
-    header, settings, objects, links = moving_square()
-    flat = [
-        record("TransformLink", np.zeros(16)) if r.name == "TransformLink" else r
-        for r in objects.inner[6].inner
-    ]
-    inner = [*objects.inner]
-    inner[5] = objects.inner[5]._replace(inner=flat)
-    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    hips = moving_square()[2].inner[5]
+    flat = [*hips.inner[:-1], record("TransformLink", np.zeros(16))]
+    raw = read(tmp_path, with_objects({5: hips._replace(inner=flat)}))
     assert np.isfinite(raw.mesh.vertices).all()
 
 
@@ -189,6 +194,42 @@ def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
     assert material.alpha_mode == "blend"
 
 
+LOOKS: list[tuple[dict[str, Any], float, tuple[float, ...]]] = [
+    ({"TransparencyFactor": 0.25}, 0.75, (0, 0, 0)),
+    ({"TransparencyFactor": 1.0, "Opacity": 0.25}, 0.25, (0, 0, 0)),
+    ({"TransparentColor": (0.4, 0.4, 0.4)}, 0.6, (0, 0, 0)),
+    ({"Opacity": 0.0}, 1.0, (0, 0, 0)),
+    ({"EmissiveColor": (0.5, 0.25, 0.0), "EmissiveFactor": 0.5}, 1.0, (0.25, 0.125, 0)),
+    ({"EmissiveColor": (1.0, 2.0, 0.5), "EmissiveFactor": 1.0}, 1.0, (1, 1, 0.5)),
+]
+
+
+@pytest.mark.parametrize(("values", "opacity", "emissive"), LOOKS)
+def test_opacity_and_emission(tmp_path: Path, values: Any, opacity: float, emissive: Any) -> None:
+    objects = [square(1), model(2, "hero"), paint(3, "skin", (1.0, 0.0, 0.5), **values)]
+    (material,) = read(tmp_path, scene(objects, [(1, 2), (2, 0), (3, 2)])).mesh.materials
+    assert_allclose(material.base_color, (1, 0, 0.5, opacity), atol=1e-6)
+    assert_allclose(material.emissive, emissive, atol=1e-6)
+    assert material.alpha_mode == ("opaque" if opacity == 1.0 else "blend")
+
+
+@pytest.mark.parametrize(
+    ("colour", "counts"), [(None, True), ((0.8,) * 3, True), ((1.0,) * 3, True), ((0.5, 0.8, 0.8), False)]
+)
+def test_vertex_colours_on_white_and_grey(tmp_path: Path, colour: Any, counts: bool) -> None:
+    layer = [
+        record("MappingInformationType", "ByPolygonVertex"),
+        record("ReferenceInformationType", "Direct"),
+        record("Colors", np.array([[1, 0.5, 0, 1]] * 4).ravel()),
+    ]
+    objects = [square(1, record("LayerElementColor", 0, inner=layer)), model(2, "hero")]
+    objects += [] if colour is None else [paint(3, "skin", colour)]
+    mesh = read(tmp_path, scene(objects, [(1, 2), (2, 0), (3, 2)][: 2 + (colour is not None)])).mesh
+    assert (mesh.colors is not None and not (mesh.colors == 1).all()) == counts
+    if mesh.colors is not None and counts:
+        assert_allclose(mesh.colors[0, 0], (1, 0.214, 0, 1), atol=1e-3)
+
+
 @ENCODINGS
 def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     raw = read(tmp_path, moving_square(), encode)
@@ -202,20 +243,32 @@ def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
         assert_allclose(points, expected, atol=1e-5)
 
 
-def test_unweighted_vertices_and_late_morphs(tmp_path: Path) -> None:
-    """A vertex of no bone follows its node; a morph passes its first target between two later keys."""
-    header, settings, objects, links = moving_square()
-    changed = {1: model(2, "hero", Lcl_Translation=(5.0, 0.0, 0.0)), -1: curve(16, (0.0, 0.0, 100.0))}
-    inner = list(objects.inner)
+def with_objects(changed: dict[int, Record], *more: Any) -> list[Record]:
+    """The moving square with some of its objects replaced, by their places in its list."""
+    header, settings, own, pairs = moving_square(*more)
+    inner = list(own.inner)
     for place, replacement in changed.items():
         inner[place] = replacement
-    raw = read(tmp_path, [header, settings, record("Objects", inner=inner), links])
+    return [header, settings, record("Objects", inner=inner), pairs]
+
+
+def test_unweighted_vertices_and_late_morphs(tmp_path: Path) -> None:
+    """A vertex of no bone follows its node; a morph passes its first target between two later keys."""
+    changed = {1: model(2, "hero", Lcl_Translation=(5.0, 0.0, 0.0)), -1: curve(16, (0.0, 0.0, 100.0))}
+    raw = read(tmp_path, with_objects(changed))
     assert raw.moving is not None
     (motion,) = raw.moving.motions
     for seconds, grown, risen in ((0.0, 0.0, 0.0), (0.75, -1.0, 2.0), (0.875, -2.5, 2.0), (1.0, -4.0, 2.0)):
         points = posed(raw.mesh, raw.moving.rig, motion, motion.start + seconds).vertices
         expected = np.add(SQUARE, ((0, grown, 0), (5, 0, 0), (0, 0, risen), (0, 0, risen)))
         assert_allclose(points, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("seconds", "warnings"), [(399.0, []), (401.0, ["motion-unplayable"])])
+def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: list[str]) -> None:
+    raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds)}))
+    assert [warning.code for warning in raw.warnings] == warnings
+    assert raw.moving is not None and len(raw.moving.motions) == (not warnings)
 
 
 def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) -> None:

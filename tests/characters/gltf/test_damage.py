@@ -61,6 +61,8 @@ def is_clear(message: str | None) -> bool:
         struct.pack("<4sII", b"glTF", 1, 20) + bytes(8),
         struct.pack("<4sII", b"glTF", 2, 12) + bytes(8),
         GLB[:-5],
+        GLB[:8] + struct.pack("<I", len(GLB) + 100) + GLB[12:],
+        GLB[:16] + b"JUNK" + GLB[20:],
     ],
 )
 def test_other_files_are_refused(content: bytes) -> None:
@@ -142,6 +144,8 @@ def test_data_uris_and_files(tmp_path: Path) -> None:
         lambda d: d["nodes"][0].update(mesh=7),
         lambda d: d["nodes"][0].update(skin="x"),
         lambda d: d["skins"][0]["joints"].pop(),
+        lambda d: d["skins"][0].update(inverseBindMatrices=0),
+        lambda d: d["accessors"][-1].update(count=1),
         lambda d: d["meshes"][0]["primitives"][0].update(mode=9),
         lambda d: d["nodes"][2].update(translation=[1e300, 0, 0]),
         lambda d: d["nodes"][2].update(translation=[0, float("nan"), 0]),

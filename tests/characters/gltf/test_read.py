@@ -259,6 +259,25 @@ def test_non_finite_weights_follow_nearest(tmp_path: Path) -> None:
     assert_array_equal(moving.rig.nodes[moving.rig.slots[:, 0]], [2, 2, 2, 1, 1, 1])
 
 
+@pytest.mark.parametrize(("wrong", "is_read"), [(1, True), (3, False)])
+def test_few_vertices_may_name_missing_joints(tmp_path: Path, wrong: int, is_read: bool) -> None:
+    writer = GltfWriter()
+    points = np.repeat([[0, 0, 0], [1, 0, 0], [0, 1, 0]], 67, axis=0)[:200] + np.arange(200)[:, None]
+    joints = np.zeros((200, 4))
+    joints[:wrong, 1] = 9
+    skin: dict[str, Any] = {
+        "JOINTS_0": writer.accessor(joints, "u1"),
+        "WEIGHTS_0": writer.accessor([[0.5, 0.5, 0, 0]] * 200),
+    }
+    writer.mesh_node(writer.primitive(points, np.arange(198), **skin), skin=0)
+    writer.add("skins", joints=[writer.add("nodes", translation=[0, 0, 5])])
+    content = writer.glb()
+    if is_read:
+        assert_allclose(read(tmp_path, content).mesh.vertices, np.add(points[:198], (0, 0, 5)))
+    else:
+        assert is_clear(refused(content))
+
+
 def test_unused_vertices_do_not_count(tmp_path: Path) -> None:
     writer = GltfWriter()
     points = [[np.nan, 0, 0], *TRIANGLE, [1e9, 0, 0]]

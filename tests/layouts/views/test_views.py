@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import shutil
+import struct
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.trainers import FAULTS
+from benchmarks.trainers import FAULTS, READ_HERE
 from specsia_build.dataset.checksums import file_sums
 from specsia_build.layouts.part import read_parts
 from specsia_build.layouts.registry import load_layout
@@ -34,6 +36,7 @@ HOMES = {
     "nerfstudio": ("{}/0", 121, "RGBA images/000.png, I;16 depths/059.png"),
     "blender": ("{}/0", 103, "RGBA train/r_0.png, RGBA test/r_9.png, RGBA val/r_4.png"),
     "webdataset": ("{}", 1, ""),
+    "mds": ("{}", 2, ""),
 }
 """Where a layout has the files of the figure 0, their number, and modes and names of some pictures."""
 
@@ -62,7 +65,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=HOMES)
 def exported(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / str(request.param)
-    more = ("--layers", "depth,normal,part,lit") if request.param == "webdataset" else ()
+    more = ("--layers", "depth,normal,part,lit") if request.param in READ_HERE else ()
     export(source, request.param, out, "--size", 96, *more)
     return out
 
@@ -231,3 +234,38 @@ def test_pairs_as_rows_of_difix(dataset: Path, tmp_path: Path) -> None:
     specsia("verify", tmp_path / "tars")
     refused = export(dataset, "wonder3d", tmp_path / "none", "--backend", "fat", code=2)
     assert "drawn from characters" in refused
+
+
+def read_mds(folder: Path) -> Iterator[dict[str, bytes]]:
+    """The samples of a split, by the offsets and sizes that MosaicML's reader takes."""
+    for shard in json.loads((folder / "index.json").read_text())["shards"]:
+        data = (folder / shard["raw_data"]["basename"]).read_bytes()
+        assert len(data) == shard["raw_data"]["bytes"] and shard["column_sizes"].count(None) > 2
+        for k in range(shard["samples"]):
+            begin, end = struct.unpack_from("<2I", data, 4 + 4 * k)
+            sizes = struct.unpack_from(f"<{len(shard['column_names'])}I", data, begin)
+            values = io.BytesIO(data[begin + 4 * len(sizes) : end])
+            yield dict(zip(shard["column_names"], map(values.read, sizes), strict=True))
+
+
+def test_shards_of_mosaicml(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mds"
+    export(dataset, "mds", out, "--backend", "fat")
+    specsia("verify", out)
+    export(dataset, "webdataset", tmp_path / "tars", "--backend", "fat")
+    for split in ("train", "validation", "test"):
+        (tar,) = (tmp_path / "tars" / split).glob("*.tar")
+        with tarfile.open(tar) as archive:
+            files = {name: archive.extractfile(name).read() for name in archive.getnames()}  # type: ignore[union-attr]
+        samples = [*read_mds(out / split)]
+        keys = [sample.pop("__key__").decode() for sample in samples]
+        named = zip(keys, samples, strict=True)
+        assert files == {f"{key}.{name}": data for key, sample in named for name, data in sample.items()}
+    if importlib.util.find_spec("streaming"):
+        assert READ_HERE["mds"](out) == (True, "12 samples")
+    (part,) = (part for part in read_parts(out / "parts.jsonl") if part.split == "train")
+    shard = out / "train" / f"{part.key}.mds"
+    for spoilt in (b"", shard.read_bytes()[:-9], shard.read_bytes().replace(b"__key__", b"__kex__")):
+        shard.write_bytes(spoilt)
+        problems = json.loads(specsia("verify", out, "--json", code=1).stdout)["problems"]
+        assert "layout" in {problem["check"] for problem in problems}
