@@ -27,6 +27,10 @@ ExecutorName = Literal["local", "ray"]
 Keep = Literal["all", "none"]
 LayerName = Literal["depth", "normal", "position", "part", "material", "albedo", "lit"]
 RendererName = Literal["cycles", "fast", "pyrender"]
+LineStyle = Literal["thin", "pencil", "marker"]
+LineColour = Literal["black", "coloured"]
+ReferencePose = Literal["first", "other"]
+UdpScale = Literal["box", "height"]
 """Values of settings; `Keep`: which artefacts stay after packing."""
 
 NONE: Keep = "none"
@@ -92,6 +96,16 @@ class ClipSettings:
     reconstructed: bool = False  # Also animate reconstructions if no layout needs them
     preview: bool = False  # Write a film of each clip
     line_px: Annotated[float, msgspec.Meta(ge=1, le=4)] = 2.0  # Width of lines
+    # Of `anidoc` and `flipsketch`; `coloured` is a dark hue by chance
+    line_style: LineStyle = "thin"
+    line_colour: LineColour = "black"
+    svg: bool = False  # Also write the lines of `flipsketch` as SVG
+    # Frame of `anidoc`'s reference: the first, or the one whose pose differs most, on another ground
+    reference: ReferencePose = "first"
+    figures: Annotated[int, msgspec.Meta(ge=1, le=2)] = 1  # In a frame of `anidoc`
+    sheet_views: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4  # Pictures of a sheet of `conr`
+    # Unit of its Ultra-Dense Pose: the box's side along each axis, or the height at rest (or a longer side)
+    udp_scale: UdpScale = "box"
 
     def __post_init__(self) -> None:
         check_types(self)

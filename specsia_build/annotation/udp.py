@@ -13,6 +13,7 @@ from specsia_build.animation.motion import ROTATION, Motion, Track, poses
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.config import UdpScale
 from specsia_build.errors import CharacterError, some
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED, Layers
@@ -42,19 +43,21 @@ begin with capitals, the left one's."""
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Places of the vertices of a standing character (V, 3), 0 to 1 over its box along each axis.
+    """Places of the vertices of a standing character (V, 3), 0 to 1.
 
-    x goes from its right to its left, y from front to back, z upwards; 0 where the box is flat.
+    x goes from its right to its left, y from front to back, z upwards. They are shares of its box along each
+    axis, 0 where the box is flat; or, in one scale, of its height, 0.5 in the middle of the box of x and y.
     """
 
     values: NDArray[np.float32]
     warning: Warning | None  # If they are of the rest pose, not of the A-pose
 
 
-def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
+def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int], scale: UdpScale = "box") -> Landmarks:
     """Compute the landmarks of a character: of a humanoid in the A-pose, of any other in its rest pose.
 
-    The mesh is at rest; `stated` has the node of each humanoid bone by the character's file, or is empty.
+    The mesh is at rest; `stated` has the node of each humanoid bone by the character's file, or is empty. In
+    the scale `height`, a character that is longer than tall is measured by its longest side.
     """
     figure = figure_of(rig, stated)
     vertices, reason = mesh.vertices, ""
@@ -71,6 +74,9 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
         vertices, reason = mesh.vertices, "its skeleton takes vertices to positions that are not numbers"
     low = vertices.min(axis=0)
     extent = vertices.max(axis=0) - low
+    if scale == "height":
+        low[:2] -= (extent.max() - extent[:2]) / 2
+        extent[:] = extent.max()
     values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)
     problem = "its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share"
     return Landmarks(values, Warning("rest-pose", f"{problem}: {reason}", "skeleton") if reason else None)

@@ -33,7 +33,7 @@ from specsia_build.dravie.config import (
     need_torch,
     train_config,
 )
-from specsia_build.dravie.evaluate.rows import FAST, ROW_NAMES, rows_help
+from specsia_build.dravie.evaluate.rows import FAST, FIT_STEPS, ROW_NAMES, rows_help
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, no_such, plural
 from specsia_build.warning import Warning, as_json
@@ -257,6 +257,7 @@ def enhance(run: Path, source: str, out: Path, drawing: Path | None, **options: 
 @option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
 @option("--weights", type=FOLDER, help="Folder of the measures' weights.  [default: downloaded once]")
 @option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
+@option("--fit-steps", default=FIT_STEPS, type=click.IntRange(1), help="Updates of a fit from nothing.")
 @device
 @json_option
 def evaluate(
@@ -290,7 +291,7 @@ def evaluate(
     trained = load_runs(runs, where)
     networks, absent = find_networks(where, options["weights"])
     adaptation = replace(ADAPTATION, steps=options["adapt_steps"])
-    chosen = choose_methods(trained, rows, options["repeats"], adaptation)
+    chosen = choose_methods(trained, rows, options["repeats"], adaptation, options["fit_steps"])
     scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
     why = f"was trained on is not known: it has no {SEEN_FILE}."

@@ -20,9 +20,13 @@ from specsia_build.config import (
     FrontalPicture,
     Keep,
     LayerName,
+    LineColour,
+    LineStyle,
     Look,
     LowIou,
+    ReferencePose,
     RendererName,
+    UdpScale,
     check_failures,
 )
 from specsia_build.errors import UsageError, plural, some
@@ -161,6 +165,21 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @option("--frames", type=int, help="Most frames of a clip.  [default: all]")
 @option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
 @option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
+@option("--line-style", type=choice(LineStyle), help="Lines of anidoc and flipsketch.  [default: thin]")
+@option("--line-colour", type=choice(LineColour), help="Their colour: a dark hue by clip.  [default: black]")
+@option("--svg/--no-svg", default=None, help="Also write flipsketch's frames as SVG, a path for each line.")
+@option(
+    "--reference",
+    type=choice(ReferencePose),
+    help="anidoc's: the first frame, or another pose on another ground.  [default: first]",
+)
+@option("--figures", type=int, help="Figures in a frame of anidoc, 1 or 2.  [default: 1]")
+@option("--sheet-views", type=int, help="Pictures of a sheet of conr.  [default: 4]")
+@option(
+    "--udp-scale",
+    type=choice(UdpScale),
+    help="conr's poses by the sides of the box, or all by the height at rest.  [default: box]",
+)
 @option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
 @option("--turntable/--no-turntable", default=None, help="Also draw the still figure from all around.")
 @option("--preview/--no-preview", default=None, help="Write a film of each clip beside its frames.")

@@ -1,4 +1,4 @@
-"""The layout `conr`: a sheet of four frames a character, and dense poses and pictures of all others."""
+"""The layout `conr`: a sheet of a few frames a character, and dense poses and pictures of all others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from specsia_build import png
+from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, UDP
 from specsia_build.errors import CharacterError, plural
 from specsia_build.layouts.layout import Layout, json_text
@@ -23,7 +24,7 @@ POSES = "poses"
 IMAGES = "images"
 BACKGROUNDS = "backgrounds"
 RECORD = "clips.json"  # File that maps frame numbers to clips
-SHEETS = 4
+SHEETS = 4  # Pictures of a sheet, unless settings say otherwise
 _LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
 _MOST_FILLED = 0.95
 """Share of a figure's box from which CoNR's renderer takes the picture for one without transparency."""
@@ -54,10 +55,11 @@ class Conr(Layout):
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256}
     unit = "character"
     loading = f"""\
-`SPLIT/CHARACTER/{SHEET}/` holds {SHEETS} RGBA frames of different views and actions. Every other frame is \
-a target: `{POSES}/` has its Ultra-Dense Pose, float32 (H, W, 4) under the key `i`, XYZ and occupancy from \
-0 to 1, and `{IMAGES}/` its picture under the same number. `{RECORD}` says which numbers are frames of \
-which clip. `{BACKGROUNDS}/` holds {PICTURES} generated pictures, free of rights, to paste characters on.
+`SPLIT/CHARACTER/{SHEET}/` holds {SHEETS} RGBA frames, or `--sheet-views`, of different views and actions. \
+Every other frame is a target: `{POSES}/` has its Ultra-Dense Pose, float32 (H, W, 4) under the key `i`, XYZ \
+and occupancy from 0 to 1, and `{IMAGES}/` its picture under the same number. `{RECORD}` says which \
+numbers are frames of which clip. `{BACKGROUNDS}/` holds {PICTURES} generated pictures, free of rights, to \
+paste characters on.
 
 ```python
 # in a checkout of megvii-research/IJCAI2023-CoNR; FOLDER is the folder of this card
@@ -75,7 +77,12 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
 `--test_input_person_images=FOLDER/test/CHARACTER/{SHEET}`. CoNR's training code was not released.
 """
 
+    def options(self, config: BuildConfig) -> Mapping[str, Any]:
+        count = SHEETS if config.clips is None else config.clips.sheet_views
+        return {} if count == SHEETS else {"sheet_views": count}
+
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
+        sheets = part.options.get("sheet_views", SHEETS)
         folder = out / part.split / part.key
         for name in (SHEET, POSES, IMAGES):
             (folder / name).mkdir(parents=True)
@@ -92,13 +99,13 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
         candidates = [frame for frame in frames if frame.filled < _MOST_FILLED]
         candidates.sort(key=lambda frame: frame.draw)
         sheet: list[_ShownFrame] = []
-        while candidates and len(sheet) < SHEETS:
+        while candidates and len(sheet) < sheets:
             sheet.append(max(candidates, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
             candidates.remove(sheet[-1])
-        if len(sheet) < SHEETS or len(frames) == SHEETS:
+        if len(sheet) < sheets or len(frames) == sheets:
             raise CharacterError(
-                f"{part.key} has {plural(len(frames), 'frame')} to show it, and CoNR takes {SHEETS} that "
-                "stand free as a sheet, and others as targets: give it more views, or motions"
+                f"{part.key} has {plural(len(frames), 'frame')} to show it, and its sheet takes {sheets} "
+                "that stand free, besides targets: give it more views, motions, or a smaller --sheet-views"
             )
         for frame in sheet:
             (folder / IMAGES / _name(frame.number)).rename(folder / SHEET / _name(frame.number))

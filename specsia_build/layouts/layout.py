@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.dataset.schema import CARD, RECORD_FILE, SPLITS, SPLITS_FILE, TEASER
 from specsia_build.dataset.splits import ids_in
 from specsia_build.dataset.verify.report import Progress, Report
@@ -59,6 +59,10 @@ class Layout(ABC):
 
     def check(self, config: BuildConfig) -> None:  # noqa: B027  most layouts accept all settings
         """Raise UsageError, with advice, if the layout's reader cannot take the result of these settings."""
+
+    def layers_for(self, clips: ClipSettings | None) -> Sequence[str]:
+        """Return the layers that are needed with these settings of clips; `layers` unless overridden."""
+        return self.layers
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
         """Return what decides the files beside the pictures, JSON-serialisable."""

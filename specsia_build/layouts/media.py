@@ -64,9 +64,13 @@ def corner(size: int, shape: tuple[int, int]) -> tuple[int, int]:
     return (shape[0] - size) // 2, (shape[1] - size) // 2
 
 
-def on_canvas(picture: Pixels, shape: tuple[int, int], fill: int) -> Pixels:
-    """Put a square picture (S, S) or (S, S, C) in the middle of a (height, width) canvas at least as big."""
-    row, column = corner(len(picture), shape)
+def on_canvas(picture: Pixels, shape: tuple[int, int], fill: int, column: int | None = None) -> Pixels:
+    """Put a square picture (S, S) or (S, S, C) on a (height, width) canvas at least as big.
+
+    It lies in the middle, or begins at a column.
+    """
+    row, middle = corner(len(picture), shape)
+    column = middle if column is None else column
     canvas = np.full((*shape, *picture.shape[2:]), fill, np.uint8)
     canvas[row : row + len(picture), column : column + len(picture)] = picture
     return canvas

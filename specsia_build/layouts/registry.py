@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.dataset.layers import GT, LAYERS, MASK
 from specsia_build.errors import SpecsiaError, UsageError, no_such
 from specsia_build.layouts.layout import Layout
@@ -62,9 +62,9 @@ def check_layouts(config: BuildConfig) -> None:
         layout.check(config)
 
 
-def layers_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Layers of clean frames that the named layouts need, in the order of `LAYERS`."""
-    needed = {layer for layout in load_layouts(names) for layer in layout.layers}
+def layers_of(clips: ClipSettings) -> tuple[str, ...]:
+    """Layers of clean frames that the layouts of clips need, in the order of `LAYERS`."""
+    needed = {layer for layout in load_layouts(clips.layouts) for layer in layout.layers_for(clips)}
     return tuple(name for name in LAYERS if name in needed)
 
 

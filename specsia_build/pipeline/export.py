@@ -197,7 +197,7 @@ def _with_layout(config: BuildConfig, layout: Layout, where: str) -> BuildConfig
     layouts = tuple(dict.fromkeys((*config.packed_layouts, layout.name)))
     if config.clips is None:
         config = replace(config, layouts=layouts)
-    elif lacking := sorted({*layout.layers} - {*layers_of(config.packed_layouts)}):
+    elif lacking := sorted({*layout.layers_for(config.clips)} - {*layers_of(config.clips)}):
         options = " ".join(f"--layout {name}" for name in layouts)
         problem = f"{where} was drawn without {some(lacking)}, which {layout.name} needs"
         raise UsageError(f"{problem}: run `{config.command} --out {argument(where)} {options}`")

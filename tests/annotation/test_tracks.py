@@ -313,6 +313,16 @@ def test_other_rigs_warn() -> None:
     np.testing.assert_allclose(result.values, (mesh.vertices - low) / (high - low), atol=1e-6)
 
 
+def test_landmarks_in_one_scale() -> None:
+    mesh, rig, *_ = character()
+    boxed, tall = (landmarks(mesh, rig, {}, scale).values for scale in ("box", "height"))
+    assert (boxed.min(axis=0) == 0).all() and (boxed.max(axis=0) == 1).all()
+    sides = np.ptp(tall, axis=0)
+    assert sides.max() == pytest.approx(1) and sides.min() < 0.9 and tall[:, 2].min() == 0
+    np.testing.assert_allclose(tall.min(axis=0) + tall.max(axis=0), [1, 1, sides[2]], atol=1e-6)
+    np.testing.assert_allclose((tall - tall.min(axis=0)) / sides, boxed, atol=1e-5)
+
+
 def test_landmarks_of_a_frame() -> None:
     mesh = boards((-10.5, 12, -9, 8, 0.0))
     values = np.array([[0, 0.2, 0], [1, 0.2, 0], [1, 0.2, 1], [0, 0.2, 1]], np.float32)

@@ -87,3 +87,14 @@ def test_own_backgrounds(tmp_path: Path) -> None:
     assert part.facts == {"frames": 16, "size": FIGURE_SIZE}
     assert len(list((folder / BACKGROUNDS).iterdir())) == PICTURES
     places.refuse_other_files(folder)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_sheets_of_any_number(count: int, tmp_path: Path) -> None:
+    config = clips_config(Path("sample:1"), layouts=["conr"], sheet_views=count)
+    Conr().write(part_of("hero", _clips(), **Conr().options(config)), tmp_path)
+    folder = tmp_path / "train" / "hero"
+    assert len(_numbers(folder / SHEET)) == count
+    assert sorted(_numbers(folder / SHEET) + _numbers(folder / POSES)) == list(range(24))
+    with pytest.raises(CharacterError, match="sheet-views"):
+        Conr().write(part_of("hero", _clips()[:1], sheet_views=3), tmp_path / "few")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import resvg_py
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset import places
@@ -21,6 +24,7 @@ from specsia_build.layouts.anidoc import AniDoc
 from specsia_build.layouts.checks import MOST_BYTES, form_of
 from specsia_build.layouts.control_video import TABLE_COLUMNS, ControlVideo
 from specsia_build.layouts.flipsketch import FlipSketch
+from specsia_build.layouts.line_styles import LineDrawing, behind
 from specsia_build.layouts.media import caption, played, rgb
 from specsia_build.layouts.part import Pictures, Written, read_parts
 from specsia_build.layouts.registry import load_layout
@@ -218,3 +222,70 @@ def test_plain_captions(character: str, action: str, text: str) -> None:
     assert caption({"character": character, "clip": {"action": action, "origin": "own"}}) == text
     still = {"character": "robot", "clip": {"action": "turntable", "origin": ""}}
     assert caption(still) == "a robot character stands still, seen from all around"
+
+
+def _lined() -> Pictures:
+    """A square whose line is a loop, with a stroke out of one corner, in the layers of line art."""
+    line = np.full((SIZE, SIZE), 255, np.uint8)
+    line[20:41, [20, 40]] = line[[20, 40], 20:41] = 0
+    places = [[20, 20], [40, 20], [40, 40], [20, 40], [10, 10]]
+    graph = {"vertex location": places, "connection": [[1, 3, 4], [0, 2], [1, 3], [0, 2], [0]]}
+    return clip_frames(KEY, {"line": [line] * 3, "strokes": [graph] * 3}, fps=8.0)
+
+
+def test_line_styles_and_svg(tmp_path: Path) -> None:
+    shares: dict[str, float] = {}
+    firsts: dict[str, NDArray[np.uint8]] = {}
+    for style in ("thin", "marker", "pencil"):
+        options: dict[str, Any] = {"line_style": style, "line_colour": "coloured", "svg_px": 1.5}
+        folder = tmp_path / style
+        folder.mkdir()
+        record = written(FlipSketch(), part_of(KEY, [_lined()], **options), folder)
+        assert list(FlipSketch().check_part(folder, record)) == []
+        firsts[style] = picture = png.decode((folder / "train" / f"{KEY}.png").read_bytes(), 3)
+        shares[style] = float((picture < 250).any(axis=2).mean())
+        darkest = picture.reshape(-1, 3)[picture.sum(axis=2).argmin()].astype(int)
+        assert np.ptp(darkest) > 60
+    assert shares["thin"] < shares["pencil"] and 2 * shares["thin"] < shares["marker"]
+    # A pencil's line is grainy and moves on twos; the same clip is always drawn alike.
+    assert len(np.unique(firsts["pencil"])) > 50
+    drawing = LineDrawing.of({"line_style": "pencil"}, KEY)
+    frames = [drawing.levels(_lined().frame("line", 0), k) for k in range(4)]
+    assert (
+        (frames[0] == frames[1]).all() and (frames[1] != frames[2]).any() and (frames[2] == frames[3]).all()
+    )
+    svg = (tmp_path / "thin" / "train" / KEY / "0002.svg").read_text()
+    lines = re.findall(r'<path d="M([^"]+)"', svg)
+    ends = sorted((len(line.split()), line.split()[0], line.split()[-1]) for line in lines)
+    assert [count for count, *_ in ends] == [2, 5] and ends[1][1:] == ("20.00,20.00", "20.00,20.00")
+    drawn = np.array(Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=svg))).convert("RGBA"))
+    assert drawn.shape == (SIZE, SIZE, 4)
+    assert drawn[30, 20, 3] > 100 and drawn[15, 15, 3] > 100 and drawn[30, 30, 3] == 0
+
+
+def test_other_reference_and_two_figures(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"reference": True, "figures": True, "line_colour": "coloured"}
+    folder = tmp_path / "anidoc"
+    record = written(AniDoc(), part_of(KEY, [_clip()], **options), folder)
+    assert list(AniDoc().check_part(folder, record)) == [] and record.facts["points"] == 4
+    color, line = (_frames(folder, kind).astype(int) for kind in ("color", "line"))
+    orange = np.abs(color[0] - (200, 80, 40)).max(axis=2) < 25
+    found = [int(np.flatnonzero(orange.any(axis=0))[k]) for k in (0, -1)]
+    # One on the left, one on the right, two frames of two pixels ahead.
+    assert found[0] == SIZE // 2 - 12 and found[1] == 512 - SIZE // 2 + 12 - 1 + 4
+    colours = np.unique(line.reshape(-1, 3), axis=0)
+    assert len(colours) <= 40 and np.ptp(colours[colours.sum(axis=1).argmin()]) > 60
+    with np.load(folder / "train" / "tracks" / f"{KEY}.npz") as opened:
+        reference, points = opened["reference"], opened["points"]
+        assert opened["reference_visible"].shape == (4,)
+    # Of the frames whose points are farthest from those of the first, the first.
+    assert tuple(reference[0]) == tuple(points[FRAMES - 2][0]) != tuple(points[0][0])
+    picture = png.decode((folder / "train" / "reference" / f"{KEY}.png").read_bytes(), 3)
+    assert np.abs(picture[int(reference[0, 1]), int(reference[0, 0])].astype(int) - (200, 80, 40)).max() == 0
+    assert np.abs(picture[:60].astype(int) - color[0][:60]).mean() > 5
+
+
+def test_far_figure_is_hidden() -> None:
+    near = np.array([[0, 255, 255]], np.uint8)
+    alpha, far = np.array([[255, 255, 0]], np.uint8), np.array([[0, 0, 0]], np.uint8)
+    assert behind(near, alpha, far).tolist() == [[0, 255, 0]]

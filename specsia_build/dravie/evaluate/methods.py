@@ -17,6 +17,7 @@ from specsia_build.dravie.data.frames import DrawnPair
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.evaluate.rows import (
     FAST,
+    FIT_STEPS,
     LINE_ADDED,
     ONE_EPOCH,
     OUTLINE_ALONE,
@@ -34,7 +35,6 @@ from specsia_build.errors import UsageError
 from specsia_build.look.evaluation import RAW, UNREPAIRED
 from specsia_build.rendering.contour import draw_contour
 
-SINGLE_STEPS = 1500  # Updates of a network that is fitted to one frontal pair from nothing
 OURS = "DraViE"
 _UNNAMED = ("seed", "configs", "preset", "reference", "positions")  # Settings that a label says in words
 ViewPainter = Callable[[Pair], Pixels]  # Repairs a view, without access to its Y* (`Pair.without_truth`)
@@ -124,12 +124,12 @@ def _whitened(picture: Pixels) -> Pixels:
     return np.dstack([np.full_like(picture[..., :3], 255), picture[..., 3]])
 
 
-def _fitted_baselines(names: Sequence[str], repeats: int, run: EvaluatedRun) -> list[Method]:
+def _fitted_baselines(names: Sequence[str], repeats: int, run: EvaluatedRun, steps: int) -> list[Method]:
     """Return the baselines that train a network like a run's, each with as many seeds."""
     generator, methods = run.generator, []
     alone = generator._replace(config=replace(generator.config, reference="none"))
     for k in range(repeats):
-        settings = replace(run.settings or TrainConfig(), seed=k, configs=(), steps=SINGLE_STEPS)
+        settings = replace(run.settings or TrainConfig(), seed=k, configs=(), steps=steps)
         whole, single = (partial(fit_single, g, settings=settings) for g in (generator, alone))
         fits = {SAMPLE_WISE: _painted(whole), SINGLE_PAIR: _painted(single), OUTLINE_ALONE: _outline(single)}
         methods += [Method(name, fit, k) for name, fit in fits.items() if name in names]
@@ -164,16 +164,18 @@ def choose_methods(
     rows: Sequence[str] = FAST,
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
+    fit_steps: int = FIT_STEPS,
 ) -> list[Method]:
     """List an evaluation's methods in the order of a table's rows; runs that differ in the seed are repeats.
 
     Each model is compared as it is and adapted, and `rows`, of `ROW_NAMES`, are compared with it. `repeats`
-    is the least number of seeds of adaptations and fits. Raises `UsageError` for a row that no model has.
+    is the least number of seeds of adaptations and fits, and `fit_steps` the updates of a fit. Raises
+    `UsageError` for a row that no model has.
     """
     if WITHOUT_DRAWING in rows and not any(run.generator.config.sees_drawing for run in runs):
         raise UsageError(f"--rows {WITHOUT_DRAWING}: none of these models sees the drawing")
     methods = [_baseline(name) for name in FAST if name in rows]
-    methods += _fitted_baselines([*rows], repeats, runs[0])
+    methods += _fitted_baselines([*rows], repeats, runs[0], fit_steps)
     for label, alike in _groups(runs).items():
         whole = f"{label} without adaptation"
         config = alike[0].generator.config

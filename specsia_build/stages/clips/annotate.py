@@ -14,6 +14,7 @@ from specsia_build.annotation.regions import regions
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.annotation.tracks import TrackPoints, chosen, flow, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
+from specsia_build.config import UdpScale
 from specsia_build.dataset.layers import (
     BACK,
     BACK_UNMATCHED,
@@ -49,6 +50,7 @@ class AnnotatedSurface:
 
     actor: Actor
     region: NDArray[np.int32]
+    udp_scale: UdpScale = "box"
 
     @cached_property
     def features(self) -> Features:
@@ -62,13 +64,13 @@ class AnnotatedSurface:
 
     @cached_property
     def landmarks(self) -> Landmarks:
-        return landmarks(self.actor.mesh, self.actor.rig, self.actor.humanoid)
+        return landmarks(self.actor.mesh, self.actor.rig, self.actor.humanoid, self.udp_scale)
 
 
 @lru_cache(maxsize=2)
-def surface_of(actor: Actor, stored: bytes | None) -> AnnotatedSurface:
+def surface_of(actor: Actor, stored: bytes | None, scale: UdpScale = "box") -> AnnotatedSurface:
     """Return an actor's cached surface, with the regions of `stored_regions` if a layer needs them."""
-    return AnnotatedSurface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
+    return AnnotatedSurface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored), scale)
 
 
 def _of_frame(

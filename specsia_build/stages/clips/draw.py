@@ -67,10 +67,11 @@ def shot_settings(job: Job) -> dict[str, Any]:
 
 def _settings(job: Job) -> dict[str, Any]:
     settings = clip_settings(job.config)
-    layers = list(layers_of(settings.layouts))
+    layers = list(layers_of(settings))
     lined = {"line_px": settings.line_px} if {LINE, SEG} & set(layers) else {}
     versions = {"annotations": ANNOTATIONS_VERSION} if ANNOTATIONS & set(layers) else {}
-    return {**shot_settings(job), "layers": layers, **lined, **versions}
+    scaled = {"udp_scale": settings.udp_scale} if UDP in layers and settings.udp_scale != "box" else {}
+    return {**shot_settings(job), "layers": layers, **lined, **scaled, **versions}
 
 
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
@@ -119,9 +120,13 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     contour = outline(config.seed, entry.id, config.outline)
     shot = shot_of(clip, actor, config, contour.thickness + 1)
     low, high = box_of(actor.mesh)
-    layers = layers_of(settings.layouts)
+    layers = layers_of(settings)
     motion = earlier[motions.MOTIONS]
-    surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(layers) else None
+    surface = (
+        surface_of(actor, motion.files.get(REGIONS), settings.udp_scale)
+        if ANNOTATIONS & set(layers)
+        else None
+    )
     files, colours, empty, plain = _frames(actor, shot, surface, contour, config)
     if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}", "empty-view")
@@ -158,7 +163,7 @@ def _frames(
     """
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
-    wanted_layers = layers_of(settings.layouts)
+    wanted_layers = layers_of(settings)
     files: dict[str, bytes] = {}
     colours: list[list[int]] = []
     empty, plain = 0, None
@@ -210,7 +215,7 @@ def _warnings(
     if empty:
         frames = f"{empty} of {len(shot.times)} frames of '{clip.action}'"
         yield Warning("empty-frames", f"{frames} in view {clip.view} show (almost) nothing", clip.action)
-    if surface is not None and UDP in layers_of(settings.layouts) and surface.landmarks.warning is not None:
+    if surface is not None and UDP in layers_of(settings) and surface.landmarks.warning is not None:
         yield surface.landmarks.warning
     # The still stages warn about their first view only, too.
     if plain is not None and clip.view == 0:

@@ -54,7 +54,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _has_regions(settings: ClipSettings) -> bool:
     """Whether a layout needs a character's regions."""
-    return not OF_REGIONS.isdisjoint(layers_of(settings.layouts))
+    return not OF_REGIONS.isdisjoint(layers_of(settings))
 
 
 def _inputs(job: Job, _: EarlierMeta, digest_of: DigestOf) -> Digests:

@@ -23,7 +23,6 @@ from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.data.frames import DrawnPair
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.evaluate import methods as module
 from specsia_build.dravie.evaluate import perceptual
 from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
 from specsia_build.dravie.evaluate.perceptual import INCEPTION, LPIPS
@@ -53,9 +52,7 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     top = tmp_path_factory.mktemp("evaluated")
     runs = [write_run(top / "one"), write_run(top / "two", seed=1)]
     runs += [write_run(top / "blind", reference="none"), write_run(top / "other", configs=("thin",))]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "SINGLE_STEPS", 1)
-        done = evaluate(*runs, dataset, "--out", top / "out", "--rows", ",".join(ROW_NAMES))
+    done = evaluate(*runs, dataset, "--out", top / "out", "--rows", ",".join(ROW_NAMES), "--fit-steps", 1)
     return top / "out", done.stdout
 
 
@@ -157,15 +154,14 @@ def planted(pair: Pair) -> Pair:
     return replace(pair, gt=noise, gt_mask=noise[..., 3])
 
 
-def test_no_method_sees_its_target(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_method_sees_its_target(dataset: Path, tmp_path: Path) -> None:
     opened = open_dataset(dataset)
     rows = opened.stream("fat", "test", pair_columns(opened))
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
-    monkeypatch.setattr(module, "SINGLE_STEPS", 2)
     runs = [write_run(tmp_path / "run"), write_run(tmp_path / "blind", reference="none")]
     loaded, short = load_runs(runs, torch.device("cpu")), replace(ADAPTATION, steps=2)
-    compared = choose_methods(loaded, ROW_NAMES, 1, short)
+    compared = choose_methods(loaded, ROW_NAMES, 1, short, fit_steps=2)
     assert len({method.label for method in compared}) == 15
     for method in compared:
         paint = method.fit(DrawnPair(frontal, Drawing.of(frontal)))
