@@ -42,6 +42,7 @@ COMMANDS = {
         ("adapt", "models", "Fit a model to one character's frontal view."),
         ("enhance", "models", "Repair frames with a model."),
         ("evaluate", "models", "Compare models with baselines on test characters."),
+        ("benchmark", "benchmark", "Score frames of a method on a frozen set."),
         ("push", "datasets", "Push a dataset to the Hugging Face Hub and check it."),
         ("doctor", "inspecting", "Show what this machine has and lacks, and how to get it."),
     )

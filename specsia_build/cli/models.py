@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ from specsia_build.errors import UsageError, WriteError, argument, no_such, plur
 from specsia_build.warning import Warning, as_json
 
 if TYPE_CHECKING:
+    from specsia_build.dravie.evaluate.evaluate import Evaluation
     from specsia_build.repairing.folder import WrittenRepairs
     from specsia_build.repairing.writing import WrittenRepair
 
@@ -265,30 +267,42 @@ def evaluate(
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import evaluate as work
-    from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
+    from specsia_build.dravie.evaluate.difix import DIFIX, difix_painter
     from specsia_build.dravie.metrics import find_perceptual
     from specsia_build.dravie.model.devices import find_device
     from specsia_build.dravie.runs import SEEN_FILE
-    from specsia_build.look.evaluation import REPORT, SCORE_TABLES
-    from specsia_build.look.open import open_gallery
-    from specsia_build.look.page import refuse_other_file, write_page
+    from specsia_build.look.evaluation import REPORT
+    from specsia_build.look.page import refuse_other_file
 
     refuse_other_file(out / REPORT)
     baselines = [name for name in options["baselines"].split(",") if name and name != "none"]
-    if unknown_names := [name for name in baselines if name not in work.BASELINES]:
-        raise UsageError(no_such("baseline", unknown_names[0], work.BASELINES))
+    known = (*work.BASELINES, DIFIX)
+    if unknown_names := [name for name in baselines if name not in known]:
+        raise UsageError(no_such("baseline", unknown_names[0], known))
     opened, where = open_dataset(dataset), find_device(device)
     trained = work.load_runs(runs, where)
     networks, absent = find_perceptual(where)
     adaptation = replace(ADAPTATION, steps=options["adapt_steps"])
-    chosen = work.choose_methods(trained, baselines, bool(options["without"]), options["repeats"], adaptation)
-    scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
+    settings = trained, baselines, bool(options["without"]), options["repeats"], adaptation
+    with difix_painter() if DIFIX in baselines else nullcontext() as difix:
+        chosen = work.choose_methods(*settings, {} if difix is None else {DIFIX: difix})
+        scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
     why = f"was trained on is not known: it has no {SEEN_FILE}."
     notes = [f"Which characters {path} {why}" for path in unknown]
+    conclude_evaluation(replace(scores, notes=(*notes, *absent)), out, dataset)
+
+
+def conclude_evaluation(scores: Evaluation, out: Path, dataset: str) -> None:
+    """Write the tables and the page of an evaluation, and print what it found."""
+    from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
+    from specsia_build.look.evaluation import REPORT, SCORE_TABLES
+    from specsia_build.look.open import open_gallery
+    from specsia_build.look.page import write_page
+
     characters = len({score.character for score in scores.scores})
     too_few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
-    scores = replace(scores, notes=(*notes, *absent, *([too_few] if characters < FEWEST else ())))
+    scores = replace(scores, notes=(*scores.notes, *([too_few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
     sentences = sentences[:MOST_SENTENCES]
     gallery, sections = open_gallery(str(out))

@@ -4,7 +4,7 @@ All methods are given the same: the frontal pair, and the drawing by position. R
 the output folder, beside Z and Y*, so that anyone can look at them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -54,7 +54,7 @@ _LINE = "line"
 PASTE = "look-up"
 SINGLE = "sample-wise"
 FAST = (UNREPAIRED, _LINE, PASTE)  # Baselines without a training
-BASELINES = (*FAST, SINGLE)  # Choices of `--baselines`
+BASELINES = (*FAST, SINGLE)
 SINGLE_STEPS = 1500  # Updates of the sample-wise baseline
 OURS = "DraViE"
 
@@ -152,6 +152,7 @@ def choose_methods(
     without_drawing: bool = False,
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
+    enhancers: Mapping[str, Callable[[DrawnPair], _Painter]] = MappingProxyType({}),
 ) -> list[Method]:
     """List an evaluation's methods in the order of a table's rows; runs that differ in the seed are repeats.
 
@@ -161,6 +162,7 @@ def choose_methods(
     if without_drawing and not any(run.generator.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
     methods = [_baseline(name) for name in FAST if name in baselines]
+    methods += [Method(name, fit) for name, fit in enhancers.items()]
     for k in range(repeats if SINGLE in baselines else 0):
         settings = replace(runs[0].settings or TrainConfig(), seed=k, configs=(), steps=SINGLE_STEPS)
         single = _trained(SINGLE, k, runs[0], partial(fit_single, runs[0].generator, settings=settings))
