@@ -1,1 +1,1 @@
-"""Benchmarks of `docs/benchmarks.md`; not part of the installed package."""
+"""Benchmarks of `docs/speed.md`; not part of the installed package."""

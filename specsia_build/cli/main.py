@@ -43,6 +43,7 @@ COMMANDS = {
         ("enhance", "models", "Repair frames with a model."),
         ("evaluate", "models", "Compare models with baselines on test characters."),
         ("study", "inspecting", "Ask people which of two films is better."),
+        ("benchmark", "benchmark", "Score frames of a method on a frozen set."),
         ("push", "datasets", "Push a dataset to the Hugging Face Hub and check it."),
         ("doctor", "inspecting", "Show what this machine has and lacks, and how to get it."),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,12 +34,13 @@ from specsia_build.dravie.config import (
     need_torch,
     train_config,
 )
-from specsia_build.dravie.evaluate.rows import FAST, FIT_STEPS, ROW_NAMES, rows_help
+from specsia_build.dravie.evaluate.rows import DIFIX, FAST, FIT_STEPS, ROW_NAMES, rows_help
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, no_such, plural
 from specsia_build.warning import Warning, as_json
 
 if TYPE_CHECKING:
+    from specsia_build.dravie.evaluate.scores import Evaluation
     from specsia_build.repairing.folder import WrittenRepairs
     from specsia_build.repairing.writing import WrittenRepair
 
@@ -274,14 +276,13 @@ def evaluate(
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import evaluate as work
+    from specsia_build.dravie.evaluate.difix import difix_painter
     from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
     from specsia_build.dravie.evaluate.perceptual import find_networks
-    from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
     from specsia_build.dravie.model.devices import find_device
     from specsia_build.dravie.runs import SEEN_FILE
-    from specsia_build.look.evaluation import REPORT, SCORE_TABLES
-    from specsia_build.look.open import open_gallery
-    from specsia_build.look.page import refuse_other_file, write_page
+    from specsia_build.look.evaluation import REPORT
+    from specsia_build.look.page import refuse_other_file
 
     refuse_other_file(out / REPORT)
     rows = [name for name in options["rows"] if name != "none"]
@@ -291,14 +292,27 @@ def evaluate(
     trained = load_runs(runs, where)
     networks, absent = find_networks(where, options["weights"])
     adaptation = replace(ADAPTATION, steps=options["adapt_steps"])
-    chosen = choose_methods(trained, rows, options["repeats"], adaptation, options["fit_steps"])
-    scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
+    with difix_painter() if DIFIX in rows else nullcontext() as difix:
+        enhancers = {} if difix is None else {DIFIX: difix}
+        settings = options["repeats"], adaptation, options["fit_steps"]
+        chosen = choose_methods(trained, rows, *settings, enhancers)
+        scores = work.evaluate(opened, split, chosen, out, options["configs"], networks)
     unknown = [run.path for run in trained if run.seen.training is None]
     why = f"was trained on is not known: it has no {SEEN_FILE}."
     notes = [f"Which characters {path} {why}" for path in unknown]
+    conclude_evaluation(replace(scores, notes=(*notes, *absent)), out, dataset)
+
+
+def conclude_evaluation(scores: Evaluation, out: Path, dataset: str) -> None:
+    """Write the tables and the page of an evaluation, and print what it found."""
+    from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
+    from specsia_build.look.evaluation import REPORT, SCORE_TABLES
+    from specsia_build.look.open import open_gallery
+    from specsia_build.look.page import write_page
+
     characters = len({score.character for score in scores.scores})
     too_few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
-    scores = replace(scores, notes=(*notes, *absent, *([too_few] if characters < FEWEST else ())))
+    scores = replace(scores, notes=(*scores.notes, *([too_few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
     sentences = sentences[:MOST_SENTENCES]
     gallery, sections = open_gallery(str(out))

@@ -49,10 +49,7 @@ NOT_RUN = {
         "docs/backends.md",
         "specsia build SOURCE",
     ): "it starts a process for each character, as tests/backends does",
-    (
-        "docs/benchmarks.md",
-        "python -m benchmarks stages",
-    ): "it takes minutes; tests/benchmarks runs the commands",
+    ("docs/speed.md", "python -m benchmarks stages"): "it takes minutes; tests/benchmarks runs the commands",
     ("docs/evaluation.md", "specsia enhance"): REPEATS,
     ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
     ("docs/pictures.md", "specsia turntable"): REPEATS,

@@ -75,7 +75,7 @@ class Bridged(Backend):
 
     def reconstruct(self, image: Pixels, context: Context) -> Mesh:
         """The worker's mesh in the frame; a CharacterError if the worker fails or its mesh is unreadable."""
-        supervisor, pins = self._supervisor or self._start(), self._pins
+        supervisor, pins = self.worker(), self._pins
         if pins.limits:
             context.warn(pins.limits)
         prefix = f"specsia-{self.name}-"
@@ -91,6 +91,10 @@ class Bridged(Backend):
         """The mesh that `reconstruct` made last, with the skeleton of its file, if it is this character's."""
         own_id, own = self._own or ("", None)
         return own if own_id == character_id else None
+
+    def worker(self) -> Supervisor:
+        """The worker's supervisor, which holds a device until `close`."""
+        return self._supervisor or self._start()
 
     def close(self) -> None:
         """End the worker and free its device. Can be called twice."""

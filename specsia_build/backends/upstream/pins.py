@@ -27,6 +27,8 @@ NAMES = (
     "anigen",
 )
 
+ENHANCERS = ("difix3d",)  # Bridges that repair views, and are no backends
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -87,8 +89,8 @@ class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def read_pins(name: str) -> Pins:
     """Read the pins of a bridge; a UsageError if there is no such bridge."""
-    if name not in NAMES:
-        raise UsageError(f"'{name}' is not one of the bridges {', '.join(NAMES)}.{meant(name, NAMES)}")
+    if name not in (bridges := NAMES + ENHANCERS):
+        raise UsageError(f"'{name}' is not one of the bridges {', '.join(bridges)}.{meant(name, bridges)}")
     content = yaml.safe_load((shipped("manifests") / "backends" / f"{name}.yaml").read_text(encoding="utf-8"))
     return msgspec.convert({**content, **content["frame"]}, Pins)
 

@@ -1,9 +1,10 @@
 """The methods that an evaluation compares: baselines and trained models, in the order of a table's rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -165,16 +166,18 @@ def choose_methods(
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
     fit_steps: int = FIT_STEPS,
+    enhancers: Mapping[str, _Fit] = MappingProxyType({}),
 ) -> list[Method]:
     """List an evaluation's methods in the order of a table's rows; runs that differ in the seed are repeats.
 
     Each model is compared as it is and adapted, and `rows`, of `ROW_NAMES`, are compared with it. `repeats`
-    is the least number of seeds of adaptations and fits, and `fit_steps` the updates of a fit. Raises
-    `UsageError` for a row that no model has.
+    is the least number of seeds of adaptations and fits, and `fit_steps` the updates of a fit. `enhancers`
+    of other projects are rows too, by name. Raises `UsageError` for a row that no model has.
     """
     if WITHOUT_DRAWING in rows and not any(run.generator.config.sees_drawing for run in runs):
         raise UsageError(f"--rows {WITHOUT_DRAWING}: none of these models sees the drawing")
     methods = [_baseline(name) for name in FAST if name in rows]
+    methods += [Method(name, fit) for name, fit in enhancers.items()]
     methods += _fitted_baselines([*rows], repeats, runs[0], fit_steps)
     for label, alike in _groups(runs).items():
         whole = f"{label} without adaptation"

@@ -21,6 +21,7 @@ SAMPLE_WISE, SINGLE_PAIR = "sample-wise", "single-pair"
 OUTLINE_ALONE = "outline"
 WITHOUT_DRAWING, WITHOUT_POSITIONS = "no-drawing", "no-positions"
 ONE_EPOCH = "one-epoch"
+DIFIX = "difix3d"
 
 ROWS = (
     ComparedRow(UNREPAIRED, "Z itself"),
@@ -29,6 +30,7 @@ ROWS = (
     ComparedRow(SAMPLE_WISE, "a network fitted from nothing to the frontal pair and the drawing"),
     ComparedRow(SINGLE_PAIR, "a network fitted from nothing to the frontal pair alone, as in DrawingSpinUp"),
     ComparedRow(OUTLINE_ALONE, "a network fitted to the frontal outline alone, around look-up's colours"),
+    ComparedRow(DIFIX, "Difix3D with the drawing as reference, in its own environment"),
     ComparedRow(WITHOUT_DRAWING, "each model without the drawing", True),
     ComparedRow(WITHOUT_POSITIONS, "each model without positions and colours looked up by them", True),
     ComparedRow(ONE_EPOCH, "each model after one plain epoch on the frontal pair, all weights free", True),

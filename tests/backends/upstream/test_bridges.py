@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from specsia_build.rendering.mesh import Mesh
 from tests.backends.upstream.standins import eventually, processes_naming
 from tests.backends.upstream.upstreams import FIGURE_SOURCE, write_environment, write_files, write_upstream
 from tests.commands import specsia
+from tests.needs import needs
 
 SIZE = 128
 
@@ -91,6 +93,27 @@ def test_bridge_returns_our_frame(tmp_path: Path, python: Path, hub: Path, name:
     left = [p for p in sorted(root.rglob("*")) if p not in before and "__pycache__" not in p.parts]
     assert left == [], "nothing is left in the checkout"
     assert eventually(lambda: processes_naming(str(root)) == [])
+
+
+def test_difix_sees_the_drawing(
+    tmp_path: Path, python: Path, hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("torch")
+    from specsia_build.dravie.evaluate.difix import difix_painter
+
+    root = write_upstream(tmp_path / "checkout", "difix3d")
+    monkeypatch.setenv("SPECSIA_DIFIX3D_ROOT", str(root))
+    monkeypatch.setenv("SPECSIA_DIFIX3D_PYTHON", str(python))
+    monkeypatch.setenv("SPECSIA_DIFIX3D_DEVICES", f"difix-{os.getpid()}")
+    drawing = picture().copy()
+    drawing[..., :3] = (0, 0, 255)
+    view: Any = SimpleNamespace(uid="c_01", z=picture())
+    with difix_painter() as fit:
+        result = fit(SimpleNamespace(pair=SimpleNamespace(gt=drawing)))(view)  # type: ignore[arg-type]
+    covered = picture()[..., 3] > 0
+    assert np.abs(result[covered] - np.array([127.5, 0, 127.5, 255])).max() < 1
+    assert not result[~covered].any()
+    assert missing_names(read_pins("difix3d"), root) == [] and "difix3d" not in NAMES
 
 
 def test_missing_checkout_or_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

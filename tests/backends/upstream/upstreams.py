@@ -45,7 +45,7 @@ from unittest.mock import MagicMock
 MOCKED = (
     "torch torchvision einops omegaconf diffusers rembg pytorch_lightning inference model pipelines run src "
     "test_mvdiffusion_seq utils datasets systems mv recon numpy "
-    "tsr sf3d trellis2 o_voxel hy3dshape textureGenPipeline torchvision_fix anigen"
+    "tsr sf3d trellis2 o_voxel hy3dshape textureGenPipeline torchvision_fix anigen pipeline_difix"
 ).split()
 
 
@@ -178,6 +178,13 @@ def rigged(picture, seed, output_glb):
     write_glb(output_glb, y_up, rigged=True)
 
 
+def halfway(prompt, image, ref_image, height, width, num_inference_steps, timesteps, guidance_scale):
+    from PIL import Image
+
+    assert (num_inference_steps, timesteps, guidance_scale, height % 8, width % 8) == (1, [199], 0.0, 0, 0)
+    return MagicMock(images=[Image.blend(image, ref_image, 0.5).resize((width, height))])
+
+
 def snapshot_download(repository, revision=None, allow_patterns=None, local_files_only=False):
     assert bool(os.environ.get("HF_HUB_OFFLINE")) == local_files_only
     return os.path.join(os.environ["FAKE_HUB"], repository.replace("/", "--"), "c0ffee")
@@ -191,6 +198,7 @@ NAMES = {
     "src.utils.train_util": {"instantiate_from_config": instantiate_from_config},
     "src.utils.mesh_util": {"save_obj_with_mtl": save_obj_with_mtl},
     "huggingface_hub": {"snapshot_download": snapshot_download},
+    "pipeline_difix": {"DifixPipeline": model_with(side_effect=halfway)},
     "tsr.system": {"TSR": model_with(extract_mesh=extract_mesh)},
     "sf3d.system": {"SF3D": model_with(run_image=run_image)},
     "o_voxel": {"postprocess": MagicMock(**{"to_glb.return_value": Written(y_up)})},
