@@ -146,7 +146,8 @@ def rich_vrm(old: bool) -> bytes:
             "textureProperties": {"_MainTex": 0, "_EmissionMap": 0},
         }
         toon["vectorProperties"]["_EmissionColor"] = [0.5, 0.2, 0.1]
-        bare = {"shader": "VRM/MToon", "vectorProperties": {"_MainTex": [0.1], "_Color": [0.5]}}
+        plain = {"shader": "VRM/MToon", "textureProperties": {"_MainTex": 0}}
+        bare = {**plain, "vectorProperties": {"_MainTex": [0.1], "_Color": [0.5]}}
         shaders = ("VRM/UnlitCutout", "VRM/UnlitTransparent", "VRM_USE_GLTFSHADER")
         avatar = {
             "exporterVersion": "UniVRM-0.51.0",
@@ -155,7 +156,7 @@ def rich_vrm(old: bool) -> bytes:
             "materialProperties": [
                 bare,
                 toon,
-                {"shader": "VRM/MToon"},
+                plain,
                 *({**toon, "shader": shader} for shader in shaders),
                 {},
             ],
@@ -169,6 +170,7 @@ def moving_root() -> bytes:
     figure, bones = person(MIXAMO, size=100.0, up="+y")
     text = into_bvh(figure, exercise(figure, bones))
     text = text.replace("CHANNELS 3", "CHANNELS 6 Xposition Zposition Yposition", 1)
+    text = text.replace("OFFSET ", "OFFSET 7", 1)
     head, _, frames = text.partition("Frame Time: 1.0\n")
     return f"{head}Frame Time: 0.25\n{re.sub('(?m)^(?=.)', '5 90 -3 ', frames)}".encode()
 

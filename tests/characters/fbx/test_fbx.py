@@ -14,6 +14,7 @@ from specsia_build import memory
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.fbx import read as fbx_reading
 from specsia_build.characters.fbx.read import read_fbx
+from specsia_build.characters.fbx.takes import _rate
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.rendering.mesh import Texture
 from tests.animation.people import posed
@@ -178,6 +179,15 @@ def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
     assert np.isfinite(raw.mesh.vertices).all()
 
 
+def test_one_image_of_colour_and_opacity(tmp_path: Path) -> None:
+    """The alpha of an image that is linked to both counts, not its luminance."""
+    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
+    both = [*links.inner, record("C", "OP", 4, 3, "TransparentColor")]
+    raw = read(tmp_path, [header, settings, objects, record("Connections", inner=both)])
+    (material,) = raw.mesh.materials
+    assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [90, 60, 30, 255]
+
+
 @pytest.mark.parametrize("slot", ["TransparentColor", "TransparencyFactor"])
 def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
     header, settings, objects, links = textured("cut.png", picture((0, 0, 0, 40)))
@@ -189,6 +199,14 @@ def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
     (material,) = raw.mesh.materials
     assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [255, 255, 255, 40]
     assert material.alpha_mode == "blend"
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [(24, 120), (25, 150), (30, 30), (59.94, 59.94), (12, 60), (239, 239), (1000, 240), (7.5, 30)],
+)
+def test_keys_at_the_frames_of_the_file(fps: float, rate: float) -> None:
+    assert _rate(fps) == rate
 
 
 LOOKS: list[tuple[dict[str, Any], float, tuple[float, ...]]] = [
