@@ -63,8 +63,6 @@ def triangulate(
     for index, flat in _concave(points, corners, first, large):
         cut = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32))
         ears = cut.reshape(-1, 3).astype(np.int64)
-        (ux, uy), (vx, vy) = ((flat[ears[:, k]] - flat[ears[:, 0]]).T for k in (1, 2))
-        ears = np.where((ux * vy < uy * vx)[:, None], ears[:, ::-1], ears)
         rows = slice(begin[index], begin[index] + per_polygon[index])
         # Corners on a straight line make no triangle; what makes none at all stays a fan.
         if len(ears):

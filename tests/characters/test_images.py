@@ -45,6 +45,14 @@ def test_lossless_formats_keep_corners(kind: str) -> None:
     assert pixels[[0, 2], [0, 1]].tolist() == [[255, 0, 0, 255], [0, 0, 255, 255]]
 
 
+def test_floats_are_levels_of_grey() -> None:
+    image = Image.fromarray(np.array([[0.0, 0.5], [np.nan, 7.0]], np.float32))
+    assert load_texture(encoded(image, "TIFF"), "t")[..., :2].tolist() == [
+        [[0] * 2, [128] * 2],
+        [[0] * 2, [255] * 2],
+    ]
+
+
 @pytest.mark.parametrize(("upright", "shape"), [(False, (3, 2, 4)), (True, (2, 3, 4))])
 def test_orientation_tag(upright: bool, shape: tuple[int, ...]) -> None:
     exif = Image.Exif()

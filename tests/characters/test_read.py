@@ -20,7 +20,6 @@ from specsia_build import memory
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_animated, read_character
-from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pool import Pool
@@ -98,16 +97,6 @@ def test_parser_errors_become_sentences(
         read_character(entry_of(tmp_path, ""))
 
 
-def test_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
-    entries = open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries
-    for entry in (e for e in entries if e.format == "gltf"):
-        character = read_character(entry)
-        low, high = character.mesh.bounds()
-        assert high[2] - low[2] > high[1] - low[1], f"{entry.id} lies down"
-        assert character.warnings == (), entry.id
-        assert character.mesh.materials[0].texture is not None
-
-
 KNIGHT = ("1H_Sword_Offhand", "Rectangle_Shield", "Round_Shield", "Spike_Shield", "2H_Sword")
 
 
@@ -134,14 +123,6 @@ def test_rest_equals_still_character(characters_dir: Path, path: str, drop: tupl
     assert at_rest.normals is not None and mesh.normals is not None
     assert_allclose(at_rest.normals, mesh.normals, atol=1e-4)
     assert at_rest.rest is mesh.vertices
-
-
-def test_no_rig_is_one_node(tmp_path: Path) -> None:
-    moving = read_animated(entry_of(tmp_path, ARROW))
-    assert len(moving.rig.skeleton.names) == 1
-    assert moving.motions == ()
-    mesh = moving.character.mesh
-    assert np.array_equal(posed(mesh, moving.rig, None, 0.0).vertices, mesh.vertices)
 
 
 CONFIG = BuildConfig(size=64, views=4)

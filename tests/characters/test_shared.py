@@ -107,7 +107,7 @@ def rich() -> GltfWriter:
         "SCALE": file.accessor([[1, 1, 1], [0.5, 0.25, 1]]),
     }
     file.data["nodes"][3]["matrix"][3::4] = [0.5, 0.5, 0.5, 2.0]
-    file.mesh_node(file.primitive(np.eye(3)[:2], mode=5))
+    file.data["nodes"][2]["children"].append(file.mesh_node(file.primitive(np.eye(3)[:2], mode=5)))
     file.data["nodes"][1]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": places}}
     leaf = {"index": file.add("textures", source=file.image(png([[[0, 0, 0, 255], [0, 0, 0, 0]]])))}
     looks: list[dict[str, Any]] = [
@@ -121,7 +121,7 @@ def rich() -> GltfWriter:
     square = np.array([[0, 0, 0], [0.1, 0, 0], [0.1, 0.1, 0], [0, 0.1, 0]])
     for number, look in enumerate(looks):
         own: dict[str, Any] = {"TEXCOORD_0": file.accessor(square[:, :2] * 9)}
-        own |= {"COLOR_0": file.accessor(np.eye(4)[:, :3] / 2 + 0.5)} if number % 2 else {}
+        own |= {"COLOR_0": file.accessor(np.eye(4)[:, :3] + 0.3)} if number % 2 else {}
         mode, indices = (4, [0, 1, 2, 0, 2, 3]) if number % 3 else (5 + number % 2, None)
         plate = file.primitive(square, indices, file.add("materials", **look), mode, **own)
         at = file.mesh_node(plate, name=f"plate{number}", translation=[0.2 * number, 0, 0.1])
@@ -146,7 +146,8 @@ def rich_vrm(old: bool) -> bytes:
             "textureProperties": {"_MainTex": 0, "_EmissionMap": 0},
         }
         toon["vectorProperties"]["_EmissionColor"] = [0.5, 0.2, 0.1]
-        bare = {"shader": "VRM/MToon", "vectorProperties": {"_MainTex": [0.1], "_Color": [0.5]}}
+        plain = {"shader": "VRM/MToon", "textureProperties": {"_MainTex": 0}}
+        bare = {**plain, "vectorProperties": {"_MainTex": [0.1], "_Color": [0.5]}}
         shaders = ("VRM/UnlitCutout", "VRM/UnlitTransparent", "VRM_USE_GLTFSHADER")
         avatar = {
             "exporterVersion": "UniVRM-0.51.0",
@@ -155,7 +156,7 @@ def rich_vrm(old: bool) -> bytes:
             "materialProperties": [
                 bare,
                 toon,
-                {"shader": "VRM/MToon"},
+                plain,
                 *({**toon, "shader": shader} for shader in shaders),
                 {},
             ],
@@ -169,6 +170,7 @@ def moving_root() -> bytes:
     figure, bones = person(MIXAMO, size=100.0, up="+y")
     text = into_bvh(figure, exercise(figure, bones))
     text = text.replace("CHANNELS 3", "CHANNELS 6 Xposition Zposition Yposition", 1)
+    text = text.replace("OFFSET ", "OFFSET 7", 1)
     head, _, frames = text.partition("Frame Time: 1.0\n")
     return f"{head}Frame Time: 0.25\n{re.sub('(?m)^(?=.)', '5 90 -3 ', frames)}".encode()
 

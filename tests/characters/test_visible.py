@@ -84,6 +84,12 @@ def test_parts_hidden_by_name(tmp_path: Path, name: str, is_hidden: bool) -> Non
     assert (len(drawn.faces) == 12 * 4) == is_hidden
 
 
+def test_nodes_above_a_part_do_not_call_it_a_helper(tmp_path: Path) -> None:
+    writer = written({})
+    writer.add("nodes", name="Collision", children=[1])
+    assert not is_alone(read(writer, tmp_path))
+
+
 @pytest.mark.parametrize("name", ["Collision", "M_NoDraw", "Skin"])
 def test_faces_hidden_by_their_material(tmp_path: Path, name: str) -> None:
     character = read(written({}, None, {"name": name}), tmp_path)
@@ -127,7 +133,8 @@ def test_faces_on_clear_texels(
     tmp_path: Path, at: tuple[float, float], is_hidden: bool, wrap: int, axis: int
 ) -> None:
     """The left or upper half of an image is clear; repeated by a whole number it stays that half."""
-    look = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}, "alphaMode": "BLEND"}
+    base = {"baseColorTexture": {"index": 0}, "baseColorFactor": [1, 1, 0, 1]}
+    look = {"pbrMetallicRoughness": base, "alphaMode": "BLEND"}
     uv = np.full((36, 2), 0.5)
     uv[:, axis] = np.tile([*at, at[0]], 12) + (3 if wrap == 10497 else 0)
     writer = written({}, None, look, TEXCOORD_0=uv)

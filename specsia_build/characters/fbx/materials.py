@@ -12,7 +12,7 @@ from specsia_build.files.glb import GlbWriter
 
 _DEFAULT_GREY = 0.8  # What exporters write where a material has no colour
 _ALMOST = 1e-3
-_CLAMPED, _REPEATED = 33071, 10497  # Wraps of glTF
+_CLAMPED = 33071  # Wrap of glTF
 
 _CLASSIC = (ufbx.ShaderType.UNKNOWN, ufbx.ShaderType.FBX_LAMBERT, ufbx.ShaderType.FBX_PHONG)
 """Shaders whose colour is `DiffuseColor` and whose opacity is stated in one of three ways."""
@@ -71,7 +71,7 @@ class MaterialWriter:
         if texture is None:
             return None
         image = self._image(texture)
-        wraps = [_CLAMPED if int(wrap) == 1 else _REPEATED for wrap in (texture.wrap_u, texture.wrap_v)]
+        wraps = [_CLAMPED if int(wrap) == 1 else None for wrap in (texture.wrap_u, texture.wrap_v)]
         sampler = self._glb.add("samplers", wrapS=wraps[0], wrapT=wraps[1])
         index = self._glb.add("textures", source=image, sampler=sampler)
         info: dict[str, Any] = {"index": index, "texCoord": uv_set}

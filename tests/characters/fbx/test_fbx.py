@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from numpy.testing import assert_allclose
 from PIL import Image
 
@@ -15,8 +14,7 @@ from specsia_build import memory
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.fbx import read as fbx_reading
 from specsia_build.characters.fbx.read import read_fbx
-from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source
+from specsia_build.characters.fbx.takes import _rate
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.rendering.mesh import Texture
 from tests.animation.people import posed
@@ -181,6 +179,15 @@ def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
     assert np.isfinite(raw.mesh.vertices).all()
 
 
+def test_one_image_of_colour_and_opacity(tmp_path: Path) -> None:
+    """The alpha of an image that is linked to both counts, not its luminance."""
+    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
+    both = [*links.inner, record("C", "OP", 4, 3, "TransparentColor")]
+    raw = read(tmp_path, [header, settings, objects, record("Connections", inner=both)])
+    (material,) = raw.mesh.materials
+    assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [90, 60, 30, 255]
+
+
 @pytest.mark.parametrize("slot", ["TransparentColor", "TransparencyFactor"])
 def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
     header, settings, objects, links = textured("cut.png", picture((0, 0, 0, 40)))
@@ -192,6 +199,14 @@ def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
     (material,) = raw.mesh.materials
     assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [255, 255, 255, 40]
     assert material.alpha_mode == "blend"
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [(24, 120), (25, 150), (30, 30), (59.94, 59.94), (12, 60), (239, 239), (1000, 240), (7.5, 30)],
+)
+def test_keys_at_the_frames_of_the_file(fps: float, rate: float) -> None:
+    assert _rate(fps) == rate
 
 
 LOOKS: list[tuple[dict[str, Any], float, tuple[float, ...]]] = [
@@ -235,7 +250,7 @@ def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     raw = read(tmp_path, moving_square(), encode)
     assert raw.moving is not None and raw.skinned
     (motion,) = raw.moving.motions
-    assert (motion.name, round(motion.duration, 4)) == ("Rise", 0.5)
+    assert (motion.name, round(motion.duration, 4), round(motion.start * 30, 4)) == ("Rise", 0.5, 1.0)
     assert_allclose(raw.mesh.vertices, SQUARE, atol=1e-6)
     for share, grown in ((0.0, 0.0), (0.5, -1.0), (0.75, -2.5), (1.0, -4.0)):
         points = posed(raw.mesh, raw.moving.rig, motion, motion.start + share / 2).vertices
@@ -269,20 +284,6 @@ def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: li
     raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds)}))
     assert [warning.code for warning in raw.warnings] == warnings
     assert raw.moving is not None and len(raw.moving.motions) == (not warnings)
-
-
-def test_real_character_upright_and_posed(characters_dir: Path, tmp_path: Path) -> None:
-    entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
-    entry = entries["quaternius_knightcharacter"]
-    character = read_character(entry)
-    low, high = character.mesh.bounds()
-    assert high[2] - low[2] > 2 * (high[1] - low[1])
-    assert all(m.alpha_mode == "opaque" for m in character.mesh.materials)
-    assert len({m.base_color for m in character.mesh.materials}) > 2
-    hanging = read_character(replace(entry, pose="Idle@40"))
-    assert np.ptp(hanging.mesh.vertices[:, 0]) < 0.8 * np.ptp(character.mesh.vertices[:, 0])
-    with pytest.raises(CharacterError, match="has no action 'Fly'"):
-        read_character(replace(entry, pose="Fly"))
 
 
 @pytest.mark.parametrize(

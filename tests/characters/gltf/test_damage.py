@@ -69,6 +69,19 @@ def test_other_files_are_refused(content: bytes) -> None:
     assert is_clear(refused(content))
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_glb_of_fewer_and_more_chunks(tmp_path: Path, more: int) -> None:
+    writer = gltf()
+    sound = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    chunks = GLB[12:] + struct.pack("<I4sI", 4, b"MORE", 0)
+    if not more:
+        text = writer.write_gltf(tmp_path / "a.gltf").read_bytes()
+        text += b" " * (-len(text) % 4)
+        chunks = struct.pack("<I4s", len(text), b"JSON") + text
+    (tmp_path / "a.glb").write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+    np.testing.assert_array_equal(read_gltf(tmp_path / "a.glb").mesh.vertices, sound.vertices)
+
+
 def test_unknown_required_extensions() -> None:
     required = ["KHR_mesh_quantization", "ACME_soft_voxels"]
     message = altered(lambda data: data.update(extensionsRequired=required))
@@ -132,6 +145,8 @@ def test_data_uris_and_files(tmp_path: Path) -> None:
     [
         lambda d: d["accessors"][6].update(count=4),
         lambda d: d["accessors"][6].update(count=10**9),
+        lambda d: d["accessors"][6].update(type="MAT9"),
+        lambda d: d["accessors"][6].update(componentType=5124),
         lambda d: (d["accessors"][6].pop("bufferView"), d["accessors"][6].update(count=10**9)),
         lambda d: d["bufferViews"][9].update(byteLength=10**6),
         lambda d: d["nodes"][1].update(children=[3]),

@@ -5,14 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
-from specsia_build.characters.survey import facts_of
 from tests.animation.people import posed
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
@@ -207,15 +205,3 @@ def test_frames_are_24ths_of_a_second(tmp_path: Path, pose: str, shift: list[flo
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"), pose=pose)
     assert_allclose(raw.mesh.vertices[raw.mesh.faces][0], np.add(TRIANGLE, shift), atol=1e-5)
     assert raw.warnings == ()
-
-
-def test_real_character_poses(characters_dir: Path) -> None:
-    knight = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb")
-    poses = ("rest", "Idle@12", "Death_A_Pose")
-    rest, idle, dead = (facts_of(read_character(replace(knight, pose=pose))) for pose in poses)
-    assert set(idle.warnings) <= set(rest.warnings)
-    character = read_character(replace(knight, pose="Death_A_Pose"))
-    lying = character.mesh
-    assert character.landmarks != read_character(knight).landmarks
-    assert np.ptp(lying.vertices[:, 2]) < np.ptp(lying.vertices[:, 1])
-    assert "up-axis" not in [warning.code for warning in dead.warnings]

@@ -263,14 +263,14 @@ def test_non_finite_weights_follow_nearest(tmp_path: Path) -> None:
 def test_few_vertices_may_name_missing_joints(tmp_path: Path, wrong: int, is_read: bool) -> None:
     writer = GltfWriter()
     points = np.repeat([[0, 0, 0], [1, 0, 0], [0, 1, 0]], 67, axis=0)[:200] + np.arange(200)[:, None]
-    joints = np.zeros((200, 4))
-    joints[:wrong, 1] = 9
+    joints = np.tile([1, 0, 0, 0], (200, 1))
+    joints[:, 1] = np.where(np.arange(200) < wrong, 9, 1)
     skin: dict[str, Any] = {
         "JOINTS_0": writer.accessor(joints, "u1"),
         "WEIGHTS_0": writer.accessor([[0.5, 0.5, 0, 0]] * 200),
     }
     writer.mesh_node(writer.primitive(points, np.arange(198), **skin), skin=0)
-    writer.add("skins", joints=[writer.add("nodes", translation=[0, 0, 5])])
+    writer.add("skins", joints=[writer.add("nodes"), writer.add("nodes", translation=[0, 0, 5])])
     content = writer.glb()
     if is_read:
         assert_allclose(read(tmp_path, content).mesh.vertices, np.add(points[:198], (0, 0, 5)))
