@@ -18,9 +18,12 @@ from specsia_build.dravie.config import need_torch
 @option("--characters", type=FOLDER, help="Folder of the set's real characters; needed once.")
 @option("--out", required=True, type=FOLDER, help="Folder of the set and of all scores.")
 @option("--name", help="Name of the method in the tables.  [default: that of the folder]")
+@option("--adapt", is_flag=True, help="Also adapt the package's model to each frontal pair; takes minutes.")
 @device
 @json_option
-def benchmark(frames: Path | None, characters: Path | None, out: Path, name: str | None, device: str) -> None:
+def benchmark(
+    frames: Path | None, characters: Path | None, out: Path, name: str | None, adapt: bool, device: str
+) -> None:
     """Score a folder of frames, or the package's own model, on a frozen set of characters.
 
     The first call makes the set: pairs of characters whose SHA-256 its card lists, and of procedural ones,
@@ -42,6 +45,8 @@ def benchmark(frames: Path | None, characters: Path | None, out: Path, name: str
     dataset = make_set(frozen, characters, out)
     runs = load_runs([find_run(NAME)], where)
     methods = choose_methods(runs)
+    if not adapt:
+        methods = [method for method in methods if not method.adapted]
     if frames is not None:
         methods = [method for method in methods if method.seen is None]
         methods.append(method_of_frames(frames, label, dataset))

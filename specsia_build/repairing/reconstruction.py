@@ -105,7 +105,8 @@ def reconstruct(
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
-    return replace(placed, own=backend.animated(front.name), warnings=warnings)
+    own = backend.animated(front.name) if backend.generates else None
+    return replace(placed, own=own, warnings=warnings)
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:

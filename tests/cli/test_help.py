@@ -88,7 +88,7 @@ def test_help_imports_no_command() -> None:
         ("backends doctor wonder", "Did you mean 'wonder3d'?"),
         ("status --jsno x", "Did you mean '--json'?"),
         ("build sample:1 --stage rendr", "'render'"),
-        ("build sample:1 --backend relie", "Did you mean 'relief'?"),
+        ("build sample:1 --backend relieff", "Did you mean 'relief'?"),
         ("build sample:1 --renderer cicles", "it is one of cycles"),
         ("build --config sampel", "Did you mean 'sample'?"),
         ("build s3://bucket/mine", "is a URL"),

@@ -50,6 +50,7 @@ NOT_RUN = {
         "specsia build SOURCE",
     ): "it starts a process for each character, as tests/backends does",
     ("docs/speed.md", "python -m benchmarks stages"): "it takes minutes; tests/benchmarks runs the commands",
+    ("docs/benchmark.md", "specsia benchmark"): "it takes minutes; tests/dravie runs the command",
     ("docs/evaluation.md", "specsia enhance"): REPEATS,
     ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
     ("docs/pictures.md", "specsia turntable"): REPEATS,

@@ -11,13 +11,20 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
+from specsia_build.animation.motion import Poses
+from specsia_build.arrays import Pixels
+from specsia_build.backends.base import Backend, Context
+from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.errors import UsageError
 from specsia_build.frame import Camera, normalise
 from specsia_build.pictures.films import read_mp4
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.repairing.drawing import parse_outline
+from specsia_build.repairing import reconstruction
+from specsia_build.repairing.drawing import parse_outline, render_front
+from specsia_build.repairing.moving import rig_of
+from specsia_build.repairing.reconstruction import read_single
 from specsia_build.repairing.settings import RepairSettings
 from tests.commands import specsia
 from tests.pipeline.moving import write_moving_figure
@@ -220,3 +227,29 @@ def test_outlines() -> None:
     for wrong in ("", "nothing", "3", "transparent", *widths):
         with pytest.raises(UsageError):
             RepairSettings.of({"outline": wrong})
+
+
+def test_skeleton_of_a_backend_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend's own rig follows its mesh through registration, here moved, and is not guessed anew."""
+    own = read_single(Path("sample:1"))
+    front = render_front(own, 128)
+    shift = np.array([[2, 0, 0, 0.3], [0, 2, 0, 0], [0, 0, 2, 0.1], [0, 0, 0, 1.0]])
+    mesh = own.character.mesh.with_vertices(
+        (own.character.mesh.vertices * 2 + shift[:3, 3]).astype(np.float32)
+    )
+    moved = replace(own, character=replace(own.character, mesh=mesh), rig=own.rig.placed(shift))
+
+    class Rigged(Backend):
+        name = "rigged"
+
+        def reconstruct(self, image: Pixels, context: Context) -> Mesh:
+            return mesh
+
+        def animated(self, character_id: str) -> AnimatedCharacter:
+            return moved
+
+    monkeypatch.setattr(reconstruction, "load_backend", lambda _: Rigged())
+    placed = reconstruction.reconstruct(replace(front, own=None), "rigged", 4)
+    assert placed.rig is not None and rig_of(placed, front).joints is None
+    at_rest = Poses(placed.rig.skeleton.rest_worlds[None], {})
+    assert_allclose(placed.rig.vertices(at_rest, 0), placed.mesh.vertices, atol=1e-4)

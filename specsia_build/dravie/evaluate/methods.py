@@ -50,12 +50,14 @@ class Method:
         label: name of its row in tables; repeats share it.
         fit: returns a function that repairs a character's views, given its frontal pair and drawing.
         seen: characters that a trained model has seen; None for a baseline.
+        adapted: whether a trained model is fitted to each character.
     """
 
     label: str
     fit: _Fit
     repeat: int = 0
     seen: SeenCharacters | None = None
+    adapted: bool = False
 
     @property
     def folder(self) -> str:
@@ -196,7 +198,7 @@ def choose_methods(
             fits = {label: partial(adapt_generator, run.generator, settings=replace(adaptation, seed=k))}
             if ONE_EPOCH in rows:
                 fits[f"{label} after one epoch"] = partial(adapt_epoch, run.generator, seed=k)
-            methods += [Method(name, _painted(fit), k, run.seen) for name, fit in fits.items()]
+            methods += [Method(name, _painted(fit), k, run.seen, adapted=True) for name, fit in fits.items()]
     return methods
 
 

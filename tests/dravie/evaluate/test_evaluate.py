@@ -26,7 +26,7 @@ from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate import perceptual
 from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
 from specsia_build.dravie.evaluate.perceptual import INCEPTION, LPIPS
-from specsia_build.dravie.evaluate.rows import ROW_NAMES, ROWS
+from specsia_build.dravie.evaluate.rows import DIFIX, ROW_NAMES, ROWS
 from specsia_build.dravie.evaluate.statistics import frechet
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.look.evaluation import gallery_of_evaluation
@@ -46,13 +46,16 @@ def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     return {(m["config"], m["method"], m["views"], m["score"]): m for m in found}
 
 
+OWN_ROWS = [name for name in ROW_NAMES if name != DIFIX]  # Without other projects
+
+
 @pytest.fixture(scope="module")
 def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Two seeds, a run that sees no drawing and one on the other backend."""
     top = tmp_path_factory.mktemp("evaluated")
     runs = [write_run(top / "one"), write_run(top / "two", seed=1)]
     runs += [write_run(top / "blind", reference="none"), write_run(top / "other", configs=("thin",))]
-    done = evaluate(*runs, dataset, "--out", top / "out", "--rows", ",".join(ROW_NAMES), "--fit-steps", 1)
+    done = evaluate(*runs, dataset, "--out", top / "out", "--rows", ",".join(OWN_ROWS), "--fit-steps", 1)
     return top / "out", done.stdout
 
 
@@ -61,7 +64,7 @@ BLIND = f"{OURS} trained without drawing"
 AS_IS = " without adaptation"
 ENDINGS = ("", " after one epoch", AS_IS, f"{AS_IS} without positions", f"{AS_IS} without drawing")
 LABELS = {
-    *(row.name for row in ROWS if not row.of_models),
+    *(row.name for row in ROWS if not row.of_models and row.name != DIFIX),
     *(f"{name}{ending}" for name in (OURS, "DraViE [thin]") for ending in ENDINGS),
     *(f"{BLIND}{ending}" for ending in ENDINGS[:-1]),
 }
@@ -161,7 +164,7 @@ def test_no_method_sees_its_target(dataset: Path, tmp_path: Path) -> None:
     assert frontal.view == 0
     runs = [write_run(tmp_path / "run"), write_run(tmp_path / "blind", reference="none")]
     loaded, short = load_runs(runs, torch.device("cpu")), replace(ADAPTATION, steps=2)
-    compared = choose_methods(loaded, ROW_NAMES, 1, short, fit_steps=2)
+    compared = choose_methods(loaded, OWN_ROWS, 1, short, fit_steps=2)
     assert len({method.label for method in compared}) == 15
     for method in compared:
         paint = method.fit(DrawnPair(frontal, Drawing.of(frontal)))
