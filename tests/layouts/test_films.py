@@ -273,8 +273,8 @@ def test_other_reference_and_two_figures(tmp_path: Path) -> None:
     found = [int(np.flatnonzero(orange.any(axis=0))[k]) for k in (0, -1)]
     # One on the left, one on the right, two frames of two pixels ahead.
     assert found[0] == SIZE // 2 - 12 and found[1] == 512 - SIZE // 2 + 12 - 1 + 4
-    packed = np.unique(line @ (65536, 256, 1))
-    colours = packed[:, None] >> (16, 8, 0) & 255
+    packed: NDArray[np.int64] = np.unique(line @ np.array([65536, 256, 1]))
+    colours = packed[:, None] >> np.array([16, 8, 0]) & 255
     assert len(colours) <= 40 and np.ptp(colours[colours.sum(axis=1).argmin()]) > 60
     with np.load(folder / "train" / "tracks" / f"{KEY}.npz") as opened:
         reference, points = opened["reference"], opened["points"]
