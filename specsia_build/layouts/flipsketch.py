@@ -59,10 +59,8 @@ FOLDER is the folder of this card. To train, run `python train.py \
         (clip,) = part
         folder, fps = out / part.split, clip.meta["fps"]
         text = caption(clip.meta)
-        order, drawing = (
-            played(clip, _FRAMES * max(1, round(fps / _FPS))),
-            LineDrawing.of(part.options, part.key),
-        )
+        order = played(clip, _FRAMES * max(1, round(fps / _FPS)))
+        drawing = LineDrawing.of(part.options, part.key)
 
         def line(k: int) -> Pixels:
             return drawing.picture(drawing.levels(clip.frame(LINE, k), k))
