@@ -42,7 +42,7 @@ models*). With it 23 of 25 held-out characters gained on novel views by `fusion`
 with half 22 gained, one lost 0.002. A quarter of the change of all layers made 8 worse, by up to 0.005."""
 
 EPOCH = replace(ADAPTATION, augment="none", learning_rate=4e-4, schedule="constant", anchor=0.0)
-"""Settings of `adapt_epoch`: all weights, at the learning rate of the published training, nothing held."""
+"""Settings of `adapt_epoch`: all weights are trained, at the learning rate of the published training."""
 
 _SLACK = 2  # Largest distance in pixels between silhouettes that agree
 LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below, patches are drawn from all

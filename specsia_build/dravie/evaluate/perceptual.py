@@ -37,9 +37,8 @@ INCEPTION_WIDTH = 2048  # Features of a picture by Inception
 Network = Callable[[Sequence[Pixels]], NDArray[Any]]
 """Maps pictures (H, W, 4) uint8 to features (N, D) float64; LPIPS maps N pairs of pictures to (N,)."""
 
-Networks = Mapping[
-    str, Callable[..., NDArray[Any]]
-]  # By `INCEPTION`, `LPIPS` and `CLIP`; absent if not at hand
+Networks = Mapping[str, Callable[..., NDArray[Any]]]
+"""Networks by `INCEPTION`, `LPIPS` and `CLIP`; those without weights are absent."""
 
 
 def stored_weights(folder: Path | None, url: str) -> dict[str, Tensor]:
