@@ -18,6 +18,7 @@ from specsia_build.dravie.data.frames import DrawnPair
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.evaluate.rows import (
     FAST,
+    FIT_BATCH,
     FIT_STEPS,
     LINE_ADDED,
     ONE_EPOCH,
@@ -132,7 +133,8 @@ def _fitted_baselines(names: Sequence[str], repeats: int, run: EvaluatedRun, ste
     generator, methods = run.generator, []
     alone = generator._replace(config=replace(generator.config, reference="none"))
     for k in range(repeats):
-        settings = replace(run.settings or TrainConfig(), seed=k, configs=(), steps=steps)
+        settings = run.settings or TrainConfig()
+        settings = replace(settings, seed=k, configs=(), steps=steps, batch=FIT_BATCH)
         whole, single = (partial(fit_single, g, settings=settings) for g in (generator, alone))
         fits = {SAMPLE_WISE: _painted(whole), SINGLE_PAIR: _painted(single), OUTLINE_ALONE: _outline(single)}
         methods += [Method(name, fit, k) for name, fit in fits.items() if name in names]

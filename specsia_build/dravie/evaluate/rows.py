@@ -35,7 +35,8 @@ ROWS = (
     ComparedRow(WITHOUT_POSITIONS, "each model without positions and colours looked up by them", True),
     ComparedRow(ONE_EPOCH, "each model after one plain epoch on the frontal pair, all weights free", True),
 )
-FIT_STEPS = 1500  # Updates of a network that is fitted to one frontal pair from nothing
+# Updates, and patches an update, of a network that is fitted to one frontal pair from nothing
+FIT_STEPS, FIT_BATCH = 1500, 8
 FAST = (UNREPAIRED, LINE_ADDED, PASTE)  # Rows without a training, which are compared by default
 ROW_NAMES = tuple(row.name for row in ROWS)
 
