@@ -57,6 +57,8 @@ def test_each_leg_steps_on_the_ground(facing: str, legs: tuple[float, ...]) -> N
     for vertices in rig.each_vertices(track):
         assert abs(vertices[whole.used, 2].min() - ground) < 0.04
     np.testing.assert_allclose(track.worlds[0], track.worlds[-1], atol=1e-6)
+    shank = whole.used & (whole.vertices[:, 2] < -0.3)
+    assert rig.weights[shank].max(axis=1).min() > 0.9
     # Both legs of a pair swing about one place, and no face is between them.
     middles = feet[..., 0].mean(axis=0).reshape(2, 2)
     assert np.abs(np.diff(middles)).max() < 0.03
