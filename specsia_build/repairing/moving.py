@@ -24,12 +24,15 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.drawing import FACES, PROFILES, Frontal
 from specsia_build.repairing.reconstruction import VIEW_MARGIN, Frame, Placed, frames_of
 from specsia_build.rigging.file import joints_json, read_joints
+from specsia_build.rigging.four_legs import rig_animal
 from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, Joints
 from specsia_build.rigging.skeleton import OUTSIDE, below_cut, joints_in, rig_figure, without_webs
 from specsia_build.rigging.sway import FOR_ANY, spine_rig
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.clips.motions import moves
 from specsia_build.warning import Warning
+
+_SURE_KIND = 0.9  # Certainty from which an animal is taken for one on four legs
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +41,14 @@ class Rigged:
 
     Attributes:
         own: the rig with the figure's own motions, and warnings.
-        joints: those in the frame of the drawing that it was made from; None for a character's own rig.
         name: of the file that it comes from.
+        mesh: the reconstruction; an animal has two legs where two are drawn as one.
+        joints: those in the frame of the drawing that it was made from; None for a character's own rig.
     """
 
     own: RawMoving
     name: str
+    mesh: Mesh
     joints: Joints | None = None
 
     @property
@@ -109,7 +114,8 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
     """The rig of a placed reconstruction: its file's, the character's carried over, or one by joints.
 
     `front` is the drawing in the scale of `placed`. Its joints are those of the file `joints`, or found. A
-    drawing without a person, or from the side, gets an upright spine. Raises `UsageError` if the file cannot
+    drawing of an animal on four legs from its side gets legs, any other without a person, or from the side,
+    an upright spine. Raises `UsageError` if the file cannot
     be read or has joints off the figure, or there is a rig already, and `CharacterError` if the mesh has no
     surface.
     """
@@ -126,8 +132,12 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
             own = replace(_only_moving(character), rig=rig, warnings=notes.warnings)
         else:
             own = replace(_only_moving(character), rig=rig, warnings=())
-        return Rigged(own, name)
+        return Rigged(own, name, placed.mesh)
     known = found_joints(front) if joints is None else _read(joints, front)
+    if front.facing in PROFILES and known.kind == "four-legged" and known.certainty >= _SURE_KIND:
+        animal = rig_animal(placed.mesh, front.facing)
+        if animal is not None:
+            return Rigged(animal[1], front.name, animal[0], known)
     used = None if joints is None and front.facing in PROFILES else known
     try:
         own = rig_figure(placed.mesh, used, len(front.image), FACES[front.facing])
@@ -135,7 +145,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
         if joints is not None:
             raise UsageError(f"{joints.name}: {error}") from error
         own = replace(spine_rig(placed.mesh), warnings=(Warning("joints-unsure", str(error), front.name),))
-    return Rigged(own, front.name, known)
+    return Rigged(own, front.name, placed.mesh, known)
 
 
 def _only_moving(character: RawMoving) -> RawMoving:
@@ -215,8 +225,9 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
     if not rigged.limbs:
         raise UsageError(
             f"--motion {brief(name, 80)} is for arms and legs, and none were found in {rigged.name}: "
-            f"{', '.join(FOR_ANY)} move any figure; if it is a person, repair it without --motion, correct "
-            "its joints.json with the kind person, and give that as --joints"
+            f"{', '.join(FOR_ANY)} move any figure, and an animal drawn from its side may walk with "
+            "--facing left|right; if it is a person, repair it without --motion, correct its joints.json "
+            "with the kind person, and give that as --joints"
         )
     try:
         source = built_in() if not is_file else read_motions(Path(name))

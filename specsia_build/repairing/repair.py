@@ -163,6 +163,7 @@ def prepare(
         front = front.shrunk(placed.fit)
         back = None if back is None else back.shrunk(placed.fit)
         rigged = rig_of(placed, front, settings.joints)
+        placed = replace(placed, mesh=rigged.mesh)
         motion = moving(rigged, placed.mesh, settings.motion) if settings.motion else None
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"

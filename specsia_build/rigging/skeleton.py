@@ -17,6 +17,7 @@ from specsia_build.frame import ORTHO_WIDTH, Camera, front_rotation
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rigging.find import find_joints
+from specsia_build.rigging.four_legs import joined_bones
 from specsia_build.rigging.joints import JOINTS, Joints
 from specsia_build.rigging.skinning import Segments, skin_weights
 from specsia_build.rigging.sway import bounce, spine_rig, sway
@@ -242,14 +243,14 @@ def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
     """Remove faces between bones that are not joined, but keep those that alone hold a larger part.
 
     Where a drawn arm lies on the body, the two are one surface, which would be stretched to a web as the arm
-    leaves it.
+    leaves it; so are an animal's legs, of which the drawing shows one before the other.
     """
-    if not own.humanoid:
-        return mesh
-    # The root holds what is below the hips of a figure that ends there.
-    bone = np.maximum(own.rig.slots[:, 0].astype(np.int64) - 1, 0)[mesh.faces]
+    bone, joined = own.rig.slots[:, 0].astype(np.int64)[mesh.faces], joined_bones(own.rig.skeleton.names)
+    if own.humanoid:
+        # The root holds what is below the hips of a figure that ends there.
+        bone, joined = np.maximum(bone - 1, 0), _JOINED
     first, second, third = bone.T
-    kept = _JOINED[first, second] & _JOINED[second, third] & _JOINED[third, first]
+    kept = joined[first, second] & joined[second, third] & joined[third, first]
     begin, end = mesh.faces[kept][:, [0, 1, 1, 2]].reshape(-1, 2).T
     count = len(mesh.vertices)
     links = scipy.sparse.csr_array((np.ones(len(begin)), (begin, end)), shape=(count, count))

@@ -41,14 +41,14 @@ def spine_rig(mesh: Mesh) -> RawMoving:
     parents = np.arange(-1, _BONES, dtype=np.int32)
     skin = np.column_stack([np.zeros(len(points)), weights])
     rig = Rig.unturned(names, parents, places, points, skin)
-    motions = (_turn(), bounce(places[0], height), sway(range(2, _BONES + 1)))
+    motions = (turn(), bounce(places[0], height), sway(range(2, _BONES + 1)))
     return RawMoving(rig=rig, motions=motions)
 
 
-def _turn() -> Motion:
+def turn() -> Motion:
     """A full turn of the root about the vertical."""
     times = np.linspace(0, _TURN, _KEYS)
-    return _motion("turn", [Track(0, ROTATION, times, _about(2, 2 * np.pi * times / _TURN))])
+    return keyed("turn", [Track(0, ROTATION, times, turns_about(2, 2 * np.pi * times / _TURN))])
 
 
 def bounce(root: Doubles, height: float) -> Motion:
@@ -60,7 +60,7 @@ def bounce(root: Doubles, height: float) -> Motion:
     hop = np.tile(root, (_KEYS, 1))
     hop[:, 2] += height * _HOP * np.maximum(0.0, phase)
     scales = np.stack([wide, wide, stretch], axis=1)
-    return _motion("bounce", [Track(0, TRANSLATION, times, hop), Track(0, SCALING, times, scales)])
+    return keyed("bounce", [Track(0, TRANSLATION, times, hop), Track(0, SCALING, times, scales)])
 
 
 def sway(nodes: Sequence[int]) -> Motion:
@@ -70,11 +70,11 @@ def sway(nodes: Sequence[int]) -> Motion:
     for number, node in enumerate(nodes):
         lag = _LAG * number / len(nodes)
         angles = _LEAN / len(nodes) * np.sin(2 * np.pi * (times / _SWAY - lag))
-        tracks.append(Track(node, ROTATION, times, _about(1, angles)))
-    return _motion("sway", tracks)
+        tracks.append(Track(node, ROTATION, times, turns_about(1, angles)))
+    return keyed("sway", tracks)
 
 
-def _about(axis: int, angles: Doubles) -> Doubles:
+def turns_about(axis: int, angles: Doubles) -> Doubles:
     """Quaternions (K, 4) of turns by angles (K,) about x, y or z."""
     turns = np.zeros((len(angles), 4))
     turns[:, axis] = np.sin(angles / 2)
@@ -82,6 +82,7 @@ def _about(axis: int, angles: Doubles) -> Doubles:
     return turns
 
 
-def _motion(name: str, tracks: Sequence[Track]) -> Motion:
+def keyed(name: str, tracks: Sequence[Track]) -> Motion:
+    """A motion of tracks with the same keys."""
     times = tracks[0].times
     return Motion(name, tuple(tracks), float(times[0]), float(times[-1]))

@@ -118,7 +118,7 @@ def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
 
 CARRY = CharacterStage(
     name="carry",
-    version=3,
+    version=4,
     earlier=(motions.MOTIONS, reconstruct.RECONSTRUCT, project.PROJECT),
     make=carry,
     settings=_settings,

@@ -224,5 +224,5 @@ def _warnings(
 
 
 DRAW = CharacterStage(
-    "draw", 18, (motions.MOTIONS,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
+    "draw", 19, (motions.MOTIONS,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
 )

@@ -1,0 +1,101 @@
+"""Animals on four legs that are drawn from their side."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from specsia_build.animation.motion import poses
+from specsia_build.frame import Camera, normalise
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.repairing.drawing import DrawingSettings, read_drawing
+from specsia_build.repairing.moving import moving, rig_of
+from specsia_build.repairing.reconstruction import read_single, reconstruct
+from specsia_build.rigging.four_legs import rig_animal, shape_of
+from specsia_build.rigging.skeleton import without_webs
+from tests.rigging.figures import box
+from tests.rigging.test_skinning import on_grid
+
+FEET = [side + group + "Foot" for group in ("Hind", "Front") for side in ("left", "right")]
+BODY = ((0.0, 0.0, 0.05), (0.6, 0.16, 0.2))
+HEAD = ((-0.34, 0.0, 0.2), (0.16, 0.1, 0.2))
+TAIL = ((0.42, 0.0, 0.1), (0.24, 0.04, 0.04))
+
+
+def animal(*legs: float, ahead: int = 1) -> Mesh:
+    """Boxes for body, head, tail and legs at places along it; its head is at -x with `ahead` 1."""
+    parts = [BODY, HEAD, TAIL, *(((x, 0.0, -0.2), (0.06, 0.1, 0.4)) for x in legs)]
+    return concatenate([on_grid(box((ahead * x, y, z), size)) for (x, y, z), size in parts])
+
+
+@pytest.mark.parametrize("facing", ["left", "right"])
+@pytest.mark.parametrize("legs", [(-0.24, 0.24), (-0.28, -0.16, 0.16, 0.28)])
+def test_each_leg_steps_on_the_ground(facing: str, legs: tuple[float, ...]) -> None:
+    mesh = animal(*legs, ahead=1 if facing == "left" else -1)
+    rigged = rig_animal(mesh, facing)
+    assert rigged is not None
+    whole, own = rigged
+    rig, names = own.rig, own.rig.skeleton.names
+    assert len(whole.vertices) == len(rig.points) and (len(whole.vertices) > len(mesh.vertices)) == (
+        len(legs) == 2
+    )
+    places = dict(zip(names, rig.skeleton.rest_worlds[:, :3, 3], strict=True))
+    forward = places["chest"] - places["hips"]
+    assert (forward[0] < 0) == (facing == "left") and places["tailEnd"][0] * forward[0] < 0
+    assert (places["head"] - places["chest"]) @ forward > 0 and places["head"][2] > places["chest"][2]
+    # The drawn side is seen from -Y.
+    near, far = (facing, "right" if facing == "left" else "left")
+    assert places[f"{near}FrontFoot"][1] <= places[f"{far}FrontFoot"][1]
+    walk = next(motion for motion in own.motions if motion.name == "walk")
+    track = poses(rig.skeleton, walk, np.linspace(walk.start, walk.end, 9))
+    feet = track.worlds[..., :3, 3][:, [names.index(foot) for foot in FEET]]
+    assert np.ptp(feet[..., 0], axis=0).min() > 0.1 and np.ptp(feet[..., 2], axis=0).min() > 0.02
+    ground = mesh.bounds()[0][2]
+    for vertices in rig.each_vertices(track):
+        assert abs(vertices[whole.used, 2].min() - ground) < 0.04
+    np.testing.assert_allclose(track.worlds[0], track.worlds[-1], atol=1e-6)
+    shank = whole.used & (whole.vertices[:, 2] < -0.3)
+    assert rig.weights[shank].max(axis=1).min() > 0.9
+    # Both legs of a pair swing about one place, and no face is between them.
+    middles = feet[..., 0].mean(axis=0).reshape(2, 2)
+    assert np.abs(np.diff(middles)).max() < 0.03
+    kept = without_webs(whole, own)
+    bones = np.array(names)[rig.slots[:, 0]][kept.faces]
+    for group in ("Hind", "Front"):
+        sides = [np.char.startswith(bones, side + group).any(axis=1) for side in ("left", "right")]
+        assert not (sides[0] & sides[1]).any()
+
+
+def test_what_shows_no_four_legs_gets_none() -> None:
+    blob = on_grid(box((0.0, 0.0, 0.0), (0.6, 0.2, 0.4)))
+    assert rig_animal(blob, "left") is None
+    assert rig_animal(animal(0.24), "left") is None
+    # Two legs that are one surface down to the shanks cannot be told apart.
+    solid = np.zeros((100, 100), np.bool_)
+    solid[40:60, 10:90] = solid[50:80, 85:95] = True
+    for begin in (15, 27, 80):
+        solid[:40, begin : begin + 5] = True
+    assert shape_of(solid) is not None
+    solid[12:40, 15:32] = True
+    assert shape_of(solid) is None and shape_of(solid & False) is None
+
+
+def test_a_horse_walks_where_its_side_is_sure(characters_dir: Path, tmp_path: Path) -> None:
+    mesh = read_single(characters_dir / "animated" / "animal_horse.glb").character.mesh
+    camera = Camera(0.0, 256)
+    turned = mesh.rotated(Camera(90.0, 256).turn())
+    turned = turned.with_vertices(normalise(turned.vertices, [camera], 8).apply(turned.vertices))
+    Image.fromarray(next(FastRenderer().render(turned, [camera], "unlit")).color).save(tmp_path / "horse.png")
+    front = read_drawing(tmp_path / "horse.png", DrawingSettings(256))
+    placed = reconstruct(front, "relief", 4)
+    rigged = rig_of(placed, front.shrunk(placed.fit))
+    assert front.facing == "left" and not rigged.limbs
+    film = moving(rigged, rigged.mesh, ["walk", "turn"])
+    masks = [frame[0][..., 3] > 127 for frame in film.frames(8, 128, 6.0)]
+    assert len(masks) == 8
+    # From the front, nobody knows its legs.
+    seen = replace(front, facing="front").shrunk(placed.fit)
+    assert "walk" not in [motion.name for motion in rig_of(placed, seen).own.motions]
