@@ -111,6 +111,8 @@ def test_faceless_sideways_shape_warns(tmp_path: Path, front: str) -> None:
     (warning,) = character.warnings
     assert (character.front, warning.code) == ("-y", "front-unsure")
     assert ("sideways" in warning.sentence) == (front == "+x")
+    ends = '"+x" if it looks to the right in view 0, "-x" to the left'
+    assert (ends in warning.sentence, '"+y" away' in warning.sentence) == (True, front == "-y")
 
 
 @pytest.mark.parametrize("up", AXES[2:])

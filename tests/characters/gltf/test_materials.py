@@ -158,6 +158,14 @@ def test_fully_opaque_is_opaque(tmp_path: Path, mode: str, alpha: tuple[Any, ...
     assert only_material(read(writer, tmp_path)).alpha_mode == expected
 
 
+@pytest.mark.parametrize(("cutoff", "mode"), [(1.0, "opaque"), (1.5, "mask")])
+def test_nothing_passes_a_cutoff_above_one(tmp_path: Path, cutoff: float, mode: str) -> None:
+    writer = textured(GltfWriter())
+    writer.data["materials"][0] |= {"alphaMode": "MASK", "alphaCutoff": cutoff}
+    writer.data["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"] = writer.accessor([[1, 1, 1, 1]] * 3)
+    assert only_material(read(writer, tmp_path)).alpha_mode == mode
+
+
 @pytest.mark.parametrize(
     ("extension", "content", "plain", "size"),
     [
