@@ -304,9 +304,9 @@ def test_root_is_turned_and_put_on_the_ground_of_the_motion(tmp_path: Path) -> N
     rows = [f"1 {8 if k == 0 else 5} 2 0 -90 0" + 12 * " 0" for k in range(21)]
     file = read_motions(written(tmp_path, head + "\n".join(rows)))
     assert (file.up, file.front) == ("+y", "+y")
-    standing = [[1, 5, 2], [0.5, 4, 2], [1.5, 4, 2], [0, 6, 2], [2, 6, 2]]
+    standing = np.array([[1, 5, 2], [0.5, 4, 2], [1.5, 4, 2], [0, 6, 2], [2, 6, 2]])
     np.testing.assert_allclose(file.skeleton.rest_worlds[:, :3, 3], standing, atol=1e-9)
-    np.testing.assert_allclose(file.skeleton.rotations[1:], [[0, 0, 0, 1]] * 4, atol=1e-9)
+    np.testing.assert_allclose(file.skeleton.rotations[1:], np.eye(4)[[3] * 4], atol=1e-9)
 
 
 @pytest.mark.parametrize(

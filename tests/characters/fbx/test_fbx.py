@@ -188,10 +188,12 @@ def test_hidden_meshes_are_drawn_if_there_are_no_others(tmp_path: Path) -> None:
 
 def test_colour_of_a_physical_material_is_multiplied(tmp_path: Path) -> None:
     # Autodesk's Physical Material, by the class that 3ds Max writes
-    kinds: dict[str, Any] = {"ClassIDa": (0x3D6B1CEC,), "ClassIDb": (0xDEADC001 - (1 << 32),)}
-    kinds |= {"Parameters|base_weight": (0.5,), "Parameters|base_color": (1.0, 0.5, 0.25)}
-    types = ("int", "int", "Number", "Vector3D")
-    stated = [record("P", f"3dsMax|{n}", t, "", "A", *v) for (n, v), t in zip(kinds.items(), types, strict=True)]
+    stated = [
+        record("P", "3dsMax|ClassIDa", "int", "", "A", 0x3D6B1CEC),
+        record("P", "3dsMax|ClassIDb", "int", "", "A", 0xDEADC001 - (1 << 32)),
+        record("P", "3dsMax|Parameters|base_weight", "Number", "", "A", 0.5),
+        record("P", "3dsMax|Parameters|base_color", "Vector3D", "", "A", 1.0, 0.5, 0.25),
+    ]
     own = [record("ShadingModel", "unknown"), record("Properties70", inner=stated)]
     skin = thing("Material", 3, "skin", "", *own)
     raw = read(tmp_path, scene([square(1), model(2, "hero"), skin], [(1, 2), (2, 0), (3, 2)]))
