@@ -186,7 +186,8 @@ def test_hidden_meshes_are_drawn_if_there_are_no_others(tmp_path: Path) -> None:
     assert [warning.code for warning in raw.warnings] == ["made-visible"]
 
 
-def test_colour_of_a_physical_material_is_multiplied(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("count", "expected"), [(4, (0.5, 0.25, 0.125, 1)), (3, (0.5, 0.5, 0.5, 1))])
+def test_colour_of_a_physical_material_is_multiplied(tmp_path: Path, count: int, expected: Any) -> None:
     # Autodesk's Physical Material, by the class that 3ds Max writes
     stated = [
         record("P", "3dsMax|ClassIDa", "int", "", "A", 0x3D6B1CEC),
@@ -194,10 +195,10 @@ def test_colour_of_a_physical_material_is_multiplied(tmp_path: Path) -> None:
         record("P", "3dsMax|Parameters|base_weight", "Number", "", "A", 0.5),
         record("P", "3dsMax|Parameters|base_color", "Vector3D", "", "A", 1.0, 0.5, 0.25),
     ]
-    own = [record("ShadingModel", "unknown"), record("Properties70", inner=stated)]
+    own = [record("ShadingModel", "unknown"), record("Properties70", inner=stated[:count])]
     skin = thing("Material", 3, "skin", "", *own)
     raw = read(tmp_path, scene([square(1), model(2, "hero"), skin], [(1, 2), (2, 0), (3, 2)]))
-    assert_allclose(raw.mesh.materials[0].base_color, (0.5, 0.25, 0.125, 1), atol=1e-6)
+    assert_allclose(raw.mesh.materials[0].base_color, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "..\\secret.png", "{}/secret.png", "file://{}/secret.png"])
