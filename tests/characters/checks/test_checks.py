@@ -57,6 +57,7 @@ def test_obj_is_turned_by_shape(tmp_path: Path, up: str, front: str) -> None:
     fixes = {fix.key: fix.value for fix in character.fixes}
     stated = (("up", up, "+y"), ("front", front, "-y"))
     assert fixes == {key: axis for key, axis, own in stated if axis != own}
+    assert all("so it was turned" in warning.sentence for warning in character.warnings)
     assert facts_of(character).faces == character.front
 
 
