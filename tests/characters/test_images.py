@@ -211,3 +211,14 @@ def test_new_and_changed_images_noticed(tmp_path: Path) -> None:
     taken = looked.digests(map(looked.name, again.tried), digest)
     written(tmp_path, Hero_Tex="changed")
     assert looked.digests(map(looked.name, again.tried), digest) != taken
+
+
+def test_links_are_followed_within_the_root(tmp_path: Path) -> None:
+    (tmp_path / "hero").mkdir()
+    Image.new("RGBA", (1, 1), (1, 2, 3, 255)).save(tmp_path / "shared.png")
+    link = tmp_path / "hero" / "skin.png"
+    link.symlink_to(tmp_path / "shared.png")
+    assert load_texture(link, "skin.png", tmp_path).tolist() == [[[1, 2, 3, 255]]]
+    for root in (None, tmp_path / "hero"):
+        with pytest.raises(CharacterError):
+            load_texture(link, "skin.png", root)

@@ -295,6 +295,23 @@ def test_root_starts_in_place(tmp_path: Path) -> None:
     assert (file.up, file.front) == ("+y", "-y")
 
 
+@pytest.mark.parametrize("moves", [True, False])
+def test_root_is_turned_and_put_on_the_ground_of_the_motion(tmp_path: Path, moves: bool) -> None:
+    # At rest z is up and the left at -x; the motion turns z to y, and jumps in its first frame.
+    places = {"LeftFoot": "-.5 0 -1", "RightFoot": ".5 0 -1", "LeftHand": "-1 0 1", "RightHand": "1 0 1"}
+    joint = "JOINT {}\n{{\nOFFSET {}\nCHANNELS 3 Zrotation Xrotation Yrotation\n}}\n"
+    limbs = "".join(joint.format(*limb) for limb in places.items())
+    head = CHAIN[: CHAIN.index("  JOINT")] + limbs + "}\nMOTION\nFrames: 21\nFrame Time: 0.1\n"
+    head = head if moves else head.replace("6 Xposition Yposition Zposition", "3")
+    rows = [f"1 {8 if k == 0 else 5} 2 "[: 6 * moves] + "0 -90 0" + 12 * " 0" for k in range(21)]
+    file = read_motions(written(tmp_path, head + "\n".join(rows)))
+    assert (file.up, file.front) == ("+y", "+y")
+    standing = np.array([[1, 5, 2], [0.5, 4, 2], [1.5, 4, 2], [0, 6, 2], [2, 6, 2]])
+    standing = standing if moves else standing - (1, 5, 2)
+    np.testing.assert_allclose(file.skeleton.rest_worlds[:, :3, 3], standing, atol=1e-9)
+    np.testing.assert_allclose(file.skeleton.rotations[1:], np.eye(4)[[3] * 4], atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

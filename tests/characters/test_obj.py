@@ -363,6 +363,13 @@ def test_concave_quad_diagonal(start: int) -> None:
     assert float(np.linalg.norm(areas(dart, cut(dart)), axis=1).sum()) == pytest.approx(10.0)
 
 
+@pytest.mark.parametrize(("height", "kept"), [(0.5, [1, 3]), (2.0, [0, 2])])
+def test_quads_are_cut_along_their_shorter_diagonal(tmp_path: Path, height: float, kept: list[int]) -> None:
+    kite = f"v -1 0 0\nv 0 -{height} 0\nv 1 0 0\nv 0 {height} 0\nf 1 2 3 4\n"
+    first, second = (set(face) for face in read(tmp_path, kite).mesh.faces.tolist())
+    assert first & second == set(kept)
+
+
 def test_polygons_keep_order() -> None:
     points = np.column_stack([np.array(ARROW * 3, float), np.repeat([0.0, 1.0, 2.0], len(ARROW))])
     straight = np.array([(0, 0, 3), (2, 0, 3), (4, 0, 3), (4, 4, 3), (1, 1, 3), (0, 4, 3)], float)

@@ -147,17 +147,20 @@ def test_faces_on_clear_texels(
 
 
 @pytest.mark.parametrize(
-    ("end", "cutoff", "is_hidden"), [(4.9, 0.5, True), (5.1, 0.5, False), (8.0, 1.0, False)]
+    ("begin", "end", "cutoff", "is_hidden"),
+    [(3.1, 4.9, 0.5, True), (3.1, 5.1, 0.5, False), (2.9, 4.9, 0.5, False), (3.1, 8.0, 1.0, False)],
 )
-def test_faces_beside_opaque_texels(tmp_path: Path, end: float, cutoff: float, is_hidden: bool) -> None:
+def test_faces_beside_opaque_texels(
+    tmp_path: Path, begin: float, end: float, cutoff: float, is_hidden: bool
+) -> None:
     """A face is hidden if the texels it covers, and one beyond, are clear; full alpha passes any cutoff."""
     look: dict[str, Any] = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
     look |= {"alphaMode": "MASK", "alphaCutoff": cutoff}
     uv = np.full((36, 2), 0.5)
-    uv[:, 0] = np.tile([3 / 8, end / 8, 3 / 8], 12)
+    uv[:, 0] = np.tile([begin / 8, end / 8, begin / 8], 12)
     writer = written({}, None, look, TEXCOORD_0=uv)
     pixels = np.full((8, 8, 4), 255, np.uint8)
-    pixels[:, :6, 3] = 0
+    pixels[:, 2:6, 3] = 0
     writer.add("textures", source=writer.image(png(pixels)))
     assert is_alone(read(writer, tmp_path)) == is_hidden
 

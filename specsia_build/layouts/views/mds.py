@@ -62,7 +62,9 @@ print(samples[0]["{_KEY}"], samples[0]["json"], samples[0]["color.png"].size)
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"has more than {MOST_BYTES} bytes")
         data = path.read_bytes()
-        count = int(np.frombuffer(data[:4], "<u4")[0])
+        count = int.from_bytes(data[:4], "little")
+        if len(data) < 8 + 4 * count:
+            raise ValueError("is cut short")
         offsets = np.frombuffer(data[4 : 8 + 4 * count], "<u4").astype(int)
         columns = parse_json(data[8 + 4 * count : offsets[0]], path.name)["column_names"]
         if columns[:1] != [_KEY] or offsets[-1] != len(data):

@@ -32,14 +32,13 @@ from specsia_build.rendering.fast.shading import (
     RED,
     ROUGH,
     TEXTURE,
-    Loaded,
+    Shading,
     U,
     V,
     color_at,
     place,
 )
 from specsia_build.rendering.fast.stacks import MOST_LAYERS, TILE, TILE_PIXELS, Behind, Stack, clear, gather
-from specsia_build.rendering.fast.textures import TextureTable
 from specsia_build.rendering.layers import SUBPIXEL
 
 LEAST_SEEN = 1 / 255  # Opacity from which a surface counts as there, for coverage and for position
@@ -109,13 +108,13 @@ def _lay(i, mask, pixel, opaque, shading, mixture):  # type: ignore[no-untyped-d
     """Put row `i`'s face behind the known surfaces of `mask`'s samples, at once if its colour is even."""
     row, column = pixel
     mask &= mixture.bright[0]
-    even = mask != 0 and _is_even(i, shading[0], shading[1])
+    even = mask != 0 and _is_even(i, shading.planes, shading.facts)
     while mask != 0:
         taken = mask if even else _first_bit(mask)
         mask &= ~taken
         count, right, down = sample_sums(taken)
         x, y = column + right / (count * SUBPIXEL), row + down / (count * SUBPIXEL)
-        r, g, b, a = color_at(i, x, y, shading[0], shading[1], shading[2])
+        r, g, b, a = color_at(i, x, y, shading)
         if opaque:
             a = np.float32(1)
         _see(i, taken, a, mixture)
@@ -161,8 +160,8 @@ def _write(row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
         color[row, column, c] = encode(np.float32(min(1.0, mixture.light[c] / opacity)))
     s = lowest(np.int64(mixture.seen[0]))
     x, y = column + 0.5 + SAMPLE_X[s] / SUBPIXEL, row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-    place(mixture.nearest[0], x, y, shading[0], position, row, column)
-    seen[row, column] = shading[3][mixture.nearest[0]]
+    place(mixture.nearest[0], x, y, shading.planes, position, (row, column))
+    seen[row, column] = shading.faces[mixture.nearest[0]]
     sample[row, column] = s
 
 
@@ -205,7 +204,7 @@ def _compose(touching, chosen, behind, shading, state, out):  # type: ignore[no-
     for top in range(0, size, TILE):
         here = 0
         for n in range(faces):
-            _, _, y0, y1 = touched(*corners_of(touching, n), size)
+            _, _, y0, y1 = touched(corners_of(touching, n), size)
             if y0 < top + TILE and y1 >= top:
                 in_row[here] = n
                 here += 1
@@ -216,7 +215,7 @@ def _compose(touching, chosen, behind, shading, state, out):  # type: ignore[no-
                 continue
             count = 0
             for k in range(here):
-                x0, x1, _, _ = touched(*corners_of(touching, in_row[k]), size)
+                x0, x1, _, _ = touched(corners_of(touching, in_row[k]), size)
                 if x0 < left + TILE and x1 >= left:
                     in_tile[count] = in_row[k]
                     count += 1
@@ -226,9 +225,7 @@ def _compose(touching, chosen, behind, shading, state, out):  # type: ignore[no-
             _finish((top, left), behind, shading, stack, mixture, out)
 
 
-def compose(
-    touching: Drawn, behind: Behind, loaded: Loaded, textures: TextureTable, out: PaddedPicture
-) -> None:
+def compose(touching: Drawn, behind: Behind, shading: Shading, out: PaddedPicture) -> None:
     """Put translucent faces over an opaque picture, in place.
 
     The nearest `MOST_LAYERS` surfaces at each sample count, so that memory is bounded.
@@ -246,5 +243,4 @@ def compose(
     )
     count = len(touching.face)
     chosen = np.empty(count, np.int32), np.empty(count, np.int32)
-    shading = loaded.planes, loaded.facts, textures.texels, loaded.faces
     _compose(touching, chosen, behind, shading, (Stack.empty(), mixture), out)

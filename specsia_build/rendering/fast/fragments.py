@@ -25,8 +25,7 @@ from specsia_build.rendering.fast.raster import (
     touched,
 )
 from specsia_build.rendering.fast.rows import ROW, lowest, reaching
-from specsia_build.rendering.fast.shading import opacity_at
-from specsia_build.rendering.fast.textures import ShadedSurface, TextureTable
+from specsia_build.rendering.fast.shading import Shown, opacity_at
 from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.vectors import put
 
@@ -111,8 +110,9 @@ class Fragments(NamedTuple):
 
 
 @inlined
-def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
+def unhidden(won, depth, g, following, mask, plane):  # type: ignore[no-untyped-def]
     """The samples of `won` where a surface is in front of all fragments of the list `g`; those win ties."""
+    z, z_x, z_y = depth
     while g != NO_FRAGMENT and won != 0:
         both = won & mask[g]
         if both != 0:
@@ -128,13 +128,14 @@ def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-un
 
 
 @uncounted
-def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
+def _untransparent(mask, f, x, y, shown):  # type: ignore[no-untyped-def]
     """The samples of `mask` at which a MASK face is opaque."""
+    surface = shown.surface
     cutoff = surface.cutoff[surface.material[f]]
     for s in range(PIXEL_SAMPLES):
         if mask & BITS[s] != 0:
             across, down = x + 0.5 + SAMPLE_X[s] / SUBPIXEL, y + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-            if opacity_at(f, across, down, sx, sy, surface, textures) < cutoff:
+            if opacity_at(f, across, down, shown) < cutoff:
                 mask &= ~BITS[s]
     return mask
 
@@ -173,7 +174,7 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
     for n in range(len(face)):
         if alpha_class[face[n]] != wanted:
             continue
-        x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)
+        x0, x1, y0, y1 = touched(corners_of(drawn, n), size)
         if x0 > x1:
             continue
         for y in range(y0, y1 + 1):
@@ -220,12 +221,14 @@ def edges_at(corners, right, down, x, y):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type: ignore[no-untyped-def]
-    """Bits of the pixels of row `y` from `x` to `last`, `ROW` at most, in which a face may be seen.
+def reaching_from(far, y, span, edges, shape, depth):  # type: ignore[no-untyped-def]
+    """Bits of the pixels of row `y` from first to last of `span`, `ROW` at most, in which a face may be seen.
 
-    `depth` is the least of the face, the least in pixel `x`, and how that grows per pixel; `narrow` says that
-    its edge functions fit 32 bits.
+    `depth` is the least of the face, the least in the first pixel, and how that grows per pixel.
+    `shape` holds what its edge functions grow by to the right, their reach, and whether they fit 32 bits.
     """
+    x, last = span
+    right, reach, narrow = shape
     front, z, z_x = depth
     ab = edges[0] + reach[0]
     bc = edges[1] + reach[1]
@@ -260,7 +263,7 @@ def samples_inside(edges, right, down, reach, taken):  # type: ignore[no-untyped
 
 
 @uncounted
-def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  # type: ignore[no-untyped-def]
+def _draw(touching, shown, wanted, close, far, fragments):  # type: ignore[no-untyped-def]
     """Draw the faces `touching`, of one alpha class, at all samples of close pixels; whether all had room."""
     size = far.shape[0]
     slots, rows = close.slots, close.rows
@@ -275,12 +278,12 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
         f = faces[n]
         corners = corners_of(touching, n)
         ax, ay, bx, by, cx, cy = corners
-        x0, x1, y0, y1 = touched(*corners, size)
+        x0, x1, y0, y1 = touched(corners, size)
         front = front_of(touching, n)
         narrow = is_narrow(*corners)
         reach = reaches(*corners)
         right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
-        za, zb, zc, z_x, z_y = depth_of(touching, n, *corners)
+        za, zb, zc, z_x, z_y = depth_of(touching, n, corners)
         slope = (abs(z_x) + abs(z_y)) * np.float32(HALF) + _ROUNDING
         for y in range(y0, y1 + 1):
             start = next_close(rows, y, x0, x1)
@@ -288,7 +291,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                 ab, bc, ca = edges = edges_at(corners, right, down, start, y)
                 z_first, z_step = za * bc + zb * ca + zc * ab, za * right[1] + zb * right[2] + zc * right[0]
                 seen = front, np.float32(z_first) - slope, z_x * np.float32(SUBPIXEL)
-                bits = reaching_from(far, y, start, x1, edges, right, reach, narrow, seen)
+                bits = reaching_from(far, y, (start, x1), edges, (right, reach, narrow), seen)
                 bits &= close_from(rows, y, start)
                 while bits != 0:
                     i = lowest(bits)
@@ -300,9 +303,9 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                     here = ab + right[0] * on, bc + right[1] * on, ca + right[2] * on
                     mask = samples_inside(here, right, down, reach, (0, 0, 0))
                     if mask & covered[slot] != 0:
-                        mask = unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
+                        mask = unhidden(mask, (z, z_x, z_y), first[slot], following, held, plane)
                     if wanted == ALPHA_MASK:
-                        mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
+                        mask = _untransparent(mask, f, x, y, shown)
                     if mask == 0:
                         continue
                     if mask & covered[slot] != 0:
@@ -328,10 +331,8 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
 
 
 def visible_fragments(
-    screen: tuple[NDArray[np.int32], NDArray[np.int32]],
     drawn: Drawn,
-    surface: ShadedSurface,
-    textures: TextureTable,
+    shown: Shown,
     alpha_class: NDArray[np.int8],
     kinds: frozenset[int],
     close: Close,
@@ -356,10 +357,7 @@ def visible_fragments(
             covered=np.zeros(pixels, np.uint64),
             deepest=np.full(pixels, -np.inf, np.float32),
         )
-        if all(
-            _draw(*screen, faces, surface, textures, wanted, close, far, fragments)
-            for faces, wanted in touching
-        ):
+        if all(_draw(faces, shown, wanted, close, far, fragments) for faces, wanted in touching):
             return fragments
         room *= 2
         far.reshape(-1)[close.pixels] = np.inf

@@ -27,6 +27,11 @@ def ints(count: int) -> Any:
     return ir.VectorType(LANE_INDEX, count)
 
 
+def chars(count: int) -> Any:
+    """Type of a vector of bytes."""
+    return ir.VectorType(BYTE, count)
+
+
 def spread(builder: Any, value: Any, count: int) -> Any:
     """A number in each of `count` lanes."""
     empty = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
@@ -43,12 +48,10 @@ def shuffled(builder: Any, value: Any, lanes: list[int]) -> Any:
     )
 
 
-def vector_at(
-    context: Any, builder: Any, array_type: Any, array: Any, index: Any, lane: Any, count: int
-) -> Any:
-    """Pointer to `count` neighbouring elements of a contiguous array, whatever its shape."""
+def vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vector: Any) -> Any:
+    """Pointer to neighbouring elements of a contiguous array, whatever its shape, as one `vector`."""
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), ir.VectorType(lane, count).as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
 
 def together(builder: Any, values: Any, count: int) -> Any:
@@ -112,7 +115,7 @@ def _equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, value = arguments
         here = builder.load(
-            vector_at(context, builder, signature.args[0], array, start, LANE_INDEX, LANES), align=4
+            vector_at(context, builder, signature.args[0], array, start, ints(LANES)), align=4
         )
         return builder.bitcast(
             builder.icmp_signed("==", here, spread(builder, value, LANES)), ir.IntType(LANES)
@@ -128,7 +131,7 @@ equal: Any = intrinsic(_equal)
 def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, wanted, share, bound = arguments
-        pointer = vector_at(context, builder, signature.args[0], array, start, ir.FloatType(), LANES)
+        pointer = vector_at(context, builder, signature.args[0], array, start, floats(LANES))
         here = builder.load(pointer, align=4)
         held = builder.bitcast(wanted, ir.VectorType(ir.IntType(1), LANES))
         taken = builder.fmul(here, spread(builder, share, LANES))

@@ -10,6 +10,7 @@ from specsia_build.rendering.fast.lanes import (
     BYTE,
     LANE_INDEX,
     LONG,
+    chars,
     floats,
     ints,
     shuffled,
@@ -26,7 +27,7 @@ def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w
         rows = []
         for first, left, right in ((1, 3, 4), (2, 5, 6)):
             start = builder.gep(data, [builder.mul(arguments[first], ir.Constant(arguments[first].type, 4))])
-            pair = builder.load(builder.bitcast(start, ir.VectorType(BYTE, 8).as_pointer()))
+            pair = builder.load(builder.bitcast(start, chars(8).as_pointer()))
             pair.align = 1
             levels = builder.sitofp(builder.zext(pair, ir.VectorType(LANE_INDEX, 8)), floats(8))
             low, high = spread(builder, arguments[left], 8), spread(builder, arguments[right], 8)
@@ -87,7 +88,7 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
         for k in range(LOOKS):
             index = builder.zext(builder.extract_element(begin, ir.Constant(LANE_INDEX, k)), LONG)
             pointer = builder.gep(data, [builder.shl(index, ir.Constant(LONG, 2))])
-            pairs.append(builder.load(builder.bitcast(pointer, ir.VectorType(BYTE, 8).as_pointer()), align=1))
+            pairs.append(builder.load(builder.bitcast(pointer, chars(8).as_pointer()), align=1))
         halves = [
             builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(LANE_INDEX, 16), list(range(16))))
             for a, b in (pairs[:2], pairs[2:])
@@ -104,16 +105,14 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
     return shares
 
 
-def _show(
-    context: Any, builder: Any, color_type: Any, color: Any, first: Any, room: Any, levels: Any
-) -> None:
-    """Write up to `LOOKS` opaque pixels of `color` from flat index `first`: RGB, float32 `levels` rounded."""
+def _show(context: Any, builder: Any, color: tuple[Any, Any], first: Any, room: Any, levels: Any) -> None:
+    """Write up to `LOOKS` opaque pixels of `color`, an array's type and value, from flat index `first`: RGB,
+    float32 `levels` rounded."""
     rounded = builder.fadd(levels, spread(builder, ir.Constant(ir.FloatType(), 0.5), 4 * LOOKS))
-    texels = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), ir.VectorType(BYTE, 4 * LOOKS))
-    opaque = ir.Constant(ir.VectorType(BYTE, 4 * LOOKS), [0, 0, 0, 255] * LOOKS)
-    pointer = vector_at(
-        context, builder, color_type, color, builder.shl(first, ir.Constant(LONG, 2)), BYTE, 4 * LOOKS
-    )
+    texels = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), chars(4 * LOOKS))
+    opaque = ir.Constant(chars(4 * LOOKS), [0, 0, 0, 255] * LOOKS)
+    index = builder.shl(first, ir.Constant(LONG, 2))
+    pointer = vector_at(context, builder, *color, index, chars(4 * LOOKS))
     entries = ir.Constant(ints(4 * LOOKS), [k for k in range(LOOKS) for _ in range(4)])
     within = builder.icmp_signed("<", entries, spread(builder, room, 4 * LOOKS))
     known = builder.load(pointer, align=1)
@@ -142,7 +141,7 @@ def _look_row(
         total, *others = _shares(builder, data, start, across, x, y)
         for share in others:
             total = builder.fadd(total, share)
-        _show(context, builder, signature.args[1], out, first, room, total)
+        _show(context, builder, (signature.args[1], out), first, room, total)
         return context.get_dummy_value()
 
     i32, f32 = types.int32, types.float32
@@ -182,7 +181,7 @@ def _look_along(
         # Summed as `bilinear` does.
         total = builder.fadd(builder.fadd(upper_left, lower_left), builder.fadd(upper_right, lower_right))
         index = builder.mul(place, ir.Constant(LONG, 4 * LOOKS))
-        pointer = vector_at(context, builder, signature.args[1], out, index, ir.FloatType(), 4 * LOOKS)
+        pointer = vector_at(context, builder, signature.args[1], out, index, floats(4 * LOOKS))
         builder.store(total, pointer, align=4)
         return context.get_dummy_value()
 
@@ -211,8 +210,7 @@ def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: An
         def look(k: Any) -> Any:
             index = builder.mul(k, ir.Constant(LONG, 4 * LOOKS))
             return builder.load(
-                vector_at(context, builder, signature.args[0], samples, index, ir.FloatType(), 4 * LOOKS),
-                align=4,
+                vector_at(context, builder, signature.args[0], samples, index, floats(4 * LOOKS)), align=4
             )
 
         start = look(ir.Constant(LONG, 0))
@@ -227,9 +225,8 @@ def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: An
                 known = builder.load(extreme)
                 builder.store(builder.select(builder.fcmp_ordered(sign, value, known), value, known), extreme)
         number = spread(builder, builder.sitofp(several, ir.FloatType()), 4 * LOOKS)
-        _show(
-            context, builder, signature.args[2], out, first, within, builder.fdiv(builder.load(total), number)
-        )
+        mean = builder.fdiv(builder.load(total), number)
+        _show(context, builder, (signature.args[2], out), first, within, mean)
         spans = builder.fsub(builder.load(high), builder.load(low))
         uneven = builder.fcmp_ordered(">", spans, spread(builder, bound, 4 * LOOKS))
         colours = ir.Constant(ir.VectorType(ir.IntType(1), 4 * LOOKS), [1, 1, 1, 0] * LOOKS)
@@ -251,14 +248,14 @@ HALVED = 4  # Texels that `halve_row` makes together
 
 
 def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: Any, most: Any) -> Any:
-    texels = ir.VectorType(BYTE, 4 * HALVED)
+    texels = chars(4 * HALVED)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, target, above, below, place, bound = arguments
         corners = []
         for start in (above, below):
             index = builder.shl(start, ir.Constant(LONG, 2))
-            pointer = vector_at(context, builder, signature.args[0], source, index, BYTE, 8 * HALVED)
+            pointer = vector_at(context, builder, signature.args[0], source, index, chars(8 * HALVED))
             pair = builder.load(pointer, align=1)
             for side in (0, 1):
                 corners.append(
@@ -276,7 +273,7 @@ def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: An
         opaque = builder.icmp_unsigned(">=", low, ir.Constant(texels, [0, 0, 0, 255] * HALVED))
         mean = builder.trunc(builder.lshr(total, ir.Constant(total.type, [2] * (4 * HALVED))), texels)
         index = builder.shl(place, ir.Constant(LONG, 2))
-        pointer = vector_at(context, builder, signature.args[1], target, index, BYTE, 4 * HALVED)
+        pointer = vector_at(context, builder, signature.args[1], target, index, chars(4 * HALVED))
         builder.store(mean, pointer, align=1)
         flags = builder.bitcast(builder.and_(even, opaque), ir.IntType(4 * HALVED))
         return builder.icmp_unsigned("==", flags, ir.Constant(flags.type, -1))

@@ -146,8 +146,9 @@ def front_of(drawn, n):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def touched(ax, ay, bx, by, cx, cy, size):  # type: ignore[no-untyped-def]
+def touched(corners, size):  # type: ignore[no-untyped-def]
     """First and last column, first and last row of the pixels that the box around three corners touches."""
+    ax, ay, bx, by, cx, cy = corners
     return (
         max(0, min(ax, bx, cx) >> SUBPIXEL_BITS),
         min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS),
@@ -173,8 +174,9 @@ def reaches(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
+def depth_of(drawn, n, corners):  # type: ignore[no-untyped-def]
     """Depth of a face: weights of edges bc, ca, ab, float64; growth per 1/256 pixel right, down, float32."""
+    ax, ay, bx, by, cx, cy = corners
     inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
     za = drawn.depth[n, 0] * inverse
     zb = drawn.depth[n, 1] * inverse
@@ -198,11 +200,12 @@ def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
+def draw_centres(drawn, shown, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of a class (`tested`: ALPHA_MASK, else ALPHA_OPAQUE) to `nearest`, `ids`, both `padded`."""
     size = ids.shape[0]
     wanted = ALPHA_MASK if tested else ALPHA_OPAQUE
     face, depths = drawn.face, drawn.depth
+    surface = shown.surface
     for n in range(len(face)):
         f = face[n]
         ax, ay, bx, by, cx, cy = corners_of(drawn, n)
@@ -255,7 +258,7 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
                 if here >= nearest[y, x0 + i]:
                     continue
                 if tested:
-                    alpha = opacity_at(f, x0 + i + 0.5, y + 0.5, sx, sy, surface, textures)
+                    alpha = opacity_at(f, x0 + i + 0.5, y + 0.5, shown)
                     if alpha < surface.cutoff[surface.material[f]]:
                         continue
                 nearest[y, x0 + i] = here
@@ -267,13 +270,13 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
 
 
 @uncounted
-def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-untyped-def]
+def _walk(begin, end, mark, nearest, marked):  # type: ignore[no-untyped-def]
     """Put `mark` on every pixel that a segment touches and that no surface clearly hides."""
     size = marked.shape[0]
-    if y0 > y1:
-        x0, x1 = x1, x0
-        y0, y1 = y1, y0
-        z0, z1 = z1, z0
+    if begin[1] > end[1]:
+        begin, end = end, begin
+    x0, y0, z0 = begin
+    x1, y1, z1 = end
     top, bottom = max(0, y0 >> SUBPIXEL_BITS), min(size - 1, y1 >> SUBPIXEL_BITS)
     flat = y1 == y0
     slope = 0.0 if flat else (x1 - x0) / (y1 - y0)
@@ -300,8 +303,9 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
 
 
 @uncounted
-def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
+def mark_edges(shown, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark pixels under edges where the picture may change within: outlines, borders, jumps of colour."""
+    sx, sy = shown.x, shown.y
     ends = edges.ends
     sides = edges.sides
     jump = edges.jump
@@ -313,7 +317,7 @@ def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[n
             continue
         a, b = ends[e, 0], ends[e, 1]
         mark = JUMP if here == there and g != CROWDED else OUTLINE
-        _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], mark, nearest, marked)
+        _walk((sx[a], sy[a], depth[a]), (sx[b], sy[b], depth[b]), mark, nearest, marked)
 
 
 @uncounted
@@ -325,7 +329,7 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
         if alpha_class[face[n]] == ALPHA_OPAQUE:
             continue
         front = front_of(drawn, n)
-        x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)
+        x0, x1, y0, y1 = touched(corners_of(drawn, n), size)
         for y in range(y0, y1 + 1):
             for x in range(x0, x1 + 1):
                 if front <= nearest[y, x] + NEAR_EDGE:

@@ -29,7 +29,7 @@ from specsia_build.rendering.fast.prepare import (
     prepare,
 )
 from specsia_build.rendering.fast.rows import padded
-from specsia_build.rendering.fast.shading import load_faces, number_faces
+from specsia_build.rendering.fast.shading import Shading, Shown, load_faces, number_faces
 from specsia_build.rendering.fast.splitting import by_camera
 from specsia_build.rendering.fast.stacks import Behind
 from specsia_build.rendering.fast.textures import MOST_LOOKS
@@ -123,7 +123,6 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
     """Draw a view of a prepared mesh on `canvas`; the contents of it and of `scratch` are overwritten."""
     size = len(scratch.ids)
     surface = prepared.surface
-    textures = prepared.textures
     sx, sy, depth, extent = _projected(prepared.vertices, camera)
     classes, kinds = prepared.alpha_class, prepared.kinds
     facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.one_sided, classes)
@@ -134,11 +133,12 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
     ids = scratch.ids
     marked = scratch.marked
     loaded = scratch.loaded
-    raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
+    shown = Shown(sx, sy, surface, prepared.textures)
+    raster.draw_centres(drawn, shown, classes, False, nearest, ids)
     see_through = ALPHA_MASK in kinds or ALPHA_BLEND in kinds
     if see_through:
-        raster.draw_centres(sx, sy, drawn, surface, textures, classes, True, nearest, ids)
-    raster.mark_edges(sx, sy, depth, prepared.edges, facing, nearest, marked)
+        raster.draw_centres(drawn, shown, classes, True, nearest, ids)
+    raster.mark_edges(shown, depth, prepared.edges, facing, nearest, marked)
     if see_through:
         raster.mark_faces(drawn, classes, nearest, marked)
 
@@ -148,24 +148,24 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
     def load(faces: NDArray[np.int32]) -> None:
         nonlocal filled
         start, filled = filled, number_faces(faces, loaded.row, loaded.faces, filled)
-        load_faces(start, filled, sx, sy, surface, textures, loaded)
+        load_faces(start, filled, shown, loaded)
 
-    tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
+    shading = Shading(*loaded, prepared.textures.texels)
     runs = raster.find_runs(ids, box)
     load(ready(runs[None, :, 3]))
-    resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 4 * LOOKS), np.float32), out)
-    resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, out.color, box, marked)
+    resolve.resolve_centres(runs, shading, np.empty((MOST_LOOKS * MOST_LOOKS, 4 * LOOKS), np.float32), out)
+    resolve.mark_contrast(ids, shown, prepared.part, out.color, box, marked)
     # What is nearest at centres is known and shaded: its memory, still in the cache, serves the samples.
     slots, far = ids, nearest
     close = number_marked(marked, box, slots, far)
-    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, kinds, close, far)
+    fragments = visible_fragments(drawn, shown, classes, kinds, close, far)
     load(fragments.face[None, : fragments.used[0]])
-    resolve.resolve_fragments(close.pixels, fragments, *tables, out)
+    resolve.resolve_fragments(close.pixels, fragments, shading, out)
     if ALPHA_BLEND in kinds:
         touching = touching_faces(drawn, classes, ALPHA_BLEND, close.rows, size)
         load(touching.face[None])
         behind = Behind(close, far, fragments, loaded.row)
-        blend.compose(touching, behind, loaded, textures, out)
+        blend.compose(touching, behind, shading, out)
     layers = Layers(out.color, out.coverage, out.position)
     if not canvas.seen:
         return layers
@@ -220,8 +220,9 @@ def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
         nearest[:] = np.inf
         sx, sy, depth, _ = _projected(vertices, camera)
         _, drawn = raster.set_up(sx, sy, depth, surface.faces, single_sided, classes)
+        shown = Shown(sx, sy, surface, textures)
         for tested in (False, True):
-            raster.draw_centres(sx, sy, drawn, surface, textures, classes, tested, nearest, ids)
+            raster.draw_centres(drawn, shown, classes, tested, nearest, ids)
         depths.append(nearest)
     return np.stack(depths)
 

@@ -95,8 +95,10 @@ def _mean_level(looks, n, c):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type: ignore[no-untyped-def]
-    """Colours of a plain face with one look-up a pixel or several over the pixels [first, end) of a row."""
+def _plain_run(i, run, shading, looks, color):  # type: ignore[no-untyped-def]
+    """Colours of a plain face with one look-up a pixel or several over the pixels of a row."""
+    row, first, end = run
+    _, _, planes, facts, texels = shading
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
     offset = facts[i, TEXTURE]
     w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
@@ -150,14 +152,16 @@ def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type
         for column in range(first, end):
             for n in range(nx * ny):
                 x, y = column + (n % nx + 0.5) / nx, row + (n // nx + 0.5) / ny
-                looks[n, 0], looks[n, 1], looks[n, 2], _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
+                looks[n, 0], looks[n, 1], looks[n, 2], _ = texel_at(i, x, y, TEXTURE, shading)
             for c in range(3):
                 color[row, column, c] = _mean_level(looks, nx * ny, c)
 
 
 @inlined
-def _average_along_run(i, row, first, end, planes, facts, texels, color):  # type: ignore[no-untyped-def]
-    """Colours of a face that is not plain over the pixels [first, end) of a row of the picture."""
+def _average_along_run(i, run, shading, color):  # type: ignore[no-untyped-def]
+    """Colours of a face that is not plain over the pixels of a row of the picture."""
+    row, first, end = run
+    facts = shading.facts
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
     share = np.float32(1.0 / (nx * ny))
     for column in range(first, end):
@@ -167,7 +171,7 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
         for down in range(ny):
             for right in range(nx):
                 x, y = column + (right + 0.5) / nx, row + (down + 0.5) / ny
-                r, g, b, _ = color_at(i, x, y, planes, facts, texels)
+                r, g, b, _ = color_at(i, x, y, shading)
                 red += r * share
                 green += g * share
                 blue += b * share
@@ -177,21 +181,22 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 
 
 @uncounted
-def resolve_centres(runs, rows, planes, facts, texels, looks, out):  # type: ignore[no-untyped-def]
+def resolve_centres(runs, shading, looks, out):  # type: ignore[no-untyped-def]
     """Shade every pixel of `runs` as if the face at its centre covered all of it; all faces must be loaded.
 
     `looks` (MOST_LOOKS * MOST_LOOKS, 4 * LOOKS) float32 is overwritten, and the `PaddedPicture` `out` filled.
     """
     color, coverage, position, seen, sample = out
+    rows, _, planes, facts, _ = shading
     for n in range(len(runs)):
         row = runs[n, 0]
         first, end = runs[n, 1], runs[n, 2]
         f = runs[n, 3]
         i = rows[f]
         if facts[i, PLAIN]:
-            _plain_run(i, row, first, end, planes, facts, texels, looks, color)
+            _plain_run(i, (row, first, end), shading, looks, color)
         else:
-            _average_along_run(i, row, first, end, planes, facts, texels, color)
+            _average_along_run(i, (row, first, end), shading, color)
         for column in range(first, end):
             color[row, column, 3] = 255
             coverage[row, column] = 255
@@ -243,8 +248,11 @@ def _step(color, y, x, y2, x2):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type: ignore[no-untyped-def]
+def mark_contrast(ids, shown, part, color, box, marked):  # type: ignore[no-untyped-def]
     """Mark neighbours of different parts or much different colours, and the jumps that show; all `padded`."""
+    sx, sy = shown.x, shown.y
+    faces = shown.surface.faces
+    rough = shown.surface.rough
     size = ids.shape[0]
     bottom, right = box[1] - 1, box[3] - 1
     for y in range(box[0], box[1]):
@@ -296,8 +304,10 @@ def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type: ignore[no-untyped-def]
+def _shade_samples(i, pixel, mask, stride, shading):  # type: ignore[no-untyped-def]
     """Mean linear RGB of a face over every `stride`th of its samples in a pixel."""
+    row, column = pixel
+    facts = shading.facts
     red = np.float32(0)
     green = np.float32(0)
     blue = np.float32(0)
@@ -307,9 +317,9 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
         x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
         y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
         if facts[i, PLAIN]:
-            r, g, b = plain_look(i, x, y, planes, facts, texels)
+            r, g, b = plain_look(i, x, y, shading)
         else:
-            r, g, b, _ = color_at(i, x, y, planes, facts, texels)
+            r, g, b, _ = color_at(i, x, y, shading)
         red += r
         green += g
         blue += b
@@ -321,10 +331,11 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
 
 
 @uncounted
-def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # type: ignore[no-untyped-def]
+def resolve_fragments(pixels, fragments, shading, out):  # type: ignore[no-untyped-def]
     """Set each numbered pixel of a `PaddedPicture` to its samples' linear mean; all faces must be loaded."""
     color, coverage, position, seen, sample = out
     size = color.shape[0]
+    rows, _, planes, facts, _ = shading
     first, following = fragments.first, fragments.following
     face = fragments.face
     masks = fragments.mask
@@ -355,11 +366,11 @@ def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # t
             if count <= stride:
                 x, y = column + right / (count * SUBPIXEL), row + down / (count * SUBPIXEL)
                 if facts[i, PLAIN]:
-                    r, g_, b = plain_look(i, x, y, planes, facts, texels)
+                    r, g_, b = plain_look(i, x, y, shading)
                 else:
-                    r, g_, b, _ = color_at(i, x, y, planes, facts, texels)
+                    r, g_, b, _ = color_at(i, x, y, shading)
             else:
-                r, g_, b = _shade_samples(i, row, column, mask, stride, planes, facts, texels)
+                r, g_, b = _shade_samples(i, (row, column), mask, stride, shading)
             total += count
             red += count * r
             green += count * g_
@@ -379,6 +390,6 @@ def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # t
         s = lowest(np.int64(closest))
         x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
         y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-        place(rows[face_of_closest], x, y, planes, position, row, column)
+        place(rows[face_of_closest], x, y, planes, position, (row, column))
         seen[row, column] = face_of_closest
         sample[row, column] = s

@@ -10,8 +10,8 @@ from numpy.typing import DTypeLike, NDArray
 from specsia_build.jit import inlined, intrinsic, types
 from specsia_build.rendering.fast.lanes import (
     BYTE,
-    LANE_INDEX,
     LONG,
+    chars,
     floats,
     ints,
     shuffled,
@@ -72,8 +72,8 @@ def _see_row(
             builder.sitofp(builder.add(lanes, spread(builder, before, ROW)), floats(ROW)),
         )
         here = builder.fadd(spread(builder, depth, ROW), grown)
-        depths = vector_at(context, builder, signature.args[0], arguments[0], start, ir.FloatType(), ROW)
-        faces = vector_at(context, builder, signature.args[1], arguments[1], start, LANE_INDEX, ROW)
+        depths = vector_at(context, builder, signature.args[0], arguments[0], start, floats(ROW))
+        faces = vector_at(context, builder, signature.args[1], arguments[1], start, ints(ROW))
         known, named = builder.load(depths, align=4), builder.load(faces, align=4)
         wins = builder.and_(builder.and_(inside, within), builder.fcmp_ordered("<", here, known))
         for value, pointer in (
@@ -105,9 +105,7 @@ def _bits(context: Any, builder: Any, lanes: Any) -> Any:
 def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, *starts = arguments
-        pair = [
-            vector_at(context, builder, signature.args[0], array, start, LANE_INDEX, ROW) for start in starts
-        ]
+        pair = [vector_at(context, builder, signature.args[0], array, start, ints(ROW)) for start in starts]
         here, there = (builder.load(pointer, align=4) for pointer in pair)
         return _bits(context, builder, builder.icmp_signed("!=", here, there))
 
@@ -124,7 +122,7 @@ def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> An
         array, *starts, bound = arguments
         four = ir.Constant(LONG, 4)
         pair = [
-            vector_at(context, builder, signature.args[0], array, builder.mul(start, four), BYTE, 4 * ROW)
+            vector_at(context, builder, signature.args[0], array, builder.mul(start, four), chars(4 * ROW))
             for start in starts
         ]
         here, there = (builder.load(pointer, align=1) for pointer in pair)
@@ -148,7 +146,7 @@ away from that of those from `other` on: `contrasting(color, at, other, least)`.
 def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, wanted = arguments
-        here = builder.load(vector_at(context, builder, signature.args[0], array, start, BYTE, ROW), align=1)
+        here = builder.load(vector_at(context, builder, signature.args[0], array, start, chars(ROW)), align=1)
         same = builder.icmp_unsigned("==", here, spread(builder, builder.trunc(wanted, BYTE), ROW))
         return _bits(context, builder, same)
 
@@ -181,7 +179,7 @@ def _reaching(
         )
         grown = builder.fmul(spread(builder, slope, ROW), builder.sitofp(lanes, floats(ROW)))
         here = builder.fadd(spread(builder, depth, ROW), grown)
-        bound = vector_at(context, builder, signature.args[0], array, start, ir.FloatType(), ROW)
+        bound = vector_at(context, builder, signature.args[0], array, start, floats(ROW))
         known = builder.load(bound, align=4)
         is_visible = builder.and_(
             builder.fcmp_ordered("<=", here, known),
@@ -217,7 +215,7 @@ def _place_row(part: int) -> Any:
             value = builder.fadd(begin, builder.fmul(slope, pixel))
             three = ir.Constant(LONG, 3)
             index = builder.add(builder.mul(first, three), ir.Constant(LONG, part * ROW))
-            pointer = vector_at(context, builder, signature.args[0], array, index, ir.FloatType(), ROW)
+            pointer = vector_at(context, builder, signature.args[0], array, index, floats(ROW))
             lanes = ir.Constant(ints(ROW), [k // 3 for k in entries])
             within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
             builder.store(builder.select(within, value, builder.load(pointer, align=4)), pointer, align=4)

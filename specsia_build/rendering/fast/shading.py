@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.fast.lookups import bilinear
-from specsia_build.rendering.fast.textures import MOST_LOOKS, MOST_TAPS, SampledImage, sample
+from specsia_build.rendering.fast.textures import (
+    MOST_LOOKS,
+    MOST_TAPS,
+    SampledImage,
+    ShadedSurface,
+    TextureTable,
+    sample,
+)
 from specsia_build.rendering.light import AMBIENT, LIGHTS
 from specsia_build.rendering.vectors import triple
 
@@ -48,6 +55,25 @@ class Loaded(NamedTuple):
     facts: NDArray[np.int32]  # (N, FACTS)
 
 
+class Shading(NamedTuple):
+    """The arrays of a view's `Loaded`, and the texels of all textures."""
+
+    row: NDArray[np.int32]
+    faces: NDArray[np.int32]
+    planes: NDArray[np.float32]
+    facts: NDArray[np.int32]
+    texels: NDArray[np.uint8]
+
+
+class Shown(NamedTuple):
+    """Vertices on the screen of a view, with the faces and textures between them."""
+
+    x: NDArray[np.int32]  # (V,), in 1/256 pixel
+    y: NDArray[np.int32]
+    surface: ShadedSurface
+    textures: TextureTable
+
+
 @inlined
 def at(planes, i, k, x, y):  # type: ignore[no-untyped-def]
     """Value of plane `k` of row `i` at screen point x, y in pixels, float32."""
@@ -56,8 +82,9 @@ def at(planes, i, k, x, y):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _plane(planes, i, k, at_a, at_b, at_c, slopes):  # type: ignore[no-untyped-def]
+def _plane(planes, i, k, corners, slopes):  # type: ignore[no-untyped-def]
     """Fill plane `k` of row `i` from a quantity's values at the corners of a face."""
+    at_a, at_b, at_c = corners
     to_b, to_c = np.float64(at_b) - at_a, np.float64(at_c) - at_a
     planes[i, k, 0] = at_a
     planes[i, k, 1] = to_b * slopes[0] + to_c * slopes[2]
@@ -84,9 +111,11 @@ def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[no-untyped-def]
+def load_faces(start, end, shown, loaded):  # type: ignore[no-untyped-def]
     """Fill the rows from `start` to `end` of `loaded` with all that shading their faces needs."""
     # Taken out of the loop, where numba would count a reference each time.
+    sx, sy = shown.x, shown.y
+    surface, textures = shown.surface, shown.textures
     corners = surface.faces
     materials = surface.material
     uv = surface.uv
@@ -118,7 +147,7 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
         # How the weights of the second and third corner grow per pixel.
         slopes = (cy * inverse, -cx * inverse, -by * inverse, bx * inverse)
         for k in range(3):
-            _plane(planes, i, X + k, positions[a, k], positions[b, k], positions[c, k], slopes)
+            _plane(planes, i, X + k, (positions[a, k], positions[b, k], positions[c, k]), slopes)
         lit = len(normals) > 0 and not unlit[m]
         plain = plains[m] and not lit
         facts[i, LIT] = (1 if inverse < 0 else -1) if lit else 0
@@ -130,7 +159,7 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
                     at_a = factor * colors[f, 0, k]
                     at_b = factor * colors[f, 1, k]
                     at_c = factor * colors[f, 2, k]
-                    _plane(planes, i, RED + k, at_a, at_b, at_c, slopes)
+                    _plane(planes, i, RED + k, (at_a, at_b, at_c), slopes)
                 else:
                     planes[i, RED + k, 0] = factor
                     planes[i, RED + k, 1] = 0.0
@@ -138,13 +167,13 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
             for k in range(3):
                 planes[i, GLOW, k] = emissive[m, k]
                 if lit:
-                    _plane(planes, i, NX + k, normals[f, 0, k], normals[f, 1, k], normals[f, 2, k], slopes)
+                    _plane(planes, i, NX + k, (normals[f, 0, k], normals[f, 1, k], normals[f, 2, k]), slopes)
         texture, glow = texture_of[m], glow_of[m]
         level = 0
         taps_x, taps_y = 1, 1
         if texture >= 0 or glow >= 0:
-            _plane(planes, i, U, uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0], slopes)
-            _plane(planes, i, V, uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1], slopes)
+            _plane(planes, i, U, (uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0]), slopes)
+            _plane(planes, i, V, (uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1]), slopes)
         finest = texture if texture >= 0 else glow
         if finest >= 0 and roughs[f]:
             w, h = levels[finest, 0, 1], levels[finest, 0, 2]
@@ -177,31 +206,34 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
 
 
 @inlined
-def place(i, x, y, planes, out, row, column):  # type: ignore[no-untyped-def]
+def place(i, x, y, planes, out, pixel):  # type: ignore[no-untyped-def]
     """Write the position of the face in row `i` at a screen point into `out` (H, W, 3) at a pixel."""
+    row, column = pixel
     for k in range(3):
         out[row, column, k] = at(planes, i, X + k, x, y)
 
 
 @inlined
-def texel_at(i, x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
+def texel_at(i, x, y, k, shading):  # type: ignore[no-untyped-def]
     """RGBA 0-255, encoded, of texture `k` (TEXTURE or GLOW_TEXTURE) of row `i`'s face at a screen point."""
+    facts, planes = shading.facts, shading.planes
     image = SampledImage(
         facts[i, k], facts[i, k + 1], facts[i, k + 2], facts[i, k + 3], facts[i, k + 4], facts[i, k + 5]
     )
-    return sample(texels, image, at(planes, i, U, x, y), at(planes, i, V, x, y))
+    return sample(shading.texels, image, at(planes, i, U, x, y), at(planes, i, V, x, y))
 
 
 @inlined
-def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
+def plain_look(i, x, y, shading):  # type: ignore[no-untyped-def]
     """Linear RGB of the plain face in row `i` at a screen point."""
+    facts, planes = shading.facts, shading.planes
     w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
     half = np.float32(0.5)
     u, v = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
     if 0 <= u < w - 1 and 0 <= v < h - 1 and not facts[i, NEAREST]:
-        r, g, b, _ = bilinear(texels, facts[i, TEXTURE], w, u, v)
+        r, g, b, _ = bilinear(shading.texels, facts[i, TEXTURE], w, u, v)
     else:
-        r, g, b, _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
+        r, g, b, _ = texel_at(i, x, y, TEXTURE, shading)
     return (
         DECODE[np.uint32(r * DECODE_STEPS + half)],
         DECODE[np.uint32(g * DECODE_STEPS + half)],
@@ -227,10 +259,11 @@ def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
+def color_at(i, x, y, shading):  # type: ignore[no-untyped-def]
     """Linear RGB and opacity, each 0-1, of the face in row `i` at a screen point."""
+    facts, planes = shading.facts, shading.planes
     if facts[i, PLAIN]:
-        r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)
+        r, g, b, a = texel_at(i, x, y, TEXTURE, shading)
         return (
             DECODE[np.uint32(r * DECODE_STEPS + np.float32(0.5))],
             DECODE[np.uint32(g * DECODE_STEPS + np.float32(0.5))],
@@ -241,7 +274,7 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     blue, alpha = np.float32(at(planes, i, _BLUE, x, y)), np.float32(at(planes, i, ALPHA, x, y))
     half = np.float32(0.5)
     if facts[i, TEXTURE] != NO_TEXTURE:
-        r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)
+        r, g, b, a = texel_at(i, x, y, TEXTURE, shading)
         red *= DECODE[np.uint32(r * DECODE_STEPS + half)]
         green *= DECODE[np.uint32(g * DECODE_STEPS + half)]
         blue *= DECODE[np.uint32(b * DECODE_STEPS + half)]
@@ -254,7 +287,7 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     glow_red, glow_green = np.float32(planes[i, GLOW, 0]), np.float32(planes[i, GLOW, 1])
     glow_blue = np.float32(planes[i, GLOW, 2])
     if facts[i, GLOW_TEXTURE] != NO_TEXTURE:
-        r, g, b, _ = texel_at(i, x, y, GLOW_TEXTURE, planes, facts, texels)
+        r, g, b, _ = texel_at(i, x, y, GLOW_TEXTURE, shading)
         glow_red *= DECODE[np.uint32(r * DECODE_STEPS + half)]
         glow_green *= DECODE[np.uint32(g * DECODE_STEPS + half)]
         glow_blue *= DECODE[np.uint32(b * DECODE_STEPS + half)]
@@ -268,8 +301,10 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def opacity_at(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
+def opacity_at(f, x, y, shown):  # type: ignore[no-untyped-def]
     """Opacity 0-1 of a face at a screen point: texture x factor x vertex colour."""
+    sx, sy = shown.x, shown.y
+    surface, textures = shown.surface, shown.textures
     a, b, c = triple(surface.faces, f)
     px, py = x * 256.0, y * 256.0
     area = np.float64((sx[b] - sx[a]) * (sy[c] - sy[a]) - (sy[b] - sy[a]) * (sx[c] - sx[a]))

@@ -145,12 +145,12 @@ def gather(touching, which, corner, behind, stack):  # type: ignore[no-untyped-d
         n = which[k]
         corners = corners_of(touching, n)
         ax, ay, bx, by, cx, cy = corners
-        za, zb, zc, z_x, z_y = depth_of(touching, n, *corners)
+        za, zb, zc, z_x, z_y = depth_of(touching, n, corners)
         front = front_of(touching, n)
         back = max(touching.depth[n, 0], touching.depth[n, 1], touching.depth[n, 2])
         slope = (abs(z_x) + abs(z_y)) * np.float32(HALF)
         slack = (abs(front) + abs(back) + np.float32(4) * slope) * _ROUNDED
-        x0, x1, y0, y1 = touched(*corners, size)
+        x0, x1, y0, y1 = touched(corners, size)
         x0, x1 = max(x0, left), min(x1, left + TILE - 1)
         y0, y1 = max(y0, top), min(y1, top + TILE - 1)
         narrow = is_narrow(*corners)
@@ -165,7 +165,7 @@ def gather(touching, which, corner, behind, stack):  # type: ignore[no-untyped-d
                 ab, bc, ca = edges = edges_at(corners, right, down, begin, y)
                 nearest = np.float32(za * bc + zb * ca + zc * ab) - slope - slack
                 seen = front - slack, nearest, z_pixel
-                bits = reaching_from(far, y, begin, x1, edges, right, reach, narrow, seen)
+                bits = reaching_from(far, y, (begin, x1), edges, (right, reach, narrow), seen)
                 bits &= close_from(near_rows, y, begin)
                 while bits != 0:
                     x = begin + lowest(bits)
@@ -176,7 +176,7 @@ def gather(touching, which, corner, behind, stack):  # type: ignore[no-untyped-d
                     # From the pixel's own edge functions, so that no depth depends on where a tile begins.
                     plane = np.float32(za * at_bc + zb * at_ca + zc * at_ab), z_x, z_y
                     mask = samples_inside(here, right, down, reach, taken)
-                    mask = unhidden(mask, *plane, first[slots[y, x]], following, hiding, hiding_plane)
+                    mask = unhidden(mask, plane, first[slots[y, x]], following, hiding, hiding_plane)
                     if mask != 0:
                         _insert((y - top) * TILE + x - left, i, mask, plane, stack)
                 begin = next_close(near_rows, y, min(begin + ROW, x1 + 1), x1)

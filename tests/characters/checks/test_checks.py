@@ -57,6 +57,7 @@ def test_obj_is_turned_by_shape(tmp_path: Path, up: str, front: str) -> None:
     fixes = {fix.key: fix.value for fix in character.fixes}
     stated = (("up", up, "+y"), ("front", front, "-y"))
     assert fixes == {key: axis for key, axis, own in stated if axis != own}
+    assert all("so it was turned" in warning.sentence for warning in character.warnings)
     assert facts_of(character).faces == character.front
 
 
@@ -111,6 +112,8 @@ def test_faceless_sideways_shape_warns(tmp_path: Path, front: str) -> None:
     (warning,) = character.warnings
     assert (character.front, warning.code) == ("-y", "front-unsure")
     assert ("sideways" in warning.sentence) == (front == "+x")
+    ends = '"+x" if it looks to the right in view 0, "-x" to the left'
+    assert (ends in warning.sentence, '"+y" away' in warning.sentence) == (True, front == "-y")
 
 
 @pytest.mark.parametrize("up", AXES[2:])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ufbx
 from numpy.testing import assert_allclose
 from PIL import Image
 
@@ -159,6 +160,45 @@ def test_textures_inside_and_beside(tmp_path: Path, encode: Encode) -> None:
         # A texture replaces the material's colour, and its alpha counts.
         assert (material.base_color, raw.warnings) == ((1, 1, 1, 1), ())
         assert material.alpha_mode == ("opaque" if content is None else "blend")
+
+
+@pytest.mark.parametrize(
+    ("angle", "scale"),
+    [(0.0, (2.0, 3.0, 1.0)), (90.0, (2.0, -3.0, 1.0)), (30.0, (2.0, 2.0, 1.0)), (120.0, (2.0, -2.0, 1.0))],
+)
+def test_texture_lies_where_its_matrix_puts_it(tmp_path: Path, angle: float, scale: Any) -> None:
+    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
+    plain = read(tmp_path, [header, settings, objects, links]).mesh.uv
+    placed = properties(Rotation=(0.0, 0.0, angle), Scaling=scale, Translation=(0.3, 0.2, 0.0))
+    parts = [p._replace(inner=[*p.inner, placed]) if p.name == "Texture" else p for p in objects.inner]
+    raw = read(tmp_path, [header, settings, objects._replace(inner=parts), links])
+    (a, b, _), (c, d, _), _, (x, y, _) = ufbx.load_file(str(tmp_path / "hero.fbx")).textures[0].uv_to_texture
+    assert plain is not None and raw.mesh.uv is not None
+    upward = plain * (1, -1) + (0, 1)
+    expected = upward @ [[a, b], [c, d]] + (x, y)
+    assert_allclose(raw.mesh.uv, expected * (1, -1) + (0, 1), atol=1e-5)
+
+
+def test_hidden_meshes_are_drawn_if_there_are_no_others(tmp_path: Path) -> None:
+    parts = [model(2, "hero", Visibility=0.0, Show=0), model(3, "other", Visibility=0.0, Show=0)]
+    raw = read(tmp_path, scene([square(1), *parts], [(1, 2), (1, 3), (2, 0), (3, 0)]))
+    assert raw.parts == ("hero", "other")
+    assert [warning.code for warning in raw.warnings] == ["made-visible"]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(4, (0.5, 0.25, 0.125, 1)), (3, (0.5, 0.5, 0.5, 1))])
+def test_colour_of_a_physical_material_is_multiplied(tmp_path: Path, count: int, expected: Any) -> None:
+    # Autodesk's Physical Material, by the class that 3ds Max writes
+    stated = [
+        record("P", "3dsMax|ClassIDa", "int", "", "A", 0x3D6B1CEC),
+        record("P", "3dsMax|ClassIDb", "int", "", "A", 0xDEADC001 - (1 << 32)),
+        record("P", "3dsMax|Parameters|base_weight", "Number", "", "A", 0.5),
+        record("P", "3dsMax|Parameters|base_color", "Vector3D", "", "A", 1.0, 0.5, 0.25),
+    ]
+    own = [record("ShadingModel", "unknown"), record("Properties70", inner=stated[:count])]
+    skin = thing("Material", 3, "skin", "", *own)
+    raw = read(tmp_path, scene([square(1), model(2, "hero"), skin], [(1, 2), (2, 0), (3, 2)]))
+    assert_allclose(raw.mesh.materials[0].base_color, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "..\\secret.png", "{}/secret.png", "file://{}/secret.png"])

@@ -158,6 +158,21 @@ def test_fully_opaque_is_opaque(tmp_path: Path, mode: str, alpha: tuple[Any, ...
     assert only_material(read(writer, tmp_path)).alpha_mode == expected
 
 
+def test_no_material_is_white_on_one_side(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive())
+    material = only_material(read(writer, tmp_path))
+    assert (material.base_color, material.double_sided) == ((1, 1, 1, 1), False)
+
+
+@pytest.mark.parametrize(("cutoff", "mode"), [(1.0, "opaque"), (1.5, "mask")])
+def test_nothing_passes_a_cutoff_above_one(tmp_path: Path, cutoff: float, mode: str) -> None:
+    writer = textured(GltfWriter())
+    writer.data["materials"][0] |= {"alphaMode": "MASK", "alphaCutoff": cutoff}
+    writer.data["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"] = writer.accessor([[1, 1, 1, 1]] * 3)
+    assert only_material(read(writer, tmp_path)).alpha_mode == mode
+
+
 @pytest.mark.parametrize(
     ("extension", "content", "plain", "size"),
     [

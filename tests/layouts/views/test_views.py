@@ -265,7 +265,16 @@ def test_shards_of_mosaicml(dataset: Path, tmp_path: Path) -> None:
         assert READ_HERE["mds"](out) == (True, "12 samples")
     (part,) = (part for part in read_parts(out / "parts.jsonl") if part.split == "train")
     shard = out / "train" / f"{part.key}.mds"
-    for spoilt in (b"", shard.read_bytes()[:-9], shard.read_bytes().replace(b"__key__", b"__kex__")):
-        shard.write_bytes(spoilt)
+    whole = shard.read_bytes()
+    end = struct.pack("<I", len(whole))
+    spoilt = {
+        b"": "is cut short",
+        whole[:9]: "is cut short",
+        whole[:-9]: "is no shard",
+        whole.replace(b"__key__", b"__kex__"): "is no shard",
+        whole[:8] + end + whole[12:]: "another size",
+    }
+    for data, problem in spoilt.items():
+        shard.write_bytes(data)
         problems = json.loads(specsia("verify", out, "--json", code=1).stdout)["problems"]
-        assert "layout" in {problem["check"] for problem in problems}
+        assert any(problem in entry["message"] for entry in problems if entry["check"] == "layout")
