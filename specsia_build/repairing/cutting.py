@@ -23,8 +23,9 @@ _BORDER, MOST_ON_BORDER = 0.02, 0.35
 """Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
 covers; more of it is uneven paper, mistaken for the figure."""
 
-_SPECK, MOST_SPECKS = 0.002, 150
-"""Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
+_SPECK, _BESIDE, MOST_SPECKS = 0.002, 0.03, 60
+"""Share of the figure's area below which a separate part is a speck; lengths of the picture up to which one
+lies beside the figure, as noise of JPEG and strokes of a crayon do; and most others on plain paper."""
 
 HAZE, HAZE_SHARE = 32, 0.005
 """Alpha below which pixels off the figure are haze, and its share of the figure's area worth a warning."""
@@ -174,10 +175,7 @@ def _off_paper(picture: Pixels) -> Pixels:
     border = np.ones_like(covered)
     depth = max(1, round(_BORDER * min(covered.shape)))
     border[depth:-depth, depth:-depth] = False
-    if (
-        covered[border].mean() > MOST_ON_BORDER
-        or scipy.ndimage.label(specks, np.ones((3, 3)))[1] > MOST_SPECKS
-    ):
+    if covered[border].mean() > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
         raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
     figure[specks] = 0
     return figure
@@ -197,6 +195,15 @@ def _specks(covered: Mask) -> Mask:
     small = areas < _SPECK * np.count_nonzero(covered)
     small[0] = False
     return np.asarray(small[parts])
+
+
+def _grains(figure: Mask, specks: Mask) -> int:
+    """Number of specks that do not lie beside the figure, if there are more than `MOST_SPECKS` in all."""
+    count = scipy.ndimage.label(specks, np.ones((3, 3)))[1]
+    if count > MOST_SPECKS:
+        away = scipy.ndimage.distance_transform_edt(~figure) > _BESIDE * max(figure.shape)
+        count = scipy.ndimage.label(specks & away, np.ones((3, 3)))[1]
+    return int(count)
 
 
 def _clear_haze(figure: Pixels) -> bool:
