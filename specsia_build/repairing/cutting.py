@@ -23,7 +23,7 @@ _BORDER, MOST_ON_BORDER = 0.02, 0.35
 """Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
 covers; more of it is uneven paper, mistaken for the figure."""
 
-_SPECK, _BESIDE, MOST_SPECKS = 0.002, 0.03, 60
+_SPECK, _BESIDE, MOST_SPECKS = 0.002, 0.03, 36
 """Share of the figure's area below which a separate part is a speck; lengths of the picture up to which one
 lies beside the figure, as noise of JPEG and strokes of a crayon do; and most others on plain paper."""
 
