@@ -265,7 +265,7 @@ def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
 
 
 def _closed(mesh: Mesh, kept: Mask, arm: NDArray[np.integer]) -> Mesh:
-    """Keep some faces (F,), and close each hole with faces in the colours of its rim, within one `arm` (V,)."""
+    """Keep some faces (F,) and close holes in the colours of their rims, each within one `arm` (V,)."""
     begin, end = mesh.faces.astype(np.int64), np.roll(mesh.faces, -1, axis=1).astype(np.int64)
     count = len(mesh.vertices)
     beside = np.isin(begin * count + end, (end * count + begin)[~kept])
