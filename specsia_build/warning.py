@@ -55,6 +55,7 @@ Code = Literal[
     "not-written",  # The format of a file lacks what a character has
     # Drawings and models
     "ground-removed",  # A shadow, a haze or a rim was removed from the drawing
+    "ground-kept",  # Ground may have been taken for the figure
     "figure-cut",  # The figure reaches the picture's border
     "joints-unsure",  # The drawing does not show clearly where joints are, or too few of a person
     "small-drawing",  # The figure has few pixels

@@ -328,7 +328,8 @@ def _largest_piece(image: Pixels) -> float:
         return 0.0
     areas = np.bincount(labels.ravel())[1:].astype(np.float64)
     areas = areas[areas >= _MARK * areas.sum()]
-    return float(areas.max() / areas.sum())
+    # A sheet of many small figures has no larger piece.
+    return float(areas.max() / areas.sum()) if len(areas) else 0.0
 
 
 def _frontal_iou(mesh: Mesh, image: Pixels) -> float:

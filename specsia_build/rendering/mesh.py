@@ -212,8 +212,8 @@ class Mesh(_Reckoned):
         attributes = {name: getattr(self, name) for name in CORNER_ARRAYS}
         return {name: None if values is None else change(values) for name, values in attributes.items()}
 
-    def of_faces(self, chosen: NDArray[np.bool_]) -> Mesh:
-        """The chosen faces (F,) with the same vertices."""
+    def of_faces(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Mesh:
+        """The chosen faces, (F,) or their numbers, with the same vertices."""
         return replace(
             self,
             faces=np.ascontiguousarray(self.faces[chosen]),

@@ -23,8 +23,13 @@ _BORDER, MOST_ON_BORDER = 0.02, 0.35
 """Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
 covers; more of it is uneven paper, mistaken for the figure."""
 
-_SPECK, MOST_SPECKS = 0.002, 150
-"""Share of the figure's area below which a separate part is a speck, and most specks on plain paper."""
+_SPECK = 0.002  # Share of the figure's area below which a separate part is a speck
+# Lengths of the picture up to which specks lie beside the figure, as noise of JPEG and crayon strokes do,
+# and most others on plain paper
+_BESIDE, MOST_SPECKS = 0.03, 36
+
+_PALE, _RIM = 24, 4  # Levels by which a figure's edge differs from plain paper, and its width in pixels
+MOST_PALE = 0.1  # Largest share of it that does not: .02 at most on plain paper, .13 and more on uneven paper
 
 HAZE, HAZE_SHARE = 32, 0.005
 """Alpha below which pixels off the figure are haze, and its share of the figure's area worth a warning."""
@@ -136,7 +141,8 @@ def _inside(picture: Pixels, silhouette: Pixels) -> Pixels:
 
 def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
     """Remove all but the figure: paper, a scan's rim, shadows, haze and specks; returns warnings too."""
-    removed = []
+    warnings: list[Warning] = []
+    removed: list[str] = []
     if (picture[..., 3] >= HALF_COVERED).all():
         rim = scan_rim(picture)
         if rim.any():
@@ -146,6 +152,9 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         figure, paper = _off_paper(picture), _paper(picture)
         shadow = paper_shadow(figure, paper)
         figure[shadow] = 0
+        if _pale_edge(figure, paper) > MOST_PALE:
+            sentence = f"much of the figure's edge fades into the paper: if that is ground, give {_MASK}"
+            warnings.append(Warning("ground-kept", sentence, "drawing"))
         figure = _unmixed(figure, paper)
     else:
         figure = _cut_out(picture)
@@ -157,7 +166,17 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
     if shadow.any():
         removed.append("a soft shadow on the ground")
     end = f"was removed: if it belongs to the figure, give {_MASK}"
-    return figure, [Warning("ground-removed", f"{what} {end}", what) for what in removed]
+    warnings += [Warning("ground-removed", f"{what} {end}", what) for what in removed]
+    return figure, warnings
+
+
+def _pale_edge(figure: Pixels, paper: Pixels) -> float:
+    """Share of a figure's edge that hardly differs from the paper (3,) it was cut out of."""
+    covered = figure[..., 3] >= HALF_COVERED
+    difference = np.abs(figure[..., :3].astype(np.int16) - paper).max(axis=2) * covered
+    inside = scipy.ndimage.maximum_filter(difference, 2 * _RIM + 1)
+    edge = covered & scipy.ndimage.binary_dilation(~covered)
+    return float((inside[edge] < _PALE).mean()) if edge.any() else 0.0
 
 
 def _paper(picture: Pixels) -> Pixels:
@@ -174,10 +193,7 @@ def _off_paper(picture: Pixels) -> Pixels:
     border = np.ones_like(covered)
     depth = max(1, round(_BORDER * min(covered.shape)))
     border[depth:-depth, depth:-depth] = False
-    if (
-        covered[border].mean() > MOST_ON_BORDER
-        or scipy.ndimage.label(specks, np.ones((3, 3)))[1] > MOST_SPECKS
-    ):
+    if covered[border].mean() > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
         raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
     figure[specks] = 0
     return figure
@@ -197,6 +213,15 @@ def _specks(covered: Mask) -> Mask:
     small = areas < _SPECK * np.count_nonzero(covered)
     small[0] = False
     return np.asarray(small[parts])
+
+
+def _grains(figure: Mask, specks: Mask) -> int:
+    """Number of specks that do not lie beside the figure, if there are more than `MOST_SPECKS` in all."""
+    count = scipy.ndimage.label(specks, np.ones((3, 3)))[1]
+    if count > MOST_SPECKS:
+        away = scipy.ndimage.distance_transform_edt(~figure) > _BESIDE * max(figure.shape)
+        count = scipy.ndimage.label(specks & away, np.ones((3, 3)))[1]
+    return int(count)
 
 
 def _clear_haze(figure: Pixels) -> bool:

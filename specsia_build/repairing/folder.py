@@ -128,7 +128,8 @@ def _repair_one(
         if (trouble := write_trouble(error)) is not None:
             raise trouble from error
         if not isinstance(error, SpecsiaError):
-            terminal.say(traceback.format_exc())
+            for line in traceback.format_exc().splitlines():
+                terminal.say(line)
         known = isinstance(error, SpecsiaError)
         result.failed[name] = (
             str(error) if known else f"a bug in specsia: {brief(f'{type(error).__name__}: {error}')}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import humanoid, spoken
 from specsia_build.animation.rig import Rig
@@ -231,6 +232,10 @@ def _joined() -> Mask:
 
 
 _JOINED = _joined()
+# Number of the arm that each of `JOINTS` belongs to; 0 for the rest of the body
+_ARMS = np.array(
+    [name.endswith(("UpperArm", "LowerArm", "Hand")) * (1 + name.startswith("left")) for name in JOINTS]
+)
 
 
 def _of_one_place(weights: Doubles) -> Doubles:
@@ -243,13 +248,14 @@ def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
     """Remove faces between bones that are not joined, but keep those that alone hold a larger part.
 
     Where a drawn arm lies on the body, the two are one surface, which would be stretched to a web as the arm
-    leaves it; so are an animal's legs, of which the drawing shows one before the other.
+    leaves it; so are an animal's legs, of which the drawing shows one before the other. Each side of a
+    person's cut is closed.
     """
-    bone, joined = own.rig.slots[:, 0].astype(np.int64)[mesh.faces], joined_bones(own.rig.skeleton.names)
+    bone, joined = own.rig.slots[:, 0].astype(np.int64), joined_bones(own.rig.skeleton.names)
     if own.humanoid:
         # The root holds what is below the hips of a figure that ends there.
         bone, joined = np.maximum(bone - 1, 0), _JOINED
-    first, second, third = bone.T
+    first, second, third = bone[mesh.faces].T
     kept = joined[first, second] & joined[second, third] & joined[third, first]
     begin, end = mesh.faces[kept][:, [0, 1, 1, 2]].reshape(-1, 2).T
     count = len(mesh.vertices)
@@ -257,7 +263,29 @@ def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
     part = scipy.sparse.csgraph.connected_components(links, directed=False)[1][mesh.faces]
     sizes = np.bincount(part[kept, 0], minlength=count)
     is_held = (part != part[:, :1]).any(axis=1) & (sizes[part].min(axis=1) > _PART * len(part))
-    return mesh.of_faces(kept | is_held)
+    kept |= is_held
+    return _closed(mesh, kept, _ARMS[bone]) if own.humanoid else mesh.of_faces(kept)
+
+
+def _closed(mesh: Mesh, kept: Mask, arm: NDArray[np.integer]) -> Mesh:
+    """Keep some faces (F,) and close holes in the colours of their rims, each within one `arm` (V,)."""
+    begin, end = mesh.faces.astype(np.int64), np.roll(mesh.faces, -1, axis=1).astype(np.int64)
+    count = len(mesh.vertices)
+    beside = np.isin(begin * count + end, (end * count + begin)[~kept])
+    rim = kept[:, None] & beside & (arm[begin] == arm[end])
+    face, corner = np.nonzero(rim)
+    begin, end = begin[rim], end[rim]
+    links = scipy.sparse.csr_array((np.ones(len(begin)), (begin, end)), shape=(count, count))
+    hole = scipy.sparse.csgraph.connected_components(links, directed=False)[1][begin]
+    _, first, number = np.unique(hole, return_index=True, return_inverse=True)
+    caps = np.stack([end, begin, begin[first][number]], axis=1)
+    old = np.count_nonzero(kept)
+    out = mesh.of_faces(np.concatenate([np.flatnonzero(kept), face]))
+    out.faces[old:] = caps
+    for values in (out.uv, out.colors, out.normals):
+        if values is not None:
+            values[old:] = values[old + np.arange(len(face)), corner][:, None]
+    return out.of_faces((out.faces != np.roll(out.faces, -1, axis=1)).all(axis=1))
 
 
 def bone_lines(mesh: Mesh, places: Doubles, known: Mask) -> list[Segments]:

@@ -48,9 +48,9 @@ def scaled(factor: float) -> Mesh:
     return blob().with_vertices(blob().vertices * factor)
 
 
-def crumbs() -> Mesh:
-    places = np.linspace(-0.5, 0.5, 8)
-    return concatenate([blob(float(x), float(z), 0.06) for x in places for z in places])
+def crumbs(across: int = 8) -> Mesh:
+    places = np.linspace(-0.5, 0.5, across)
+    return concatenate([blob(float(x), float(z), 0.45 / across) for x in places for z in places])
 
 
 UNUSABLE: dict[str, Callable[[], Mesh]] = {
@@ -78,6 +78,11 @@ def test_gate_names_each_fault(fault: str) -> None:
             check_mesh(mesh)
     else:
         check_mesh(mesh)
+
+
+def test_many_small_figures_are_no_crumbs() -> None:
+    sheet = crumbs(12)
+    check_generated(sheet, look_at(sheet, size=256).color)
 
 
 @pytest.mark.parametrize("yaw", [70.0, 260.0])

@@ -115,6 +115,13 @@ def test_pale_shoes_and_ghosts_stay() -> None:
         assert cutout.warnings == ()
 
 
+@pytest.mark.parametrize(("glow", "codes"), [(8, []), (20, ["ground-kept"])])
+def test_glow_around_a_figure(glow: int, codes: list[str]) -> None:
+    ground = paper()
+    ImageDraw.Draw(ground).ellipse((20, 40, 280, 390), fill=(255, 255, 255 - glow))
+    assert [warning.code for warning in cut(np.asarray(laid(ground, person()))).warnings] == codes
+
+
 @pytest.mark.parametrize("kind", ["side", "frame", "slanted"])
 def test_scan_rim(kind: str) -> None:
     scan = laid(paper(), person())

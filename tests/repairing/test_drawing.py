@@ -186,9 +186,14 @@ def test_odd_turns_are_found(tmp_path: Path) -> None:
     assert placed.iou > 0.9
 
 
-def test_specks_are_left_out() -> None:
+@pytest.mark.parametrize("beside", [0, 200])
+def test_specks_are_left_out(beside: int) -> None:
     image = _cross(8)
-    ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((20, 20, 24, 24), fill=INK)
+    # As strokes of a crayon, or noise of a JPEG.
+    draw.point([(200, 100 + 3 * k) for k in range(beside) if not 40 <= k <= 110], fill=INK)
+    draw.point([(400, 100 + 3 * k) for k in range(beside) if not 40 <= k <= 110], fill=INK)
     pictures = [np.asarray(each.convert("RGBA")) for each in (image, _cross(8))]
     front, clean = (frame_drawing(picture, DrawingSettings(256)) for picture in pictures)
     assert np.array_equal(front.image, clean.image)

@@ -5,17 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.backends.selftest import ellipsoid
+from specsia_build.characters.character import RawMoving
 from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.layers import iou
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.repairing.reconstruction import reconstruct
-from specsia_build.rigging.skeleton import rig_figure
+from specsia_build.rigging.joints import JOINTS
+from specsia_build.rigging.skeleton import rig_figure, without_webs
 from specsia_build.rigging.skinning import Segments, skin_weights
 from tests.rigging.figures import box, merged, own_weights, real_front, scaled_joints, true_joints
 
@@ -57,6 +61,28 @@ def test_an_arm_beside_the_hip_does_not_drag_it(is_open: bool) -> None:
     # Without the gap, half of the hip would hang on the arm: the nearer of the two lines moves a point.
     touching = mesh.with_vertices(mesh.vertices - np.where(beside, GAP, 0)[:, None] * np.eye(3)[0])
     assert skin_weights(touching, ["body", "arm"], LINES)[low & ~beside, 1].max() > 0.2
+
+
+def open_edges(faces: NDArray[np.int32]) -> int:
+    """Number of edges that one face alone has."""
+    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
+    return int(np.count_nonzero(np.unique(edges, axis=0, return_counts=True)[1] == 1))
+
+
+def test_both_sides_of_a_cut_are_closed() -> None:
+    mesh = ellipsoid((0, 0, 0), (0.3, 0.2, 0.4), (1, 0, 0), (0, 0, 1))
+    x, _, z = mesh.vertices.T
+    names = np.select([(x > 0.1) & (z < 0.1), x > 0.1], ["leftHand", "leftUpperArm"], "chest")
+    bone = np.array([JOINTS.index(name) for name in names])
+    parents = np.maximum(np.arange(-1, len(JOINTS)), -1)
+    places = np.zeros((len(JOINTS) + 1, 3))
+    rig = Rig.unturned(("root", *JOINTS), parents, places, mesh.vertices, np.eye(len(JOINTS) + 1)[bone + 1])
+    own = RawMoving(rig=rig, humanoid={name: number for number, name in enumerate(JOINTS, 1)})
+    cut = without_webs(mesh, own)
+    # Vertices at the poles lie at one place. At either end of the cut is an edge from arm to body.
+    assert open_edges(cut.faces) == open_edges(mesh.faces) + 4
+    of_faces = names[cut.faces]
+    assert not ((of_faces == "leftHand").any(axis=1) & (of_faces == "chest").any(axis=1)).any()
 
 
 def test_a_loose_part_goes_with_the_nearest_bone() -> None:

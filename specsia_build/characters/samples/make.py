@@ -70,8 +70,9 @@ def draw_front(sample: SampleMesh) -> tuple[Pixels, Pixels]:
     )
     (layers,) = FastRenderer().render(mesh, (camera,))
     drawn = draw_contour(layers.color, layers.coverage, _LINE, 30)
-    alpha = drawn[..., 3:] / 255.0
-    picture = np.rint(drawn[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    picture, shown = np.full((_SIZE, _SIZE, 3), 255, np.uint8), drawn[..., 3] > 0
+    alpha = drawn[shown, 3:] / 255.0
+    picture[shown] = np.rint(drawn[shown, :3] * alpha + 255 * (1 - alpha))
     return picture, np.where(layers.coverage > 127, 255, 0).astype(np.uint8)
 
 

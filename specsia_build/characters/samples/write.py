@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build import png
 from specsia_build.characters.character import Entry
 from specsia_build.characters.samples import LICENSE, METADATA, SAMPLES_VERSION, SOURCE, stated_by
 from specsia_build.characters.samples.make import SampleMesh, draw_front, make_sample
@@ -71,6 +72,8 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
             (temporary / name).parent.mkdir(exist_ok=True)
             if name in texts:
                 (temporary / name).write_text(texts[name], encoding="utf-8", newline="\n")
+            elif name.endswith(".png"):
+                (temporary / name).write_bytes(png.encode(pictures[name]))
             else:
                 Image.fromarray(pictures[name]).save(temporary / name, quality=92)
 
