@@ -30,8 +30,7 @@ def without_animations(content: bytes) -> bytes:
 
 
 def main(path: str, out: str) -> None:
-    """Import a file and write `vertices` (V, 3) float64, Z up, and `faces` (F, 3) int32; skins as their nodes
-    stand."""
+    """Import a file; write `vertices` (V, 3) float64, Z up, `faces` (F, 3) int32; skins as nodes stand."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     suffix = Path(path).suffix.lower()
     if suffix == ".obj":
@@ -49,9 +48,8 @@ def main(path: str, out: str) -> None:
 def triangles() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Return the evaluated scene: `vertices` (V, 3), Z up, and `faces` (F, 3)."""
     graph = bpy.context.evaluated_depsgraph_get()
-    shapes = {
-        item.name for c in bpy.data.collections if c.name.startswith(NOT_OF_THE_FILE) for item in c.objects
-    }
+    added = [each for each in bpy.data.collections if each.name.startswith(NOT_OF_THE_FILE)]
+    shapes = {item.name for collection in added for item in collection.objects}
     vertices, faces, base = [], [], 0
     for instance in graph.object_instances:
         # The importer draws bones as a shape of its own, which is not part of the file.

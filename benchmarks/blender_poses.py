@@ -1,5 +1,4 @@
-"""Blender's own evaluation of a glTF file's clips, in a process of its own: world triangles, as a .npz a
-clip.
+"""Blender's own evaluation of a glTF file's clips, in a process of its own: world triangles, a .npz a clip.
 
 python -m benchmarks.blender_poses FILE REQUEST.json FOLDER
 """
@@ -21,8 +20,7 @@ FPS = 2400  # Keys within a hundredth of a frame of each other are one to Blende
 
 
 def main(path: str, request: str, folder: str) -> None:
-    """Write `FOLDER/N.npz` for each clip N of the request: `vertices` (T, V, 3) float32, Z up, and `faces`
-    (F, 3).
+    """Write `FOLDER/N.npz` for each clip N of a request: `vertices` (T, V, 3) float32, Z up, `faces` (F, 3).
 
     The request is an object of `drop`, names of nodes that go with all below them, and `clips`, lists of
     seconds by the clip's place in the file, negative ones for rest.
@@ -73,11 +71,10 @@ def _attach_to_bones(gltf: Any) -> None:
     The importer counts from the tip of a bone that is as long as it would be if the armature were not scaled,
     and then draws it shorter where it is.
     """
-    bones = [node for node in gltf.vnodes.values() if hasattr(node, "bone_length")]
-    lengths = {
-        (gltf.vnodes[bone.bone_arma].blender_object, bone.blender_bone_name): bone.bone_length
-        for bone in bones
-    }
+    lengths = {}
+    for bone in (node for node in gltf.vnodes.values() if hasattr(node, "bone_length")):
+        armature = gltf.vnodes[bone.bone_arma].blender_object
+        lengths[armature, bone.blender_bone_name] = bone.bone_length
     for thing in bpy.data.objects:
         if thing.parent_type == "BONE":
             bone = thing.parent.data.bones[thing.parent_bone]

@@ -1,5 +1,4 @@
-"""Blender's own evaluation of the takes of an FBX or .blend file, in a process of its own: triangles, a .npz
-each.
+"""Blender's own evaluation of the takes of an FBX or .blend file, in its own process: triangles, a .npz each.
 
 python -m benchmarks.blender_takes FILE REQUEST.json FOLDER
 """
@@ -20,8 +19,7 @@ export_glb = importlib.import_module("export_glb")
 
 
 def main(path: str, request: str, folder: str) -> None:
-    """Write `FOLDER/N.npz` for each clip N of the request: `vertices` (T, V, 3) float32, Z up, and `faces`
-    (F, 3).
+    """Write `FOLDER/N.npz` for each clip N of a request: `vertices` (T, V, 3) float32, Z up, `faces` (F, 3).
 
     The request is an object of `clips`, lists of seconds from the take's first frame on by N, `names`, of the
     takes by N; a clip without a name is rest; and `drop`, names of objects that are left out.

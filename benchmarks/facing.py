@@ -1,5 +1,4 @@
-"""Train the network that finds a drawing's side: ``python -m benchmarks.facing SOURCE[=SHARE]... --out
-FILE``.
+"""Train the network that finds a drawing's side: ``python -m benchmarks.facing SOURCE[=SHARE]... --out F``.
 
 Needs torch. A source is a manifest or ``sample:N@SEED``; its splits test and validation are left out.
 """
@@ -9,26 +8,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 import scipy
 import torch
-from msgspec.structs import replace
 from safetensors.numpy import save_file
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.front import MEASURES, Array, Trunk, fitted
+from benchmarks.front import MEASURES, Array, Trunk, characters_of, fitted, training
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import posed_through
 from specsia_build.arrays import Pixels
-from specsia_build.characters.character import AUTO, OWN_AXIS, Entry
+from specsia_build.characters.character import OWN_AXIS, Entry
 from specsia_build.characters.front import FRONT_LEAK, FRONT_SIZE
 from specsia_build.characters.read import read_animated
-from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
-from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, normalise
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
@@ -63,9 +58,8 @@ class SideNet(Trunk):
         self.hidden, self.score = nn.Linear(SEEN + MEASURES, HIDDEN), nn.Linear(HIDDEN, 4)
 
     def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
-        scores: Tensor = self.score(
-            functional.leaky_relu(self.hidden(self.features(crops, measured)), FRONT_LEAK)
-        )
+        hidden = functional.leaky_relu(self.hidden(self.features(crops, measured)), FRONT_LEAK)
+        scores: Tensor = self.score(hidden)
         return scores
 
 
@@ -75,9 +69,8 @@ def meshes(entry: Entry, rng: np.random.Generator) -> Iterator[Mesh]:
     mesh, rig = in_frame(animated, BuildConfig())
     yield mesh
     # A front that a manifest states is that of the rest pose, which the clips may be turned from.
-    motions = [
-        motion for motion in animated.motions if SUITABLE.search(motion.name) and entry.front == OWN_AXIS
-    ]
+    usable = animated.motions if entry.front == OWN_AXIS else ()
+    motions = [motion for motion in usable if SUITABLE.search(motion.name)]
     for k in rng.permutation(len(motions))[:POSES]:
         time = motions[k].start + rng.uniform(0.2, 0.8) * motions[k].duration
         yield from posed_through(mesh, rig, poses(rig.skeleton, motions[k], np.array([time])))
@@ -151,8 +144,7 @@ def recoloured(rgb: Array, rng: np.random.Generator) -> Array:
 
 
 def moved(crop: Array, rng: np.random.Generator) -> Array:
-    """A crop (S, S, C) that may be cut below, stretched, sheared and turned a little, with its figure in the
-    middle."""
+    """A crop (S, S, C), perhaps cut below, stretched, sheared and turned, with its figure in the middle."""
     if rng.random() < 0.3:
         crop = crop.copy()
         crop[int(FRONT_SIZE * rng.uniform(0.45, 0.9)) :] = 0
@@ -173,20 +165,6 @@ def moved(crop: Array, rng: np.random.Generator) -> Array:
     return np.asarray(sampled.numpy()[0].transpose(1, 2, 0), np.float32)
 
 
-def drawn_views(source: str, scratch: Path, rng: np.random.Generator) -> list[list[SideView]]:
-    """Renders of each character of a source."""
-    drawn = []
-    for entry in open_source(source, scratch).entries:
-        try:
-            if entry.split in (None, "train"):
-                # What states no front faces as its format has it.
-                entry = replace(entry, front=OWN_AXIS if entry.front in (None, AUTO) else entry.front)
-                drawn.append([view for mesh in meshes(entry, rng) for view in views(mesh, rng)])
-        except CharacterError as error:
-            click.echo(f"{entry.id} is left out: {error}")
-    return drawn
-
-
 def drawings(
     drawn: Sequence[Sequence[SideView]], shares: Array, rng: np.random.Generator
 ) -> list[tuple[Array, Array]]:
@@ -199,22 +177,14 @@ def drawings(
     return batch
 
 
-@click.command()
-@click.argument("sources", nargs=-1, required=True)
-@click.option("--out", type=Path, required=True)
-@click.option("--steps", default=9000)
-@click.option("--seed", default=0)
-def main(sources: tuple[str, ...], out: Path, steps: int, seed: int) -> None:
+@training(steps=9000)
+def main(sources: tuple[str, ...], out: Path, steps: int, rng: np.random.Generator) -> None:
     """Train on characters of sources, each with its share of the examples."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    drawn: list[list[SideView]] = []
-    shares: list[float] = []
-    for source, _, share in (text.partition("=") for text in sources):
-        more = drawn_views(source, out.parent / "samples", rng)
-        drawn += more
-        shares += [float(share or 1) / max(len(more), 1)] * len(more)
+
+    def drawn_views(entry: Entry) -> list[SideView]:
+        return [view for mesh in meshes(entry, rng) for view in views(mesh, rng)]
+
+    drawn, shares = characters_of(sources, out.parent / "samples", drawn_views)
     chances = np.array(shares, np.float32)
     save_file(fitted(SideNet(), lambda: drawings(drawn, chances, rng), steps).tensors(), out)
 

@@ -1,11 +1,9 @@
-"""Train the network that finds a character's front: ``python -m benchmarks.front MANIFEST[=SHARE]... --out
-FILE``.
+"""Train the network that finds a character's front: ``python -m benchmarks.front SOURCE[=SHARE]... --out F``.
 
-Needs torch. A manifest's lines state the `front` of their characters; the splits test and validation are left
-out.
+Needs torch. Lines of manifests state the `front` of their characters; test and validation are left out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +18,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 from torch.nn import functional
 
-from specsia_build.characters.character import AUTO, OWN_AXIS
+from specsia_build.characters.character import AUTO, OWN_AXIS, Entry
 from specsia_build.characters.checks.probe import probe_of
 from specsia_build.characters.front import BANDS, FRONT_CHANNELS, FRONT_LEAK, FRONT_SIZE, inputs, measures
 from specsia_build.characters.read import read_character
@@ -35,11 +33,11 @@ VARIANTS = 8  # Drawings of a character: one as it is, one turned a little, the 
 RATE, DECAY, BATCH = 3e-3, 0.05, 32
 Array = NDArray[np.float32]
 Fitted = TypeVar("Fitted", bound="Trunk")
+Drawn = TypeVar("Drawn")
 
 
 class Trunk(nn.Module):
-    """What a network sees in crops (N, C, S, S), each with its measures (N, M); see `features` of the
-    module."""
+    """What a network sees in crops (N, C, S, S), each with its measures (N, M); see `features`."""
 
     def __init__(self, channels: int, seen: int) -> None:
         super().__init__()
@@ -55,9 +53,8 @@ class Trunk(nn.Module):
         x = crops.reshape(count, half, 2, half, 2, -1).permute(0, 2, 4, 5, 1, 3)
         x = functional.leaky_relu(self.first(x.reshape(count, -1, half, half)), FRONT_LEAK)
         second = functional.leaky_relu(self.second(x), FRONT_LEAK)
-        x = functional.leaky_relu(
-            self.fourth(functional.leaky_relu(self.third(second), FRONT_LEAK)), FRONT_LEAK
-        )
+        x = functional.leaky_relu(self.third(second), FRONT_LEAK)
+        x = functional.leaky_relu(self.fourth(x), FRONT_LEAK)
         last = functional.max_pool2d(x, 2).permute(0, 2, 3, 1).flatten(1)
         upper = second[:, :, : second.shape[2] // 2].amax((2, 3))
         seen = self.many(functional.leaky_relu(self.view(self.many(torch.cat([last, upper], 1))), FRONT_LEAK))
@@ -74,8 +71,7 @@ class Trunk(nn.Module):
 
 
 class Net(Trunk):
-    """Scores (N, 4) of crops (N, 4, S, S, C) and their measures (N, 4, M), see
-    `specsia_build.characters.front`."""
+    """Scores (N, 4) of crops (N, 4, S, S, C) and measures (N, 4, M), see `specsia_build.characters.front`."""
 
     def __init__(self) -> None:
         super().__init__(FRONT_CHANNELS, SEEN)
@@ -99,8 +95,7 @@ def drawings(mesh: Mesh, rng: np.random.Generator) -> Iterator[NDArray[np.float1
 
 
 def example(x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Crops with other colours, mirrored, sheared, shrunk, moved and turned, and the probability of each
-    view."""
+    """Crops in other colours, mirrored, sheared, shrunk, moved and turned, and each view's probability."""
     alpha, depth, target = x[..., 3:4], x[..., 4:], np.array([1, 0, 0, 0], np.float32)
     rgb = x[..., :3] / np.maximum(alpha, 1 / 255)
     kind = rng.random()
@@ -131,17 +126,15 @@ def example(x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def fitted(net: Fitted, batch: Callable[[], list[tuple[Array, Array]]], steps: int) -> Fitted:
-    """Train a network on batches of crops and the probability of each class; returns the average of its
-    weights."""
+    """Train a network on batches of crops and probabilities of classes; returns its average weights."""
     average = deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
     for step in range(steps):
         crops, target = map(np.stack, zip(*batch(), strict=True))
-        measured = [measures(crop) for crop in crops.reshape(-1, *crops.shape[-3:])]
-        scores = net(
-            torch.from_numpy(crops), torch.from_numpy(np.stack(measured)).reshape(*crops.shape[:-3], -1)
-        )
+        measured = np.stack([measures(crop) for crop in crops.reshape(-1, *crops.shape[-3:])])
+        measured = measured.reshape(*crops.shape[:-3], -1)
+        scores = net(torch.from_numpy(crops), torch.from_numpy(measured))
         loss = functional.cross_entropy(scores, torch.from_numpy(target), label_smoothing=0.02)
         optimiser.zero_grad()
         loss.backward()
@@ -155,29 +148,51 @@ def fitted(net: Fitted, batch: Callable[[], list[tuple[Array, Array]]], steps: i
     return average.eval()
 
 
-@click.command()
-@click.argument("sources", nargs=-1, required=True)
-@click.option("--out", type=Path, required=True)
-@click.option("--steps", default=1200)
-@click.option("--seed", default=0)
-def main(sources: tuple[str, ...], out: Path, steps: int, seed: int) -> None:
-    """Train on characters of sources, each with its share of the examples."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    drawn: list[list[NDArray[np.float16]]] = []
+def training(steps: int) -> Callable[[Callable[..., None]], click.Command]:
+    """Decorate a function of sources, the file to write, steps and a generator as a command that trains."""
+
+    def decorated(train: Callable[..., None]) -> click.Command:
+        @click.command(help=train.__doc__)
+        @click.argument("sources", nargs=-1, required=True)
+        @click.option("--out", type=Path, required=True)
+        @click.option("--steps", default=steps)
+        @click.option("--seed", default=0)
+        def command(sources: tuple[str, ...], out: Path, steps: int, seed: int) -> None:
+            torch.set_num_threads(1)
+            torch.manual_seed(seed)
+            train(sources, out, steps, np.random.default_rng(seed))
+
+        return command
+
+    return decorated
+
+
+def characters_of(
+    sources: Sequence[str], scratch: Path, read: Callable[[Entry], Drawn]
+) -> tuple[list[Drawn], list[float]]:
+    """What is read of each character of sources to train on, and its share of the examples."""
+    drawn: list[Drawn] = []
     shares: list[float] = []
     for source, _, share in (text.partition("=") for text in sources):
         first = len(drawn)
-        for entry in open_source(source, out.parent / "samples").entries:
+        for entry in open_source(source, scratch).entries:
             try:
                 if entry.split in (None, "train"):
                     # What states no front faces as its format has it.
-                    entry = replace(entry, front=OWN_AXIS if entry.front in (None, AUTO) else entry.front)
-                    drawn.append(list(drawings(read_character(entry).mesh, rng)))
+                    front = OWN_AXIS if entry.front in (None, AUTO) else entry.front
+                    drawn.append(read(replace(entry, front=front)))
             except CharacterError as error:
                 click.echo(f"{entry.id} is left out: {error}")
         shares += [float(share or 1) / max(len(drawn) - first, 1)] * (len(drawn) - first)
+    return drawn, shares
+
+
+@training(steps=1200)
+def main(sources: tuple[str, ...], out: Path, steps: int, rng: np.random.Generator) -> None:
+    """Train on characters of sources, each with its share of the examples."""
+    drawn, shares = characters_of(
+        sources, out.parent / "samples", lambda entry: list(drawings(read_character(entry).mesh, rng))
+    )
     chances = np.array(shares) / sum(shares)
 
     def batch() -> list[tuple[Array, Array]]:

@@ -22,12 +22,9 @@ from specsia_build.rigging.find import find_joints
 from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, Joints
 
 FAR = 0.1  # Share of the height beyond which a joint is lost
-NOT_PEOPLE = {
-    "animal_alpaca": "four-legged",
-    "dino_trex": "other",
-    "enemy_frog": "other",
-    "mech_mike": "other",
-}
+NOT_PEOPLE = {"animal_alpaca": "four-legged"} | dict.fromkeys(
+    ("dino_trex", "enemy_frog", "mech_mike"), "other"
+)
 CHAINS = [["hips", "spine", "chest", "upperChest", "neck", "head"]]
 for _side in ("left", "right"):
     CHAINS.append([_side + part for part in ("Shoulder", "UpperArm", "LowerArm", "Hand")])

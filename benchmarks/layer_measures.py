@@ -1,5 +1,4 @@
-"""Agreement of the layers of frames: each function counts, for one or two frames, how many of how many are
-right.
+"""Agreement of the layers of frames: each function counts, of one or two frames, how many of how many hold.
 
 What is true is found here by other means than the layers': vertices are projected as floating-point numbers,
 and what hides a point is looked for among all faces.
@@ -27,44 +26,29 @@ Floats = NDArray[np.float64]
 NEAR = 0.5  # Pixels within which a point is where it ought to be
 ONE_REGION = 0.98  # Share of a segment's pixels that one region is to hold
 STEEP = 4.0  # Pixels at rest to one of the picture beyond which positions are not interpolated
-TOUCHING = (
-    5e-4  # Units by which a surface may lie in front of a point and not hide it: an eighth of a pixel of 256
-)
+TOUCHING = 5e-4  # Units that a surface in front of a point need to hide it: an eighth of a pixel of 256
 ALONG = 0.25  # Pixels between the places of a line that are looked at
 
 KINDS = ("crease", "border", "silhouette", "seam")
-"""Lines that stay on the surface; those where it turns away from the camera; those where parts run through
-each other."""
+"""Lines on the surface; where it turns away from the camera; where parts run through each other."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame with its layers.
+    """A frame with its layers, by name."""
 
-    Attributes:
-        seen: what its view knew.
-        places: (V, 3) of vertices, x and y in pixels and depth in units, projected without rounding.
-        position: (S, S, 3) rest positions of visible points.
-        mask: (S, S).
-        unit: units to a pixel.
-        lines: of the frame.
-        kinds: (P,) of its lines, numbers in `KINDS`.
-        layers: by name.
-    """
-
-    seen: Seen
-    places: Floats
-    position: NDArray[np.float32]
-    mask: NDArray[np.uint8]
-    unit: float
+    seen: Seen  # What its view knew
+    places: Floats  # (V, 3) of vertices, x and y in pixels and depth in units, projected without rounding
+    position: NDArray[np.float32]  # (S, S, 3) rest positions of visible points
+    mask: NDArray[np.uint8]  # (S, S)
+    unit: float  # Units to a pixel
     lines: Lines
-    kinds: NDArray[np.int64]
+    kinds: NDArray[np.int64]  # (P,) of its lines, numbers in `KINDS`
     layers: Mapping[str, Any]
 
 
 def _weights(corners: Floats, places: Floats) -> Floats:
-    """(N, 3) weights of triangles' corners (N, 3, 2) at places (N, 2); not finite where a triangle is
-    flat."""
+    """(N, 3) weights of triangles' corners (N, 3, 2) at places (N, 2); not finite where one is flat."""
     a, b, c = (corners[:, k] - places for k in range(3))
     areas = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -78,8 +62,7 @@ def _cross(one: Floats, other: Floats) -> Floats:
 def first_hits(
     places: Floats, vertices: Floats, faces: NDArray[np.int32]
 ) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """First hit of a ray through each place (N, 2): face (N,), -1 for none, its weights (N, 3) and depth
-    (N,)."""
+    """First hit of a ray through each place (N, 2): face (N,), -1 for none, weights (N, 3) and depth (N,)."""
     corners = vertices[faces]
     low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
     hits, weights, depths = np.full(len(places), -1), np.zeros((len(places), 3)), np.full(len(places), np.inf)
@@ -96,14 +79,9 @@ def first_hits(
 
 
 def flow_counts(here: Frame, there: Frame, mesh: Mesh, samples: int, random: np.random.Generator) -> Counts:
-    """Whether flow and unmatched are right.
+    """Whether `flow` and `unmatched` of a frame are right, given the next one and the mesh at rest.
 
-    Args:
-        here: a frame with `flow` and `unmatched`.
-        there: the next.
-        mesh: at rest.
-        samples: points, of the matched and of the unmatched, for which all faces are looked at.
-        random: chooses those.
+    Of the matched and of the unmatched points so many `samples` are compared with all faces.
     """
     seen, unmatched = here.seen, here.layers["unmatched"]
     row, column = np.nonzero(seen.face >= 0)
@@ -133,9 +111,8 @@ def flow_counts(here: Frame, there: Frame, mesh: Mesh, samples: int, random: np.
         aim = (start + moved if name == "matched" else place)[picked]
         true = (weights[picked][..., None] * rest[corners[picked]]).sum(axis=1)
         outside = ((place[picked] < 0) | (place[picked] > len(seen.face))).any(axis=1)
-        away = (
-            there.seen.facing[seen.face[row, column][picked]] != seen.facing[seen.face[row, column][picked]]
-        )
+        face = seen.face[row, column][picked]
+        away = there.seen.facing[face] != seen.facing[face]
         hidden, same = outside | away, np.zeros(len(picked), np.bool_)
         counts[f"{name}, looked at"] = float(len(picked))
         for aside in NEAR * np.array(((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))):
@@ -153,15 +130,13 @@ def flow_counts(here: Frame, there: Frame, mesh: Mesh, samples: int, random: np.
 
 
 def _stretch(rest: Floats, places: Floats) -> Floats:
-    """(N,) most units at rest to a pixel of the picture, of triangles (N, 3, 3) and where their corners
-    are."""
+    """(N,) most units at rest to a pixel, of triangles (N, 3, 3) and the places of their corners."""
     sides, on = rest[:, 1:] - rest[:, :1], places[:, 1:, :2] - places[:, :1, :2]
     return np.asarray(np.linalg.norm(np.linalg.pinv(on) @ sides, 2, axis=(1, 2)))
 
 
 def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -> Counts:
-    """How far, in pixels, the rest position that lies at places (N, 2) of a frame is from the expected (N,
-    3)."""
+    """How far, in pixels, rest positions at places (N, 2) of a frame are from the expected (N, 3)."""
     size = len(there.mask)
     corner = np.floor(places - 0.5).astype(np.intp)
     inside = ((corner >= 0) & (corner < size - 1)).all(axis=1)
@@ -169,31 +144,22 @@ def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -
     part = part - corner
     column, row = corner.T
     four = [there.position[row + r, column + c].astype(np.float64) for r in (0, 1) for c in (0, 1)]
-    whole = np.ones(len(row), np.bool_)
-    for r in (0, 1):
-        for c in (0, 1):
-            whole &= (there.seen.face[row + r, column + c] >= 0) & (
-                there.seen.sample[row + r, column + c] == 0
-            )
+    shown = np.stack([there.seen.face[row + r, column + c] for r in (0, 1) for c in (0, 1)])
+    samples = np.stack([there.seen.sample[row + r, column + c] for r in (0, 1) for c in (0, 1)])
+    whole = ((shown >= 0) & (samples == 0)).all(axis=0)
     x, y = part[:, :1], part[:, 1:]
     at = (four[0] * (1 - x) + four[1] * x) * (1 - y) + (four[2] * (1 - x) + four[3] * x) * y
-    along = np.stack(
-        [
-            (four[1] - four[0]) * (1 - y) + (four[3] - four[2]) * y,
-            (four[2] - four[0]) * (1 - x) + (four[3] - four[1]) * x,
-        ],
-        2,
-    )
-    steps = np.max(
-        [np.linalg.norm(four[i] - four[j], axis=1) for i, j in ((0, 1), (2, 3), (0, 2), (1, 3))], axis=0
-    )
+    across = (four[1] - four[0]) * (1 - y) + (four[3] - four[2]) * y
+    down = (four[2] - four[0]) * (1 - x) + (four[3] - four[1]) * x
+    along = np.stack([across, down], 2)
+    pairs = ((0, 1), (2, 3), (0, 2), (1, 3))
+    steps = np.max([np.linalg.norm(four[i] - four[j], axis=1) for i, j in pairs], axis=0)
     flat = whole & (steps <= STEEP * there.unit) & (steps > 0)
     along, away = along[flat], (expected - at)[flat]
     by = (np.linalg.pinv(along) @ away[..., None])[..., 0]
     beside = np.linalg.norm(away - (along @ by[..., None])[..., 0], axis=1) / there.unit
     off = np.hypot(np.linalg.norm(by, axis=1), beside)
-    shown = np.stack([there.seen.face[row + r, column + c] for r in (0, 1) for c in (0, 1)])[:, flat]
-    one = (shown == shown[0]).all(axis=0)
+    one = (shown == shown[0]).all(axis=0)[flat]
     return {
         "matched, within one face": float(one.sum()),
         "matched, same position within one face": float((off[one] <= NEAR).sum()),
@@ -204,9 +170,9 @@ def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -
 
 def segment_counts(frame: Frame) -> Counts:
     """Contents of the segments: those of the layer, and those that lines alone enclose."""
-    seg, label, line = frame.layers["seg"], frame.layers["label"], frame.layers["line"]
+    seg, label, line = (frame.layers[name] for name in ("seg", "label", "line"))
     majority, sizes = _majority(seg, label)
-    own = np.arange(len(sizes)) > BACKGROUND
+    own = (np.arange(len(sizes)) > BACKGROUND) & (sizes > 0)
     free = line >= BINARY
     figure = (label >= 0) & (frame.mask >= HALF_COVERED)
     enclosed = label_parts(free, connectivity=1)
@@ -220,15 +186,15 @@ def segment_counts(frame: Frame) -> Counts:
     pure = by_lines >= ONE_REGION * areas
     return {
         "frames": 1.0,
-        "segments": float((own & (sizes > 0)).sum()),
-        "segments of one region": float((own & (sizes > 0) & (majority >= ONE_REGION * sizes)).sum()),
+        "segments": float(own.sum()),
+        "segments of one region": float((own & (majority >= ONE_REGION * sizes)).sum()),
         "enclosed areas": float(inner.sum()),
         "enclosed areas of one region": float((inner & pure).sum()),
         "enclosed pixels": float(areas[inner].sum()),
         "enclosed pixels of one region": float(areas[inner & pure].sum()),
         "figure": float((figure & free).sum()),
         "leaked": float((outer[enclosed] & figure & free).sum()),
-        "most segments": float((own & (sizes > 0)).sum()),
+        "most segments": float(own.sum()),
     }
 
 
@@ -243,8 +209,7 @@ def _majority(
 
 
 def label_counts(frame: Frame, known: NDArray[np.int32]) -> Counts:
-    """Whether faces have the label that they had in other frames; `known` (F,), -1 for unknown, learns
-    theirs."""
+    """Whether faces have the label of other frames; `known` (F,), -1 for unknown, learns theirs."""
     shown = frame.seen.face >= 0
     face, label = frame.seen.face[shown], frame.layers["label"][shown]
     new = known[face] < 0
@@ -290,12 +255,8 @@ def kinds_of(lines: Lines, seen: Seen, features: Features, mesh: Mesh) -> NDArra
     always, turning = features.always, features.turning & ~features.always
     seams = len(KINDS) - 1
     known: dict[bytes, int] = {}
-    for number, feature, turn in (
-        (seams, none, none),
-        (0, always & ~differ, none),
-        (1, always & differ, none),
-        (2, none, turning),
-    ):
+    creases, borders = (0, always & ~differ, none), (1, always & differ, none)
+    for number, feature, turn in ((seams, none, none), creases, borders, (2, none, turning)):
         for piece in visible_lines(seen, features._replace(always=feature, turning=turn)).places:
             known.setdefault(piece.tobytes(), number)
     return np.array([known.get(piece.tobytes(), seams) for piece in lines.places], np.int64)
@@ -352,19 +313,11 @@ def border_counts(frame: Frame) -> Counts:
     label, line = frame.layers["label"], frame.layers["line"]
     away = distance_transform_edt(line >= BINARY)
     counts = {"borders": 0.0, "borders with a line": 0.0, "outlines": 0.0, "outlines with a line": 0.0}
-    for axis in (0, 1):
-        first, second = (
-            np.take(label, range(len(label) - 1), axis),
-            np.take(label, range(1, len(label)), axis),
-        )
-        near = (
-            np.minimum(np.take(away, range(len(label) - 1), axis), np.take(away, range(1, len(label)), axis))
-            <= 1
-        )
-        for name, of in (
-            ("borders", (first != second) & (first >= 0) & (second >= 0)),
-            ("outlines", (first != second) & ((first < 0) | (second < 0))),
-        ):
+    for turned, away_too in ((label, away), (label.T, away.T)):
+        first, second = turned[:-1], turned[1:]
+        near = np.minimum(away_too[:-1], away_too[1:]) <= 1
+        border, outside = first != second, (first < 0) | (second < 0)
+        for name, of in (("borders", border & ~outside), ("outlines", border & outside)):
             counts[name] += float(of.sum())
             counts[f"{name} with a line"] += float((of & near).sum())
     return counts

@@ -1,7 +1,6 @@
 """Measure how well the layers of many clips agree, and what they cost.
 
-python -m benchmarks.layers SOURCE [--clips 200] [--size 256] [--frames 8] [--fps 12] [--json FILE] [--costs
-ID …]
+python -m benchmarks.layers SOURCE [--clips 200] [--size 256] [--frames 8] [--fps 12] [--json F] [--costs ID]
 """
 
 import copy
@@ -80,24 +79,13 @@ class Row:
         return None if share is None else (1 - share if self.invert else share)
 
 
+SAME_FACE = "matched, same position within one face", "matched, within one face"
+SAME_POSITION = "matched, same position", "matched, between like positions"
+
 ROWS = (
-    Row(
-        "flow of matched pixels within half a pixel of the projected point",
-        "matched, projected",
-        "matched",
-        1.0,
-    ),
-    Row(
-        "the same rest position there, interpolated between four pixels of one face",
-        "matched, same position within one face",
-        "matched, within one face",
-        1.0,
-    ),
-    Row(
-        "the same rest position there, interpolated between any four pixels that show a surface",
-        "matched, same position",
-        "matched, between like positions",
-    ),
+    Row("flow of matched pixels within half a pixel of its point", "matched, projected", "matched", 1.0),
+    Row("its rest position, between four pixels of one face", *SAME_FACE, 1.0),
+    Row("its rest position, between any four pixels of a surface", *SAME_POSITION),
     Row("sampled matched points: a ray meets the same place", "matched, same place", "matched, looked at"),
     Row("the same within half a pixel", "matched, same place within half a pixel", "matched, looked at", 1.0),
     Row("sampled unmatched points that something hides", "unmatched, hidden", "unmatched, looked at"),
@@ -109,29 +97,17 @@ ROWS = (
     Row("figure's pixels that the background leaks into through lines alone", "leaked", "figure"),
     Row("labels that are those of the same face in all frames", "labelled as before", "labelled", 1.0),
     Row("points unique in their frame", "points that are not unique", "points", 1.0, invert=True),
-    Row(
-        "points within half a pixel of their projected vertex",
-        "points at their vertex",
-        "points on vertices",
-        1.0,
-    ),
+    Row("points within half a pixel of their vertex", "points at their vertex", "points on vertices", 1.0),
     Row("points that are vertices", "points on vertices", "points"),
     Row("points that the next frame has", "points kept", "points before"),
     Row("points that are vertices, that the next frame has", "points kept", "vertices before"),
     Row("length of lines within a pixel of the next frame's", "lines within a pixel", "lines followed", 0.95),
     Row("the same within two pixels", "lines within two pixels", "lines followed"),
     Row("length of lines whose place the next frame shows", "lines followed", "length of lines"),
+    *(Row(f"{kind}s: share of the length", f"length of {kind}s", "length of lines") for kind in KINDS),
     *(
-        row
+        Row(f"{kind}s: within a pixel of the next", f"{kind}s within a pixel", f"{kind}s followed")
         for kind in KINDS
-        for row in (
-            Row(f"{kind}s: share of the length", f"length of {kind}s", "length of lines"),
-            Row(
-                f"{kind}s: within a pixel of the next frame's lines",
-                f"{kind}s within a pixel",
-                f"{kind}s followed",
-            ),
-        )
     ),
     Row("borders between labels with a line within a pixel", "borders with a line", "borders", 1.0),
     Row("outlines of the figure with a line within a pixel", "outlines with a line", "outlines", 1.0),
@@ -153,11 +129,8 @@ def shots(
             origin, index = names[k * step % len(names)]
             yaw = 360.0 * (TURN * (number + k) % 1.0)
             action = actor.motions[origin, index].name
-            yield (
-                job,
-                Clip(f"{safe_id(f'{entry.id}-{action}')}-{k:02d}", action, origin, index, 0, k, yaw),
-                actor,
-            )
+            name = f"{safe_id(f'{entry.id}-{action}')}-{k:02d}"
+            yield job, Clip(name, action, origin, index, 0, k, yaw), actor
 
 
 def cast(entry: Entry, settings: ClipSettings, size: int) -> tuple[Job, Actor]:
@@ -177,8 +150,7 @@ def cached_surface(actor: Actor) -> AnnotatedSurface:
 
 
 def frames_of(actor: Actor, shot: Shot, surface: AnnotatedSurface, line_px: float) -> Iterator[Frame]:
-    """The frames of a clip with their layers; those of a pair come with the second and are put to the
-    first."""
+    """The frames of a clip with their layers; those of a pair come with the second and go to the first."""
     waiting: list[Layers] = []
 
     def handed() -> Iterator[Layers]:
@@ -227,10 +199,8 @@ def measured(entries: Sequence[Entry], clips: int, settings: ClipSettings, size:
             of_frame = [segment_counts(frame), label_counts(frame, region), point_counts(frame, before)]
             of_frame.append(border_counts(frame))
             if before is not None:
-                of_frame += [
-                    flow_counts(before, frame, actor.mesh, SAMPLES, random),
-                    line_counts(before, frame),
-                ]
+                of_frame.append(flow_counts(before, frame, actor.mesh, SAMPLES, random))
+                of_frame.append(line_counts(before, frame))
             for counts in of_frame:
                 added(sums, counts)
             before = frame
@@ -258,31 +228,26 @@ def table(counts_by_clip: Mapping[str, Counts]) -> str:
         share = row.share(total)
         if share is None:
             continue
-        shares = [
-            (value, clip)
-            for clip, counts in counts_by_clip.items()
-            if (value := row.share(counts)) is not None
-        ]
+        own = ((row.share(counts), clip) for clip, counts in counts_by_clip.items())
         falling = row.goal is None and row.good in ("matched", "leaked")
-        worst = ", ".join(f"{clip} {value:.4f}" for value, clip in sorted(shares, reverse=falling)[:WORST])
+        shares = sorted(((value, clip) for value, clip in own if value is not None), reverse=falling)
+        worst = ", ".join(f"{clip} {value:.4f}" for value, clip in shares[:WORST])
         goal = "" if row.goal is None else f"{row.goal:g}"
         lines.append(f"| {row.what} | {share:.5f} | {total[row.of]:,.0f} | {goal} | {worst} |")
     frames = total["frames"]
-    lines.append(
-        f"\n{len(counts_by_clip)} clips, {frames:,.0f} frames. A frame has {total['segments'] / frames:.1f} "
-        "segments on"
-    )
-    lines.append(
-        f"average and {total['most segments']:.0f} at most, {total['points'] / frames:.0f} points and"
-    )
+    segments, points = total["segments"] / frames, total["points"] / frames
+    lines += [
+        "",
+        f"{len(counts_by_clip)} clips, {frames:,.0f} frames. A frame has {segments:.1f} segments on",
+    ]
+    lines.append(f"average and {total['most segments']:.0f} at most, {points:.0f} points and")
     lines.append(f"{total['most points']:.0f} at most (of {MOST_STROKE_POINTS}); flow is at most")
     lines.append(f"{total['most off, projected']:.3f} px off.")
     return "\n".join(lines)
 
 
 def cost(entry: Entry, settings: ClipSettings, size: int) -> tuple[float, float]:
-    """Milliseconds of processor time of a frame: of its colour, mask and positions, encoded, and of what is
-    told of it beside; each the least of some rounds."""
+    """Processor time of a frame in ms, the least of some rounds: colour, mask and positions; other layers."""
     job, actor = cast(entry, settings, size)
     (origin, index), motion = next(iter(actor.motions.items()))
     shot = shot_of(Clip(entry.id, motion.name, origin, index, 0, 0, 30.0), actor, job.config, MARGIN)
@@ -341,10 +306,8 @@ def main(
         if out is not None:
             out.write_text(json.dumps(counts_by_clip, indent=1), encoding="utf-8")
         if costs:
-            click.echo(
-                "\n| character | px | colour, mask, positions, ms | line, label, seg, flow, ms | ratio |"
-            )
-            click.echo("|---|---|---|---|---|")
+            layers = "colour, mask, positions, ms | line, label, seg, flow, ms"
+            click.echo(f"\n| character | px | {layers} | ratio |\n|---|---|---|---|---|")
         for entry in (entry for entry in entries if entry.id in costs):
             for pixels in COST_SIZES:
                 plain, more = cost(entry, settings, pixels)

@@ -1,5 +1,4 @@
-"""Rows a second from a packed dataset beside a folder of the same PNGs, and patches a second of the loader
-alone."""
+"""Rows a second from a dataset beside a folder of the same PNGs, and patches a second of the loader alone."""
 
 import random
 import statistics
@@ -21,21 +20,11 @@ from specsia_build.dravie.data.frames import FrameArrays, frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 
 ROWS = 100  # Most rows that are drawn from, so that little of a large dataset is decoded
-
-BATCH = 256
-
-THREADS = 2
-
-SECONDS = 2.0
+BATCH, THREADS, SECONDS = 256, 2, 2.0
 
 
 def open_frames(where: str | Path) -> FrameArrays:
-    """The first rows of the train split of a dataset's first configuration, decoded in memory.
-
-    Raises:
-        UsageError: if it has no train split.
-        SpecsiaError: if it cannot be read.
-    """
+    """The first rows of the train split of a dataset's first configuration, decoded in memory."""
     dataset = open_dataset(where)
     config = dataset.configs[0]
     rows = range(min(ROWS, dataset.splits(config).get("train", 1)))
@@ -62,22 +51,17 @@ def time_of(steps: Iterator[object], seconds: float, wait: Callable[[], None] = 
 
 
 def measure_loader(frames: FrameArrays) -> dict[str, Any]:
-    """How fast patches are drawn, cut, augmented and encoded.
+    """How fast patches are drawn, cut, augmented and encoded, as a JSON-serialisable report.
 
-    Returns:
-        A JSON-serialisable report: pixels on a side of a patch, threads, patches a second, and patches in a
-        second that a core really spent, which other work on the machine changes less.
+    Other work on the machine changes patches in a second that a core spent less than those in a second.
     """
     sampler = PatchSampler([frames], replace(PRESETS["tiny"], batch=BATCH))
     batches = prefetched(sampler, 0, 10**9, THREADS)
     time_of(batches, 0)
     step = time_of(batches, SECONDS)
-    report = {
-        "patch": sampler.config.patch,
-        "threads": THREADS,
-        "patches_per_second": round(BATCH / step.clock),
-    }
-    return report | {"patches_per_core_second": round(BATCH / step.cores)}
+    rates = {"patches_per_second": step.clock, "patches_per_core_second": step.cores}
+    report = {name: round(BATCH / seconds) for name, seconds in rates.items()}
+    return {"patch": sampler.config.patch, "threads": THREADS, **report}
 
 
 READ_ROWS, READ_BATCH, ROUNDS = 96, 32, 3
@@ -98,11 +82,8 @@ def _rates(rows: int, ours: Callable[[], object], folder: Callable[[], object]) 
             run()
             seconds.append(time.thread_time() - start)
     mine, theirs = (rows / statistics.median(seconds) for seconds in taken)
-    return {
-        "rows_per_second": round(mine, 1),
-        "folder": round(theirs, 1),
-        "times_as_fast": round(mine / theirs, 2),
-    }
+    rates = {"rows_per_second": round(mine, 1), "folder": round(theirs, 1)}
+    return rates | {"times_as_fast": round(mine / theirs, 2)}
 
 
 def measure_rows(where: str, scratch: Path) -> dict[str, Any]:

@@ -14,28 +14,17 @@ class Parity:
     """Differences of one view, or the means (for `position_max` and `color_p99` the worst) of several.
 
     Interior pixels are covered wholly in both pictures, edge pixels partly in at least one. A figure that has
-    no pixels to be taken over is NaN.
-
-    Attributes:
-        iou: of the silhouettes at half coverage.
-        coverage_mae: mean absolute difference of coverage, 0-1, over all pixels.
-        coverage_edge_mae: the same over edge pixels.
-        color_mae: mean absolute difference of R, G and B over interior pixels, in levels of 255.
-        color_p99: 99th percentile of it.
-        position_p95: 95th percentile over interior pixels of the largest difference in x, y and z, in 1/255
-            of the box's side.
-        position_off: share of interior pixels where it is more than 1/255; there the two see different
-            surfaces.
-        position_max: the largest of it.
+    no pixels to be taken over is NaN. Differences of positions are the largest of x, y and z, in 1/255 of the
+    box's side.
     """
 
-    iou: float
-    coverage_mae: float
-    coverage_edge_mae: float
-    color_mae: float
-    color_p99: float
-    position_p95: float
-    position_off: float
+    iou: float  # Of the silhouettes at half coverage
+    coverage_mae: float  # Mean absolute difference of coverage, 0-1, over all pixels
+    coverage_edge_mae: float  # The same over edge pixels
+    color_mae: float  # Mean absolute difference of R, G and B over interior pixels, in levels of 255
+    color_p99: float  # 99th percentile of it
+    position_p95: float  # 95th percentile over interior pixels
+    position_off: float  # Share of interior pixels with more than 1, where the two see different surfaces
     position_max: float
 
     def as_dict(self) -> dict[str, float]:
@@ -54,18 +43,16 @@ def compare(
     The box is that of the mesh's rest positions, in units. Raises ValueError if the sizes differ.
     """
     if reference.coverage.shape != other.coverage.shape:
-        raise ValueError(
-            f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared"
-        )
+        shapes = f"{reference.coverage.shape} and {other.coverage.shape}"
+        raise ValueError(f"pictures of {shapes} pixels cannot be compared")
     first, second = reference.coverage.astype(np.int32), other.coverage.astype(np.int32)
     off = np.abs(first - second) / 255
     edge = ((first > 0) & (first < 255)) | ((second > 0) & (second < 255))
     inside = (first == 255) & (second == 255) & (reference.mask == 255) & (other.mask == 255)
     colour = np.abs(reference.color[inside, :3].astype(np.int32) - other.color[inside, :3])
     side = np.maximum(np.asarray(box_max, np.float64) - np.asarray(box_min, np.float64), 1e-9)
-    moved = (np.abs(reference.position[inside].astype(np.float64) - other.position[inside]) / side * 255).max(
-        axis=1, initial=0.0
-    )
+    apart = np.abs(reference.position[inside].astype(np.float64) - other.position[inside])
+    moved = (apart / side * 255).max(axis=1, initial=0.0)
     return Parity(
         iou=iou(reference.coverage, other.coverage, empty=np.nan),
         coverage_mae=float(off.mean()),
@@ -79,19 +66,12 @@ def compare(
 
 
 def summarised(views: Sequence[Parity]) -> Parity:
-    """Each figure's mean over the views that have it, of 99th percentile and maximum the worst; at least one
-    view."""
+    """Each figure's mean over the views that have it, of `color_p99` and `position_max` the worst."""
     if not views:
         raise ValueError("no view was compared")
-    worst = ("color_p99", "position_max")
-    figures = [view.as_dict() for view in views]
-    columns = {
-        field.name: [entry[field.name] for entry in figures if field.name in entry]
-        for field in fields(Parity)
-    }
-    return Parity(
-        **{
-            name: (max(values) if name in worst else float(np.mean(values))) if values else np.nan
-            for name, values in columns.items()
-        }
-    )
+    figures = {}
+    for name in (field.name for field in fields(Parity)):
+        values = [entry[name] for entry in (view.as_dict() for view in views) if name in entry]
+        summary = max if name in ("color_p99", "position_max") else np.mean
+        figures[name] = float(summary(values)) if values else np.nan
+    return Parity(**figures)

@@ -1,5 +1,4 @@
-"""The training step as it is plainly written, to compare speed with: float32, two forwards, patches cut one
-by one.
+"""The training step as plainly written, to compare speed with: float32, two forwards, patches cut one by one.
 
 Networks, losses, weights and batch are the training's own; what differs is how they are run. Frames are
 decoded beforehand and kept in memory, so that no decoding is counted against it.
@@ -60,8 +59,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def plain(network: nn.Module) -> nn.Module:
-    """The same network with each enlarging convolution as an enlargement and a convolution, channels
-    first."""
+    """The same network, each enlarging convolution an enlargement and a convolution, channels first."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Enlarging):
@@ -74,24 +72,15 @@ def plain(network: nn.Module) -> nn.Module:
 def reference_steps(
     frames: FrameArrays, config: TrainConfig, perceptual: PerceptualLoss | None, device: torch.device
 ) -> Iterator[None]:
-    """Train without end; each item is a step that is done.
-
-    Args:
-        frames: to cut patches from; all of them are kept decoded in memory.
-        config: of the training.
-        perceptual: the loss of that name.
-        device: to train on.
-    """
+    """Train without end on frames, which are all kept decoded in memory; each item is a step that is done."""
     generator = plain(build_generator(config.model)).to(device)
     discriminator = plain(build_discriminator()).to(device)
     painter, judge = (
         torch.optim.Adam(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         for net in (generator, discriminator)
     )
-    loader = DataLoader(
-        PatchDataset(frames, config.patch, config.model), batch_size=config.batch, num_workers=1
-    )
-    for batch in loader:
+    patches = PatchDataset(frames, config.patch, config.model)
+    for batch in DataLoader(patches, batch_size=config.batch, num_workers=1):
         inputs, targets = (patches.to(device) for patches in batch)
 
         judge.zero_grad()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,24 +41,15 @@ MOST_JOINTS = 1 << 16
 
 @dataclass(frozen=True)
 class Clip:
-    """How one clip compares.
-
-    Attributes:
-        name: of the clip.
-        frames: that were compared.
-        iou: the smallest of all frames and views.
-        mean: their mean.
-        distance: the largest from a vertex of ours to the nearest of Blender's, or the other way round, as a
-            share of the height at rest.
-        stray: the largest change of the position attribute of a point of the surface.
-    """
+    """How one clip compares."""
 
     name: str
-    frames: int
-    iou: float
-    mean: float
+    frames: int  # That were compared
+    iou: float  # The smallest of all frames and views
+    mean: float  # Their mean
+    # Largest from a vertex of ours to the nearest of Blender's or back, as a share of the height at rest
     distance: float
-    stray: float
+    stray: float  # Largest change of the position attribute of a point of the surface
 
 
 def compared(entry: Entry, fps: float, most: int) -> list[Clip]:
@@ -73,15 +64,14 @@ def compared(entry: Entry, fps: float, most: int) -> list[Clip]:
         names = {str(k): motion.name for k, motion in enumerate(moving.motions)}
         asked = {"drop": entry.drop, "clips": clips, "names": names}
         request.write_text(json.dumps(asked), encoding="utf-8")
-        path, script = entry.path, "blender_takes" if entry.format in TAKES else "blender_poses"
-        if entry.format not in TAKES and DRACO in (
-            load_document(path, entry.within).root.extensions_required or ()
-        ):
-            path = Path(folder) / "plain.glb"
-            path.write_bytes(without_draco(entry))
-        elif entry.format not in TAKES and (content := with_weights(entry)) is not None:
-            path = Path(folder) / "plain.glb"
-            path.write_bytes(content)
+        path, script = entry.path, "blender_takes"
+        if entry.format not in TAKES:
+            script = "blender_poses"
+            required = load_document(path, entry.within).root.extensions_required or ()
+            content = without_draco(entry) if DRACO in required else with_weights(entry)
+            if content is not None:
+                path = Path(folder) / "plain.glb"
+                path.write_bytes(content)
         command = [sys.executable, "-m", f"benchmarks.{script}", str(path), str(request), folder]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
         return [_clip(moving, k, found, Path(folder) / f"{k}.npz") for k, found in times.items()]
@@ -101,9 +91,8 @@ class _Glb:
     def view(self, data: bytes) -> int:
         """Append bytes; the number of their buffer view."""
         self.binary += b"\0" * (-len(self.binary) % 4)
-        self.data["bufferViews"].append(
-            {"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(data)}
-        )
+        view = {"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(data)}
+        self.data["bufferViews"].append(view)
         self.binary += data
         return len(self.data["bufferViews"]) - 1
 
@@ -111,13 +100,8 @@ class _Glb:
         """Append an accessor of joints (uint16) or weights (float32), four a vertex; its number."""
         kind = 5126 if values.dtype.kind == "f" else 5123
         stored = values.astype("<f4" if kind == 5126 else "<u2")
-        entry = {
-            "bufferView": self.view(stored.tobytes()),
-            "componentType": kind,
-            "count": len(stored),
-            "type": "VEC4",
-        }
-        self.data["accessors"].append(entry)
+        entry = {"bufferView": self.view(stored.tobytes()), "componentType": kind, "count": len(stored)}
+        self.data["accessors"].append(entry | {"type": "VEC4"})
         return len(self.data["accessors"]) - 1
 
     def glb(self) -> bytes:
@@ -126,14 +110,8 @@ class _Glb:
         self.data["buffers"] = [{"byteLength": len(binary)}]
         text = json.dumps(self.data).encode()
         text += b" " * (-len(text) % 4)
-        head = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(binary))
-        return (
-            head
-            + struct.pack("<I4s", len(text), b"JSON")
-            + text
-            + struct.pack("<I4s", len(binary), b"BIN\0")
-            + binary
-        )
+        head = struct.pack("<4sIII4s", b"glTF", 2, 28 + len(text) + len(binary), len(text), b"JSON")
+        return head + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
 
 
 def without_draco(entry: Entry) -> bytes:
@@ -149,10 +127,8 @@ def without_draco(entry: Entry) -> bytes:
             stored = {primitive.indices: faces.reshape(-1)}
             stored |= {(primitive.attributes or {})[name]: values for name, values in attributes.items()}
             for accessor, values in stored.items():
-                dtype = COMPONENTS[accessors[accessor]["componentType"]]
-                accessors[accessor].update(
-                    bufferView=writer.view(values.astype(dtype).tobytes()), count=len(values)
-                )
+                data = values.astype(COMPONENTS[accessors[accessor]["componentType"]]).tobytes()
+                accessors[accessor].update(bufferView=writer.view(data), count=len(values))
             del writer.data["meshes"][index]["primitives"][number]["extensions"][DRACO]
     for key in ("extensionsUsed", "extensionsRequired"):
         writer.data[key] = [name for name in writer.data.get(key, ()) if name != DRACO]
@@ -173,11 +149,9 @@ def with_weights(entry: Entry) -> bytes | None:
         counts = {k: len(document.accessor(names["POSITION"])) for k, names in stored.items()}
         for k, primitive in skinned.items():
             influences = Vertices(document, primitive, entry.path.name, counts[k]).influences(MOST_JOINTS)
-            attributes = {
-                "JOINTS_0": writer.accessor(influences.joints),
-                "WEIGHTS_0": writer.accessor(influences.weights),
-            }
-            writer.data["meshes"][index]["primitives"][k]["attributes"].update(attributes)
+            attributes = writer.data["meshes"][index]["primitives"][k]["attributes"]
+            attributes["JOINTS_0"] = writer.accessor(influences.joints)
+            attributes["WEIGHTS_0"] = writer.accessor(influences.weights)
         fixed = True
     return writer.glb() if fixed else None
 
@@ -206,22 +180,17 @@ def _clip(moving: AnimatedCharacter, number: int, times: NDArray[np.float64], fi
 
 
 def _plain(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Mesh:
-    return Mesh(
-        vertices=np.ascontiguousarray(vertices, np.float32),
-        faces=np.ascontiguousarray(faces, np.int32),
-        materials=(Material(),),
-        face_material=np.zeros(len(faces), np.int32),
-    )
+    corners = np.ascontiguousarray(faces, np.int32)
+    plain, material = np.zeros(len(faces), np.int32), (Material(),)
+    return Mesh(np.ascontiguousarray(vertices, np.float32), corners, materials=material, face_material=plain)
 
 
 def _ious(ours: Mesh, theirs: Mesh) -> list[float]:
     cameras = [Camera(yaw, SIZE) for yaw in YAWS]
     both = np.concatenate([ours.vertices, theirs.vertices])
     placed = normalise(both, cameras, 1)
-    first, second = (
-        silhouettes(mesh.with_vertices(placed.apply(mesh.vertices)), cameras).astype(np.float64)
-        for mesh in (ours, theirs)
-    )
+    fitted = (mesh.with_vertices(placed.apply(mesh.vertices)) for mesh in (ours, theirs))
+    first, second = (silhouettes(mesh, cameras).astype(np.float64) for mesh in fitted)
     shared, either = np.minimum(first, second).sum(axis=(1, 2)), np.maximum(first, second).sum(axis=(1, 2))
     return [float(share) for share in np.divide(shared, either, out=np.ones_like(shared), where=either > 0)]
 
@@ -262,20 +231,17 @@ def main(manifest: Path, ids: tuple[str, ...], fps: float, frames: int, every: b
         lowest = min(clips, key=lambda clip: clip.iou)
         worst.append((lowest.iou, f"{lowest.name} of {entry.id}"))
         for clip in clips if every else [_summary(clips, lowest)]:
-            click.echo(
-                f"| {entry.id} | {len(clips) - 1} | {clip.frames} | {clip.name} | {clip.iou:.4f} | "
-                f"{clip.mean:.5f} | {clip.distance:.1e} | {clip.stray:.1e} |"
-            )
+            line = f"| {entry.id} | {len(clips) - 1} | {clip.frames} | {clip.name} | {clip.iou:.4f} | "
+            click.echo(f"{line}{clip.mean:.5f} | {clip.distance:.1e} | {clip.stray:.1e} |")
     if worst:
         click.echo(f"the worst clip is {min(worst)[1]}: IoU {min(worst)[0]:.4f}")
 
 
 def _summary(clips: Sequence[Clip], lowest: Clip) -> Clip:
     """The worst of several clips, with the figures of all."""
-    return Clip(
-        name=lowest.name,
+    return replace(
+        lowest,
         frames=sum(clip.frames for clip in clips),
-        iou=lowest.iou,
         mean=float(np.mean([clip.mean for clip in clips])),
         distance=max(clip.distance for clip in clips),
         stray=max(clip.stray for clip in clips),

@@ -17,23 +17,13 @@ from specsia_build.errors import UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 
-_LEFT_OUT = ("where",)
-"""Key of a run's record: path of its dataset on the machine that trained it."""
+_LEFT_OUT = ("where",)  # In a run's record: path of its dataset on the machine that trained it
 
 
 def write_pretrained(run: Path, out: Path) -> Path:
     """Write a run's last checkpoint as a run without what only training needs, its weights in float16.
 
-    Args:
-        run: folder of a finished training.
-        out: folder of the result; a card that lies there stays.
-
-    Returns:
-        The file of the weights.
-
-    Raises:
-        UsageError: if the run has no checkpoint, or `out` holds one of another step.
-        SpecsiaError: if it cannot be read.
+    A card that lies in `out` stays; UsageError if it holds a checkpoint of another step. Returns the weights.
     """
     model = load_generator(run).network
     last = checkpoints(run)[-1]
@@ -55,9 +45,8 @@ def write_pretrained(run: Path, out: Path) -> Path:
 def main(run: Path, out: Path) -> None:
     """Write the last checkpoint of RUN to OUT as the model that comes with the package."""
     data = write_pretrained(run, out).read_bytes()
-    click.echo(
-        f"{len(data):,} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}: state it in {out}/MODEL_CARD.md"
-    )
+    digest = hashlib.sha256(data).hexdigest()
+    click.echo(f"{len(data):,} bytes, SHA-256 {digest}: state it in {out}/MODEL_CARD.md")
 
 
 if __name__ == "__main__":

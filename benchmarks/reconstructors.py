@@ -153,6 +153,7 @@ def prepare_triposr(root: Path, weights: Path) -> np.ndarray:
 def prepare_sf3d(root: Path, weights: Path) -> np.ndarray:
     """The same of Stable Fast 3D."""
     import torch
+    from safetensors.torch import save_model
 
     class Materials(torch.nn.Module):
         def __init__(self, _: Any) -> None:
@@ -188,7 +189,6 @@ def prepare_sf3d(root: Path, weights: Path) -> np.ndarray:
     for name in ("gpytoolbox", "pynanoinstantmeshes", "open_clip"):
         stub(name)
     _write_tetrahedra(root / "load" / "tets" / f"{CELLS}_tets.npz")
-    from safetensors.torch import save_model
     from sf3d.models.tokenizers.dinov2 import Dinov2Config, Dinov2Model
     from sf3d.system import SF3D
     from sf3d.utils import default_cond_c2w

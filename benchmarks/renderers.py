@@ -24,11 +24,7 @@ TRIANGLE_SIZE = 64  # Pixels of the small pictures that start and compile a rend
 
 
 class PlainPyrender:
-    """pyrender as it is: one sample a pixel, and a second pass for positions, drawn as colours of the
-    vertices.
-
-    A peer in speed, no renderer to build with.
-    """
+    """pyrender as it is, a peer in speed: one sample a pixel, and a second pass that draws positions."""
 
     name = "pyrender-plain"
     version = 2
@@ -58,9 +54,7 @@ PEERS: dict[str, Callable[[], Renderer]] = {PlainPyrender.name: PlainPyrender}
 def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[str, Any]:
     """Render every character of a source with `config.renderer` and with others.
 
-    Returns:
-        For each of `names` the median milliseconds per view of both renderers, the mean parity (see `Parity`)
-        and the parity of every character.
+    Returns for each of `names` the median milliseconds per view of both, and the mean and each parity.
     """
     source = open_source(config.source, scratch)
     entries = source.entries[: config.limit]
@@ -77,22 +71,14 @@ def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[st
         mine = sum(seconds for _, seconds in _timed(ours, mesh, cameras, config))
         for name, other in others.items():
             parities, theirs = [], 0.0
-            pairs = zip(
-                _timed(ours, mesh, cameras, config), _timed(other, mesh, cameras, config), strict=True
-            )
-            for (drawn, _), (peer, seconds) in pairs:
+            both = (_timed(renderer, mesh, cameras, config) for renderer in (ours, other))
+            for (drawn, _), (peer, seconds) in zip(*both, strict=True):
                 parities.append(compare(peer, drawn, low, high))
                 theirs += seconds
             found[name].append((entry.id, summarised(parities), mine, theirs))
-    return {
-        "source": source.name,
-        "characters": len(entries),
-        "views": config.views,
-        "size": config.size,
-        "look": config.look,
-        "renderer": config.renderer,
-        "against": {name: _report(rows, config.views) for name, rows in found.items()},
-    }
+    settings = {name: getattr(config, name) for name in ("views", "size", "look", "renderer")}
+    against = {name: _report(rows, config.views) for name, rows in found.items()}
+    return {"source": source.name, "characters": len(entries), **settings, "against": against}
 
 
 def _peer(name: str) -> Renderer:

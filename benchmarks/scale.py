@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -54,8 +55,7 @@ def main() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("count", type=int)
 def forge(run: Path, out: Path, count: int) -> None:
-    """Forge a run of COUNT characters from RUN, a run of stills of a folder of mesh files that is up to
-    date."""
+    """Forge a run of COUNT characters from RUN, an up-to-date run of stills of a folder of mesh files."""
     config, template = existing_run(run)
     if not Path(config.source).is_dir():
         raise click.UsageError(f"{run} is of {config.source}: give a run of a folder of mesh files")
@@ -113,23 +113,21 @@ def _padded(size: int) -> int:
 @main.command()
 @click.argument("run", type=click.Path(exists=True, path_type=Path))
 def idle(run: Path) -> None:
-    """Processor time of each part of planning RUN, whose characters are all settled, and the largest
-    memory."""
+    """Processor time of each part of planning RUN, which is up to date, and the largest memory."""
     config, paths = existing_run(run)
     source = _timed("list the source", lambda: source_of(config, paths))
     frozen = _timed("read the splits", lambda: splits.from_json(paths.splits))
     with open_run(config, paths) as opened:
-        states = _timed(
-            "look at all", lambda: {entry.id: character_state(opened, entry) for entry in source.entries}
-        )
+        look = partial(character_state, opened)
+        states = _timed("look at all", lambda: {entry.id: look(entry) for entry in source.entries})
         characters = Characters(source.name, tuple(source.entries), frozen, (), ())
         (planned,) = _timed("plan pack", lambda: plan_sets(opened, load_layout(PAIRS), states))
         _timed("its fingerprint", lambda: _digest(opened, planned, characters))
     done = sum(state.is_done(opened.steps) for state in states.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size = paths.index.stat().st_size / len(source.entries) / 1024
+    size, count = paths.index.stat().st_size / 1024, len(source.entries)
     click.echo(
-        f"{done} of {len(source.entries)} up to date; {peak:.0f} MB at most; index {size:.1f} kB a character"
+        f"{done} of {count} up to date; {peak:.0f} MB at most; index {size / count:.1f} kB a character"
     )
 
 

@@ -49,25 +49,19 @@ def logged(run: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def measure(source: str, setting: Setting, folder: Path) -> dict[str, Any]:
-    """Build a source by one worker and read what each stage took.
-
-    Returns:
-        Of each stage the median seconds per character, and the peers of encoding and packing.
-    """
+    """Build a source by one worker; returns each stage's median seconds per character, and the peers."""
     run = folder / "run"
     options = ["--size", setting.size, "--views", setting.views, "--backend", setting.backend, "--workers", 1]
     options += [] if setting.limit is None else ["--limit", setting.limit]
     built = specsia("build", source, "--out", run, *options)
     stages = {name: _stage(tasks, built["characters"]) for name, tasks in logged(run).items()}
     stages["render"]["peer"] = _png_peer(run / "dataset")
-    stages["pack"]["peer"] = _datasets_peer(
-        run / "dataset", stages["pack"]["seconds_per_character"] / setting.views
-    )
+    per_row = stages["pack"]["seconds_per_character"] / setting.views
+    stages["pack"]["peer"] = _datasets_peer(run / "dataset", per_row)
     report = {"source": built["source"], "characters": built["characters"], "size": setting.size}
     report |= {"views": setting.views, "backend": setting.backend, "stages": stages}
-    return report | {
-        "seconds_per_character": round(sum(s["seconds_per_character"] for s in stages.values()), 4)
-    }
+    seconds = sum(stage["seconds_per_character"] for stage in stages.values())
+    return report | {"seconds_per_character": round(seconds, 4)}
 
 
 def compare(reports: Mapping[str, dict[str, Any]], path: Path, *, record: bool) -> None:
@@ -89,17 +83,11 @@ def compare(reports: Mapping[str, dict[str, Any]], path: Path, *, record: bool) 
 
 def _stage(tasks: Sequence[dict[str, Any]], characters: int) -> dict[str, Any]:
     """Medians over the characters; of what is done for all at once, its share."""
+    seconds = [task["seconds"] for task in tasks]
     alone = all(task["id"] for task in tasks)
-    seconds = (
-        statistics.median(t["seconds"] for t in tasks)
-        if alone
-        else sum(t["seconds"] for t in tasks) / characters
-    )
-    return {
-        "seconds_per_character": round(seconds, 4),
-        "slowest": round(max(task["seconds"] for task in tasks), 4),
-        "peak_mb": round(max(task["peak_mb"] for task in tasks)),
-    }
+    usual = statistics.median(seconds) if alone else sum(seconds) / characters
+    peak = round(max(task["peak_mb"] for task in tasks))
+    return {"seconds_per_character": round(usual, 4), "slowest": round(max(seconds), 4), "peak_mb": peak}
 
 
 def _rows(dataset: Path) -> list[dict[str, Any]]:
@@ -125,11 +113,8 @@ def _png_peer(dataset: Path) -> dict[str, Any]:
     picture = png.decode(_rows(dataset)[0]["gt"]["bytes"], 4)
     ours = clock(lambda: png.encode(picture))
     theirs = clock(lambda: Image.fromarray(picture).save(io.BytesIO(), "PNG"))
-    return {
-        "name": "one PNG by Pillow",
-        "milliseconds": round(1000 * theirs, 3),
-        "times_faster": round(theirs / ours, 1),
-    }
+    peer = {"name": "one PNG by Pillow", "milliseconds": round(1000 * theirs, 3)}
+    return peer | {"times_faster": round(theirs / ours, 1)}
 
 
 def _datasets_peer(dataset: Path, seconds_per_row: float) -> dict[str, Any]:
@@ -142,17 +127,11 @@ def _datasets_peer(dataset: Path, seconds_per_row: float) -> dict[str, Any]:
             row[column] = Image.open(io.BytesIO(row[column]["bytes"]))
             row[column].load()
             row[column].format = None
-    kinds = {
-        name: datasets.Image() if name in IMAGE_COLUMNS else datasets.Value("string")
-        for name in ("uid", *IMAGE_COLUMNS)
-    }
+    kinds = {"uid": datasets.Value("string"), **{name: datasets.Image() for name in IMAGE_COLUMNS}}
     columns = {name: [row[name] for row in rows] for name in kinds}
     datasets.disable_progress_bars()
     start = time.perf_counter()
     datasets.Dataset.from_dict(columns, features=datasets.Features(kinds)).to_parquet(io.BytesIO())
     theirs = (time.perf_counter() - start) / len(rows)
-    return {
-        "name": "one row by datasets",
-        "seconds_per_row": round(theirs, 5),
-        "times_faster": round(theirs / seconds_per_row, 1),
-    }
+    peer = {"name": "one row by datasets", "seconds_per_row": round(theirs, 5)}
+    return peer | {"times_faster": round(theirs / seconds_per_row, 1)}

@@ -27,14 +27,13 @@ TRAINING, REFERENCE = "training", "reference"
 def measure(frames: FrameArrays, preset: str, device: str) -> dict[str, Any]:
     """Train for a few steps in turns with the plain step, with random weights of VGG-19.
 
-    Returns:
-        Patches a second of the loader alone, of the training and of the plain step, and their ratio.
+    Returns patches a second of the loader alone, of the training and of the plain step, and their ratio.
     """
     config, place = PRESETS[preset], find_device(device)
-    is_network = config.perceptual == "vgg19"
-    perceptual = (
-        VggFeatures().requires_grad_(False) if is_network else find_perceptual_loss(config.perceptual)
-    )
+    if config.perceptual == "vgg19":
+        perceptual: PerceptualLoss | None = VggFeatures().requires_grad_(False)
+    else:
+        perceptual = find_perceptual_loss(config.perceptual)
     loader = measure_loader(frames)
     steps = {TRAINING: _training_steps(frames, config, perceptual, place)}
     steps[REFERENCE] = reference_steps(frames, config, perceptual, place)
@@ -60,10 +59,8 @@ def measure(frames: FrameArrays, preset: str, device: str) -> dict[str, Any]:
     }
     for name, seconds in durations.items():
         median = statistics.median(seconds)
-        report[name] = {
-            "patches_per_second": round(config.batch / median, 1),
-            "seconds_per_step": round(median, 4),
-        }
+        rate = round(config.batch / median, 1)
+        report[name] = {"patches_per_second": rate, "seconds_per_step": round(median, 4)}
     ratios = [plain / ours for ours, plain in zip(durations[TRAINING], durations[REFERENCE], strict=True)]
     return report | {"times_faster": round(statistics.median(ratios), 2)}
 

@@ -69,9 +69,8 @@ def main(
     seen = read_seen(start)
     training = dict(seen.training or {})
     for config, parts in frames.items():
-        views = [
-            (name, content) for name, contents in training.get(config, {}).items() for content in contents
-        ]
+        earlier = training.get(config, {}).items()
+        views = [(name, content) for name, contents in earlier for content in contents]
         training[config] = group_contents([*views, *(view for part in parts for view in part.views)])
     write_seen(out, replace(seen, training=training))
     save_model(out, read_state(checkpoints(start)[-1]).step + steps, trainer.result)

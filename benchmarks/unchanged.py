@@ -57,15 +57,12 @@ def specsia(*arguments: object) -> int:
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of each file below a folder."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
-    }
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: hashlib.sha256(files[name].read_bytes()).hexdigest() for name in sorted(files)}
 
 
 def killed(source: str, out: Path, kills: int, seconds: float = 8.0) -> tuple[int, dict[str, str]]:
-    """Kill a build at random moments of its first `seconds`, then let it end; returns exit code and files'
-    digests."""
+    """Kill a build at random moments of its first `seconds`, then let it end; exit code and digests."""
     moments = random.Random(7)  # noqa: S311
     command = [sys.executable, "-m", "specsia_build", "build", source, "--out", str(out), *SMALL]
     for _ in range(kills):
@@ -119,13 +116,11 @@ def record(folder: Path, characters: int, source: str | None, kills: int) -> Non
 def compare(folder: Path, other: Path) -> None:
     """List what differs between two records."""
     before, after = (json.loads((record / "unchanged.json").read_text()) for record in (folder, other))
-    lines = [
-        f"{kind}: {name}: {before.get(kind, {}).get(name, 'not there')} → "
-        f"{after.get(kind, {}).get(name, 'not there')}"
-        for kind in sorted(before.keys() | after.keys())
-        for name in sorted(before.get(kind, {}).keys() | after.get(kind, {}).keys())
-        if before.get(kind, {}).get(name) != after.get(kind, {}).get(name)
-    ]
+    lines = []
+    for kind in sorted(before.keys() | after.keys()):
+        old, new = before.get(kind, {}), after.get(kind, {})
+        for name in (name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)):
+            lines.append(f"{kind}: {name}: {old.get(name, 'not there')} → {new.get(name, 'not there')}")
     click.echo("\n".join([*lines, f"{len(lines)} differences"]))
     raise SystemExit(bool(lines))
 

@@ -1,5 +1,4 @@
-"""The characters of `make validate` and `make pretrained`, samples and real ones in one manifest, some held
-out.
+"""The characters of `make validate` and `make pretrained`: samples and real ones in one manifest.
 
 python -m benchmarks.validation_source OUT --samples 60 --characters characters.jsonl
 """
@@ -7,26 +6,44 @@ python -m benchmarks.validation_source OUT --samples 60 --characters characters.
 import json
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from specsia_build.characters.character import Entry
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import DEFAULT_SAMPLE_SEED, open_source, read_manifest
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 
 HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quaternius_male_casual")
-"""Characters of the test split where their line names none: a maker that training never sees, and one of each
-kind of another's."""
+"""Characters of the test split where their line names none: a maker whom training never sees, and others."""
 
 # One of so many samples is in validation, and one in test where no real character is; at least one each
 SHARE = 20
 
-MANIFEST = "characters.jsonl"
-
 _PATHS = ("path", "texture", "drawing")
+
+
+def manifest_lines(manifest: Path) -> list[dict[str, Any]]:
+    """The lines of a manifest of JSON lines."""
+    text = manifest.read_text(encoding="utf-8-sig")
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def sample_line(name: str, entry: Entry, folder: Path, split: str) -> dict[str, Any]:
+    """The line of a sample that lies below the manifest's folder."""
+    line = {"id": name, "path": entry.path.relative_to(folder).as_posix(), "split": split}
+    return line | {"license": entry.license, "source": entry.source}
+
+
+def write_manifest(folder: Path, lines: Sequence[Mapping[str, Any]]) -> Path:
+    """Write a manifest into a folder; returns its path."""
+    path = folder / "characters.jsonl"
+    write_bytes(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+    return path
 
 
 def _sample_lines(folder: Path, count: int, seed: int, tested: bool) -> list[dict[str, Any]]:
@@ -38,15 +55,7 @@ def _sample_lines(folder: Path, count: int, seed: int, tested: bool) -> list[dic
     for number, entry in enumerate(entries):
         provide(entry)
         split = "test" if number < test else "validation" if number < test + held else "train"
-        lines.append(
-            {
-                "id": f"{family}-{entry.id}",
-                "path": entry.path.relative_to(folder).as_posix(),
-                "split": split,
-                "license": entry.license,
-                "source": entry.source,
-            }
-        )
+        lines.append(sample_line(f"{family}-{entry.id}", entry, folder, split))
     return lines
 
 
@@ -54,13 +63,10 @@ def _real_lines(folder: Path, manifest: Path, licence: str | None) -> list[dict[
     read_manifest(manifest)
     copy = folder / "real"
     if copy.resolve().is_relative_to(manifest.parent.resolve()):
-        raise UsageError(
-            f"{folder} lies in the folder of {manifest}, all of which is copied there: put one elsewhere"
-        )
+        problem = f"{folder} lies in the folder of {manifest}, all of which is copied there"
+        raise UsageError(f"{problem}: put one elsewhere")
     shutil.copytree(manifest.parent, copy, dirs_exist_ok=True)
-    lines = [
-        json.loads(line) for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()
-    ]
+    lines = manifest_lines(manifest)
     for line in lines:
         line |= {key: f"{copy.name}/{line[key]}" for key in _PATHS if line.get(key)}
         line["split"] = line.get("split") or ("test" if line["id"] in HELD_OUT else "train")
@@ -74,27 +80,17 @@ def write_source(
     seed: int = DEFAULT_SAMPLE_SEED,
     licence: str | None = None,
 ) -> Path:
-    """Write a manifest with its characters beside it.
+    """Write a manifest with its characters beside it; returns its path.
 
-    Args:
-        folder: of the manifest.
-        samples: procedural characters, a twentieth of them in validation, and as many in test if no real one
-            is.
-        characters: manifest of real ones, copied with all that lies in its folder; a line's own `split`
-            counts, else those of `HELD_OUT` are in test and the others in train.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        UsageError: if the manifest of real characters cannot be read, or `folder` lies within its folder.
+    Of the samples a twentieth is in validation, and as many in test if no real character is. The manifest
+    `characters` of real ones is copied with all that lies in its folder; a line's own `split` counts, else
+    those of `HELD_OUT` are in test and the others in train. Raises UsageError if it cannot be read, or
+    `folder` lies within its folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     real = [] if characters is None else _real_lines(folder, characters, licence)
-    lines = _sample_lines(folder, samples, seed, all(line["split"] != "test" for line in real)) + real
-    path = folder / MANIFEST
-    write_bytes(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
-    return path
+    is_tested = any(line["split"] == "test" for line in real)
+    return write_manifest(folder, _sample_lines(folder, samples, seed, not is_tested) + real)
 
 
 @click.command()
@@ -113,9 +109,8 @@ def main(folder: Path, samples: int, characters: Path | None, seed: int, licence
     """Write the manifest of `make validate` or `make pretrained` to OUT."""
     there = characters is not None and os.path.lexists(characters)
     path = write_source(folder, samples, characters if there else None, seed, licence)
-    click.echo(
-        f"{len(path.read_text().splitlines())} characters are in {path}" + ("" if there else ", no real ones")
-    )
+    count, note = len(manifest_lines(path)), "" if there else ", no real ones"
+    click.echo(f"{count} characters are in {path}{note}")
 
 
 if __name__ == "__main__":

@@ -95,14 +95,11 @@ def show(page: Page, path: Path, out: Path) -> dict[str, Any]:
 def difference(shown: Pixels, path: Path) -> dict[str, float]:
     """IoU and mean difference of colour, 0-255, of a viewer's picture (S, S, 3) and ours, box on box."""
     ours = specsia.render(specsia.load(path), views=1, size=SIZE, outline=(0, 0))[0].layers.color
-    figures = (
-        (shown, np.abs(shown.astype(int) - GROUND).max(axis=2) > 127),
-        (ours[..., :3], ours[..., 3] > 127),
-    )
-    boxes = [boxed(picture, mask) for picture, mask in figures]
-    both = boxes[0][1] & boxes[1][1]
-    iou = both.sum() / (boxes[0][1] | boxes[1][1]).sum()
-    colour = np.abs(boxes[0][0][both].astype(int) - boxes[1][0][both]).mean()
+    theirs, covered = boxed(shown, np.abs(shown.astype(int) - GROUND).max(axis=2) > 127)
+    picture, mask = boxed(ours[..., :3], ours[..., 3] > 127)
+    both = covered & mask
+    iou = both.sum() / (covered | mask).sum()
+    colour = np.abs(theirs[both].astype(int) - picture[both]).mean()
     return {"iou": round(float(iou), 4), "colour": round(float(colour), 2)}
 
 

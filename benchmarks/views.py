@@ -1,7 +1,7 @@
 """Views for trainers, colour, depth and normals written as files, beside a render stage's and Blender's."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,8 @@ EXR = {"compression": OpenEXR.RLE_COMPRESSION, "type": OpenEXR.scanlineimage}
 def measure(rig: CameraRig, config: BuildConfig, peers: Sequence[str], folder: Path) -> dict[str, Any]:
     """Draw and write a rig's views of every character of a source, seconds being those of the processor.
 
-    Returns:
-        Medians over the characters of milliseconds and bytes per view of ours, of the render stage and of
-        peers, what a million views take, and with the peer ``parity`` how like Cycles perspective views are.
+    Returns medians over the characters of milliseconds and bytes per view of ours, of the render stage and of
+    peers, what a million views take, and with the peer ``parity`` how like Cycles perspective views are.
     """
     entries = open_source(config.source, folder).entries[: config.limit]
     # What is compiled and loaded once is not counted.
@@ -107,11 +106,6 @@ def _ours(entry: Entry, rig: CameraRig, config: BuildConfig, folder: Path) -> di
         (folder / f"normal_{k}.png").write_bytes(png.encode(view.normal_picture()))
         OpenEXR.File(EXR, {"Z": view.depth}).write(str(folder / f"depth_{k}.exr"))
     spent = time.process_time() - start
-    written = sum(
-        path.stat().st_size for kind in ("color", "normal", "depth") for path in _files(folder, kind)
-    )
+    files = [path for kind in ("color", "normal", "depth") for path in folder.glob(f"{kind}_*.*")]
+    written = sum(path.stat().st_size for path in files)
     return {"ms_per_view": 1000 * spent / len(cameras), "bytes_per_view": written / len(cameras)}
-
-
-def _files(folder: Path, kind: str) -> Iterator[Path]:
-    return folder.glob(f"{kind}_*.*")

@@ -184,9 +184,8 @@ class BuildConfig:
         assert self.cameras is not None
         cameras = parse_rig(self.cameras).cameras(self.size, "", self.seed)
         if not all(camera.is_plain and camera.size == self.size for camera in cameras):
-            problem = (
-                f"cameras {self.cameras} do not all look at the origin in the middle of a square picture"
-            )
+            lack = "do not all look at the origin in the middle of a square picture"
+            problem = f"cameras {self.cameras} {lack}"
             cure = "which pairs need: `specsia export` draws views by such cameras"
             raise UsageError(f"{problem} of {self.size} pixels, {cure}")
         if self.clips is not None or self.frontal == "outlined":
@@ -277,9 +276,8 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
         result = replace(config, **changes)
         views = changes.get("views", result.views)
         if changes.get("cameras") is not None and views != result.views:
-            raise UsageError(
-                f"cameras {changes['cameras']} has {result.views} views, not {views}: name one of the two"
-            )
+            problem = f"cameras {changes['cameras']} has {result.views} views, not {views}"
+            raise UsageError(f"{problem}: name one of the two")
         return result
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error

@@ -93,10 +93,8 @@ def is_vacant(folder: Path) -> bool:
 def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
     """Raise UsageError if an `--out` is not vacant and has none of the `marks`; `what` is to be written."""
     if not is_vacant(folder) and not any((folder / mark).is_file() for mark in marks):
-        raise UsageError(
-            f"{spelled(folder)} is not empty and holds no {what}: name another --out, a new folder in it "
-            "for instance"
-        )
+        problem = f"{spelled(folder)} is not empty and holds no {what}"
+        raise UsageError(f"{problem}: name another --out, a new folder in it for instance")
 
 
 def bears(path: Path, words: bytes) -> bool:

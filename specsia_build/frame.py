@@ -41,9 +41,8 @@ class Camera:
     radius: float = CAMERA_DISTANCE  # Distance from the target in units
     target: tuple[float, float, float] = (0.0, 0.0, 0.0)  # Point of the frame that it looks at
     rows: int | None = None  # Height of the image in pixels; None for `size`
-    centre: tuple[float, float] | None = (
-        None  # Principal point, column and row in pixels; None for the middle
-    )
+    # Principal point, column and row in pixels; None for the middle.
+    centre: tuple[float, float] | None = None
 
     @classmethod
     def at(cls, c2w: NDArray[np.floating], size: int, **lens: Any) -> Camera:

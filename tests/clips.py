@@ -66,16 +66,12 @@ def write_figure(path: Path, number: int, still: bool = False, bent: float = 0.0
     writer.add("nodes", name="top", translation=[0.0, 0.6, 0.0], rotation=_about_z(bent))
     down = np.eye(4)
     down[1, 3] = -0.6
-    writer.add(
-        "skins",
-        joints=[root, root + 1],
-        inverseBindMatrices=writer.accessor(np.stack([np.eye(4), down]).swapaxes(1, 2)),
-    )
+    inverse = writer.accessor(np.stack([np.eye(4), down]).swapaxes(1, 2))
+    writer.add("skins", joints=[root, root + 1], inverseBindMatrices=inverse)
     writer.data["scenes"], writer.data["scene"] = [{"nodes": [figure, root]}], 0
     if not still:
-        add_motion(
-            writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], [_about_z(0), _about_z(TURN), _about_z(0)]
-        )
+        turns = [_about_z(turn) for turn in (0, TURN, 0)]
+        add_motion(writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], turns)
         add_motion(writer, "walk", root, "translation", [0.0, 1.0], [[0, 0, 0], [0.2, 0, 0.4]])
     return writer.write_glb(path)
 

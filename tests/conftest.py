@@ -136,9 +136,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three characters, one in each split, four views of 96 px, two backends; not to be changed."""
     from tests.dataset.small import build_small
 
-    return build_small(
-        tmp_path_factory.mktemp("pairs") / "dataset", ("a", "b", "c"), backends=("fat", "thin")
-    )
+    folder = tmp_path_factory.mktemp("pairs") / "dataset"
+    return build_small(folder, ("a", "b", "c"), backends=("fat", "thin"))
 
 
 @pytest.fixture(scope="session")
@@ -147,6 +146,5 @@ def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
     from tests.clips import clips_config, run_clips, write_figures
 
     folder = tmp_path_factory.mktemp("clips")
-    return run_clips(
-        folder / "run", clips_config(write_figures(folder / "figures"), layouts=["frames", "pairs"])
-    )[0]
+    config = clips_config(write_figures(folder / "figures"), layouts=["frames", "pairs"])
+    return run_clips(folder / "run", config)[0]

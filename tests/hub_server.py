@@ -123,9 +123,8 @@ class HubServer:
         if name in self.repos:
             raise Refusal(409, "You already created this dataset repo")
         self.repos[name] = Repo(private)
-        self.repos[name].commit(
-            {".gitattributes": self._keep(b"*.parquet filter=lfs diff=lfs merge=lfs -text\n")}
-        )
+        attributes = self._keep(b"*.parquet filter=lfs diff=lfs merge=lfs -text\n")
+        self.repos[name].commit({".gitattributes": attributes})
 
     def commit(self, name: str, lines: list[dict[str, Any]]) -> str:
         """Apply the lines of a commit to `main`; returns its id."""
@@ -294,11 +293,8 @@ def application(hub: HubServer) -> Flask:
     def commit(owner: str, name: str, revision: str) -> Any:
         check_writer(owner)
         sha = hub.commit(f"{owner}/{name}", [json.loads(line) for line in hub.body().splitlines()])
-        return {
-            "success": True,
-            "commitOid": sha,
-            "commitUrl": f"{hub.url}/datasets/{owner}/{name}/commit/{sha}",
-        }
+        url = f"{hub.url}/datasets/{owner}/{name}/commit/{sha}"
+        return {"success": True, "commitOid": sha, "commitUrl": url}
 
     @app.post(f"{dataset}/tag/<revision>")
     def tag(owner: str, name: str, revision: str) -> Any:

@@ -204,9 +204,7 @@ def test_position_colours_in_a_view(yaw: float) -> None:
     """R to the image's right, G away from the camera, B up, whichever way the camera stands."""
     camera = Camera(yaw, 100)
     middle = np.array([50.0, 50.0, 2.0])
-    nearer, righter, higher = (
-        middle + step for step in np.array([(0, 0, -0.2), (13.5, 0, 0), (0, -13.5, 0)])
-    )
+    nearer, righter, higher = middle + np.array([(0, 0, -0.2), (13.5, 0, 0), (0, -13.5, 0)])
     low, high = [-0.5, -0.4, -0.6], [0.5, 0.4, 0.6]
     gain, offset = position_codes(low, high, IN_VIEW)
 

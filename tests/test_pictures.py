@@ -42,6 +42,14 @@ def test_ffmpeg_error_is_a_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def timed_frames(path: Path) -> list[tuple[NDArray[np.uint8], int]]:
+    """The frames of a film that is shown without end, with their durations in milliseconds."""
+    with Image.open(path) as opened:
+        assert opened.info["loop"] == 0
+        each = ImageSequence.Iterator(opened)
+        return [(np.asarray(one.convert("RGBA")), one.info["duration"]) for one in each]
+
+
 def test_gif_keeps_the_silhouette_and_never_flickers(tmp_path: Path) -> None:
     rows, columns = np.mgrid[:40, :60]
     still = np.zeros((40, 60, 4), np.uint8)
@@ -52,12 +60,7 @@ def test_gif_keeps_the_silhouette_and_never_flickers(tmp_path: Path) -> None:
         write_moving(tmp_path / name, 8, iter(moved), Fraction(12))
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
     check_target(tmp_path / "a.gif", True, True)
-    with Image.open(tmp_path / "a.gif") as opened:
-        assert opened.info["loop"] == 0
-        frames = [
-            (np.asarray(each.convert("RGBA")), each.info["duration"])
-            for each in ImageSequence.Iterator(opened)
-        ]
+    frames = timed_frames(tmp_path / "a.gif")
     assert sum(duration for _, duration in frames) == pytest.approx(8000 / 12, abs=10)
     for k, (seen, _) in enumerate(frames):
         np.testing.assert_array_equal(seen[..., 3] == 255, moved[k][..., 3] >= 128)
@@ -99,12 +102,7 @@ def written_twice(path: Path, clear: bool, film: bool = True) -> None:
 def test_film_round_trip(tmp_path: Path, suffix: str, clear: bool) -> None:
     path = tmp_path / f"a.{suffix}"
     written_twice(path, clear)
-    with Image.open(path) as opened:
-        assert opened.info.get("loop") == 0
-        frames = [
-            (np.asarray(each.convert("RGBA")), each.info["duration"])
-            for each in ImageSequence.Iterator(opened)
-        ]
+    frames = timed_frames(path)
     assert len(frames) == 5
     for k, (seen, duration) in enumerate(frames):
         wanted = frame(k, clear).astype(int)

@@ -140,9 +140,8 @@ def test_real_characters_are_recovered(characters_dir: Path, name: str) -> None:
 def test_missing_arm_or_third_leg(characters_dir: Path, name: str, lost: bool) -> None:
     cameras = view_cameras(10, 256)
     whole = real_mesh(characters_dir, name, cameras)
-    armless = whole.of_faces(
-        whole.vertices[whole.faces].mean(axis=1)[:, 0] < whole.vertices[:, 0].max() * 0.45
-    )
+    middles = whole.vertices[whole.faces].mean(axis=1)
+    armless = whole.of_faces(middles[:, 0] < whole.vertices[:, 0].max() * 0.45)
     mesh = armless if lost else concatenate([whole, box((-0.3, 0.1, -0.35), (0.04, 0.04, 0.14))])
     masks = silhouettes(whole, cameras)
     wanted = Similarity(1.25, 9, 0, (0.08, -0.05, 0.06))
@@ -228,9 +227,8 @@ def covered(mesh: Mesh, view: NDArray[np.float64], size: int) -> tuple[NDArray[n
         inside = np.full((size, size), np.inf)
         for (px, py), (qx, qy) in zip(triangle, np.roll(triangle, -1, axis=0), strict=True):
             length = max(float(np.hypot(qx - px, qy - py)), 1e-9)
-            inside = np.minimum(
-                inside, turn * ((qx - px) * (rows - py) - (qy - py) * (columns - px)) / length
-            )
+            depth = turn * ((qx - px) * (rows - py) - (qy - py) * (columns - px)) / length
+            inside = np.minimum(inside, depth)
         deepest = np.maximum(deepest, inside)
     return deepest > 1e-3, np.abs(deepest) <= 1e-3
 
@@ -264,18 +262,15 @@ def test_step_counts_pixels() -> None:
     aim = TrueSilhouettes.of(silhouettes(sphere(0.3), cameras), cameras, 256)
     for k in range(100):
         start = Similarity(1 + 4e-3 * k, 0.4 * k, 0.0, (4e-4 * k, 0.0, 8e-4 * k))
-        assert (
-            descend(shape, aim, start, with_yaw=False, steps=1)[0] == descent.ious(shape, start, aim).mean()
-        )
+        first = descend(shape, aim, start, with_yaw=False, steps=1)[0]
+        assert first == descent.ious(shape, start, aim).mean()
 
 
 @pytest.mark.parametrize("yaw", [0.0, 100.0, 205.0])
 def test_converges_in_six_steps(yaw: float) -> None:
     target, wanted = figure(), Similarity(1.2, -8.0, yaw, (0.05, -0.04, 0.03))
-    goal, shape = (
-        TrueSilhouettes.of(silhouettes(target, CAMERAS), CAMERAS, 96),
-        shape_of(undone(target, wanted)),
-    )
+    goal = TrueSilhouettes.of(silhouettes(target, CAMERAS), CAMERAS, 96)
+    shape = shape_of(undone(target, wanted))
     start = wanted.changed(0.05, 0.09, -0.1, np.array([0.02, -0.02, 0.02]))
     _, result, rested = descend(shape, goal, start, with_yaw=True, steps=6)
     assert rested

@@ -208,9 +208,8 @@ def test_printable_text(text: str) -> None:
 def test_nameless_folder_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
-    assert [spelled(name) for name in (".", "./", "..", "../..")] == [
-        *map(str, (tmp_path / "a" / "b", tmp_path / "a" / "b", tmp_path / "a", tmp_path))
-    ]
+    wanted = (tmp_path / "a" / "b", tmp_path / "a" / "b", tmp_path / "a", tmp_path)
+    assert [spelled(name) for name in (".", "./", "..", "../..")] == [*map(str, wanted)]
     for name in ("run", "../run", "run/", "/", "s3://bucket/..", "OWNER/NAME"):
         assert spelled(name) == name
     assert spelled(Path("run")) == "run"

@@ -26,6 +26,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -59,26 +60,18 @@ def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict
     """Result of a reader: `loader`, `read` and `checked` of each loader it called, or `wrong`, a sentence."""
     checkout = upstream / reader.project.replace("/", "+")
     if not checkout.is_dir():
-        return [
-            {"wrong": f"{checkout} is not there: git clone https://github.com/{reader.project} {checkout}"}
-        ]
+        clone = f"git clone https://github.com/{reader.project} {checkout}"
+        return [{"wrong": f"{checkout} is not there: {clone}"}]
     if not folder.is_dir():
         return [{"wrong": f"{folder} is not there: `specsia clips --layout {reader.layout}` writes it"}]
     with tempfile.TemporaryDirectory() as scratch:
         found = Path(scratch) / "found.json"
         module = f"{__package__}.reading"
         command = [python, "-W", "ignore", "-m", module, reader.module, *map(str, (folder, checkout, found))]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        settings: dict[str, Any] = {"cwd": scratch, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+        settings |= {"capture_output": True, "text": True, "timeout": SECONDS}
         try:
-            done = subprocess.run(  # noqa: S603
-                command,
-                cwd=scratch,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
+            done = subprocess.run(command, check=False, **settings)  # noqa: S603
         except subprocess.TimeoutExpired:
             return [{"wrong": f"the loader did not return in {SECONDS} s"}]
         if not found.exists():
@@ -96,8 +89,7 @@ def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict
 )
 @click.option("--python", default=sys.executable, help="Of the environment with what the loaders import.")
 def main(folder: Path, layouts: tuple[str, ...], upstream: Path, python: str) -> None:
-    """Print a table of what the loaders read of the layouts in FOLDER, or of some LAYOUTS; exit with 1 if one
-    fails."""
+    """Print a table of what loaders read of the layouts in FOLDER, or some; exit with 1 if one fails."""
     click.echo("| layout | project | loader | read | checked |")
     click.echo("|---|---|---|---|---|")
     failed = 0
@@ -107,9 +99,8 @@ def main(folder: Path, layouts: tuple[str, ...], upstream: Path, python: str) ->
         for row in rows(reader, (folder / reader.layout).resolve(), upstream.resolve(), python):
             failed += "wrong" in row
             last = f"FAILED | {row['wrong']}" if "wrong" in row else f"{row['read']} | {row['checked']}"
-            click.echo(
-                f"| {reader.layout} | {reader.project} | {row.get('loader', reader.module)} | {last} |"
-            )
+            loader = row.get("loader", reader.module)
+            click.echo(f"| {reader.layout} | {reader.project} | {loader} | {last} |")
     if failed:
         click.echo(f"{failed} failed")
         sys.exit(1)

@@ -56,26 +56,19 @@ def _line_art(split: Path, name: str, utils: Any) -> float:
     """Largest share of a film's pixels that are neither ground nor line."""
     still = Image.open(split / "reference" / f"{name}.png")
     expect(still.size == SIZE[::-1] and still.mode == "RGB", f"reference/{name}.png is RGB of 512×320")
-    films = [
-        np.stack(utils.extract_frames_from_video(str(split / k / f"{name}.mp4"))) for k in ("control", "line")
-    ]
-    color = utils.extract_frames_from_video(str(split / "color" / f"{name}.mp4"))
+    paths = [str(split / kind / f"{name}.mp4") for kind in ("control", "line", "color")]
+    *films, color = (np.stack(utils.extract_frames_from_video(path)) for path in paths)
     expect(len(films[0]) == INFERENCE, f"control/{name}.mp4 has {INFERENCE} frames")
     expect(len(films[1]) == len(color), f"line/{name}.mp4 has as many frames as color/{name}.mp4")
     for film in films:
-        expect(
-            film.shape[1:3] == SIZE and (film > LINE).mean() > 0.5,
-            f"{name}'s line art is on white, of 512×320",
-        )
+        is_on_white = film.shape[1:3] == SIZE and (film > LINE).mean() > 0.5
+        expect(is_on_white, f"{name}'s line art is on white, of 512×320")
     path = split / "tracks" / f"{name}.npz"
     if path.exists():
         with np.load(path) as tracks:
-            visible = tracks["visible"]
-            expect(
-                visible.shape == (len(color), len(tracks["reference"])), f"{name}'s tracks are of all frames"
-            )
-            size = (3, *SIZE)
-            drawn = utils.generate_point_map_frames(size, tracks["reference"], tracks["points"], visible)
+            visible, reference = tracks["visible"], tracks["reference"]
+            expect(visible.shape == (len(color), len(reference)), f"{name}'s tracks are of all frames")
+            drawn = utils.generate_point_map_frames((3, *SIZE), reference, tracks["points"], visible)
         expect(all((layer > 0).any() for layer in drawn), f"{name}'s tracks are inside")
     return max(map(_others, films))
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,8 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         if split.name == "train":
             sides = [min(side, (have - 1) // 8 * 8) for side, have in zip(CROP, size, strict=True)]
             augmented = {**AUGMENTED, "crop_size": sides}
-            dataset = READS * upstream.AnimeRun(
-                augmented, split="train", root=str(folder), dstype="Frame_Anime"
-            )
-            several = [
-                batch for batch, _ in zip(DataLoader(dataset, 2, shuffle=True), range(READS), strict=False)
-            ]
+            once = upstream.AnimeRun(augmented, split="train", root=str(folder), dstype="Frame_Anime")
+            several = [*islice(DataLoader(READS * once, 2, shuffle=True), READS)]
             expect_array(several[0][0], (-1, 3, *sides), "float32", 0, 255)
             held = f"{len(several)} batches cropped to {sides[0]}×{sides[1]}"
             yield Read("AnimeRun, augmented", len(plain), dict(zip(TRAINED, several[0], strict=True)), [held])
@@ -57,9 +54,8 @@ def _warped(dataset: Any) -> str:
     """Count moving points whose pixel changes colour, and those that keep their colour along the flow."""
     found = [_kept(dataset, index) for index in range(min(len(dataset), PAIRS))]
     kept, changed = (sum(counts) for counts in zip(*found, strict=True))
-    return expect(
-        kept >= 0.6 * changed, f"{kept / max(changed, 1):.1%} of {changed} points keep their colour in motion"
-    )
+    share = f"{kept / max(changed, 1):.1%} of {changed} points"
+    return expect(kept >= 0.6 * changed, f"{share} keep their colour in motion")
 
 
 def _kept(dataset: Any, index: int) -> tuple[int, int]:
@@ -77,9 +73,8 @@ def _kept(dataset: Any, index: int) -> tuple[int, int]:
 def _areas(batch: dict[str, Any]) -> list[str]:
     light = batch["image1"][0].amax(dim=0).numpy()
     matched, flat = (batch[name][0].numpy() for name in ("matched", "flat"))
+    is_flag = set(np.unique(matched)) <= {0, 1} and (matched == 1).mean() > 0.5
     return [
-        expect(
-            set(np.unique(matched)) <= {0, 1} and (matched == 1).mean() > 0.5, "unmatched is 0, the rest 1"
-        ),
+        expect(is_flag, "unmatched is 0, the rest 1"),
         expect(light[flat == 0].mean() < light[flat > 0].mean(), "LineArea is 0 where it is darker"),
     ]

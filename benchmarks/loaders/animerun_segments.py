@@ -45,8 +45,7 @@ def _on_lines(batch: dict[str, Any]) -> str:
 
 
 def _alike(batch: dict[str, Any]) -> str:
-    """How much of the matched area has the colour, on the whole of its segment, of the segment it is matched
-    with."""
+    """The share of the matched area whose segment has the colour of the segment that it is matched with."""
     same = area = 0
     frames = [batch[name][0].numpy() for name in ("image0", "image1")]
     numbers = [batch[name][0, 0].numpy() for name in ("segment0", "segment1")]
@@ -59,6 +58,5 @@ def _alike(batch: dict[str, Any]) -> str:
             count = int((numbers[0] == segment).sum())
             area += count
             same += count * bool(np.abs(here - there).max() < 0.4)
-    return expect(
-        same >= 0.9 * area, f"{same / max(area, 1):.1%} of the area is matched with the same colour"
-    )
+    share = f"{same / max(area, 1):.1%} of the area"
+    return expect(same >= 0.9 * area, f"{share} is matched with the same colour")

@@ -30,10 +30,8 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
             yield _pair(plain, utils)
         else:
             dataset = upstream.build_dataset({**options["val"], "root": root})
-            item = dataset[0]
-            yield Read(
-                f"PaintBucketSegMat ({split.name})", len(dataset), item, [_lines(item, dataset, utils)]
-            )
+            held = _lines(dataset[0], dataset, utils)
+            yield Read(f"PaintBucketSegMat ({split.name})", len(dataset), dataset[0], [held])
 
 
 def _augmented(upstream: Any, options: dict[str, Any]) -> Read:
@@ -53,9 +51,8 @@ def _lines(item: dict[str, Any], dataset: Any, utils: Any) -> str:
     dark, number = item["line"].numpy().max(axis=0) < 0.5, item["segment"][0].numpy()
     held = set(np.unique(item["line"].numpy())) == {0, 1} and (dark == (number == 0)).all()
     gapless = set(np.unique(utils.read_seg_2_np(dataset.seg_list[0][0]))) == set(range(number.max() + 1))
-    return expect(
-        held and gapless, "line art is black on white, segments are 0 just there and 1, 2 … elsewhere"
-    )
+    sentence = "line art is black on white, segments are 0 just there and 1, 2 … elsewhere"
+    return expect(held and gapless, sentence)
 
 
 def _pair(dataset: Any, utils: Any) -> Read:
@@ -67,12 +64,9 @@ def _pair(dataset: Any, utils: Any) -> Read:
     for segment, match in enumerate(item["all_matches"].numpy().astype(int), 1):
         labels, counts = np.unique(now[number == segment], return_counts=True)
         shares.append(counts.max() / counts.sum())
-        there = np.unique(before[of_label == match + 1]) if match >= 0 else np.array([])
-        agree &= (
-            there.tolist() == [labels[counts.argmax()]]
-            if match >= 0
-            else labels[counts.argmax()] not in before
-        )
+        label = labels[counts.argmax()]
+        there = before[of_label == match + 1]
+        agree &= np.unique(there).tolist() == [label] if match >= 0 else label not in before
     checked = [
         _lines(dataset[0], dataset, utils),
         expect(agree, f"the {len(shares)} segments' matches have their labels"),

@@ -1,5 +1,4 @@
-"""CoNR's `FileDataset`, as its train.py builds it: a pose of each target, with all sheets of the
-character."""
+"""CoNR's `FileDataset`, as its train.py builds it: a pose of each target, with all sheets of a character."""
 
 import importlib
 import sys
@@ -11,6 +10,7 @@ import numpy as np
 from benchmarks.loaders.reading import Read, WrongError, expect, expect_array, first_batch, splits
 
 SIZE = 256
+ARRAYS = ("pose_label", "pose_mask", "character_images", "character_masks")
 
 
 def read(folder: Path, checkout: Path) -> Iterator[Read]:
@@ -21,35 +21,26 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         characters = sorted(path for path in split.iterdir() if (path / "poses").is_dir())
         if not characters:
             raise WrongError(f"{split} has no character with poses/")
-        sheet, poses = (
-            sorted(str(p) for p in (characters[0] / k).iterdir()) for k in ("character_sheet", "poses")
-        )
+        sheet = sorted(map(str, (characters[0] / "character_sheet").iterdir()))
+        poses = sorted(map(str, (characters[0] / "poses").iterdir()))
         crop = upstream.RandomResizedCropWithAutoCenteringAndZeroPadding(
             (SIZE, SIZE), scale=(1, 1), ratio=(1.0, 1.0), center_jitter=(0.0, 0.0)
         )
         dataset = upstream.FileDataset([[pose, *sheet] for pose in poses], crop, True, False)
         batch = first_batch(dataset)
-        label, mask = batch["pose_label"], batch["pose_mask"]
+        arrays = {name: batch[name] for name in ARRAYS}
+        label, mask, images, masks = arrays.values()
         expect_array(label, (1, 4, SIZE, SIZE), "float32", 0, 1)
         expect_array(mask, (1, 1, SIZE, SIZE), "uint8", 0, 255)
-        expect_array(batch["character_images"], (1, len(sheet), 3, SIZE, SIZE), "uint8", 0, 255)
-        expect_array(batch["character_masks"], (1, len(sheet), 1, SIZE, SIZE), "uint8", 0, 255)
+        expect_array(images, (1, len(sheet), 3, SIZE, SIZE), "uint8", 0, 255)
+        expect_array(masks, (1, len(sheet), 1, SIZE, SIZE), "uint8", 0, 255)
         xyz, inside = label[0, :3].numpy(), label[0, 3].numpy() > 0
         spread = np.ptp(xyz[:, inside], axis=1) if inside.any() else np.zeros(3)
-        yield Read(
-            f"FileDataset ({split.name})",
-            len(dataset),
-            {
-                name: batch[name]
-                for name in ("pose_label", "pose_mask", "character_images", "character_masks")
-            },
-            [
-                expect("pose_crop" in batch and inside.any(), "the pose is not taken for bad data"),
-                expect(not xyz[:, ~inside].any(), "XYZ is 0 where occupancy is"),
-                expect(spread.max() > 0.1, "XYZ varies over the figure"),
-                expect(
-                    (batch["character_masks"].float().mean() / 255) < 0.95, "sheets have transparent ground"
-                ),
-                expect((batch["character_masks"].flatten(2).amax(2) > 0).all(), "no sheet is empty"),
-            ],
-        )
+        checked = [
+            expect("pose_crop" in batch and inside.any(), "the pose is not taken for bad data"),
+            expect(not xyz[:, ~inside].any(), "XYZ is 0 where occupancy is"),
+            expect(spread.max() > 0.1, "XYZ varies over the figure"),
+            expect(masks.float().mean() / 255 < 0.95, "sheets have transparent ground"),
+            expect((masks.flatten(2).amax(2) > 0).all(), "no sheet is empty"),
+        ]
+        yield Read(f"FileDataset ({split.name})", len(dataset), arrays, checked)

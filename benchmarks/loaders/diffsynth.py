@@ -33,14 +33,10 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         whole = len(video) in (FRAMES, stored.count_frames()) and len(video) % 4 == 1
         name = row["video"]
         expect(whole, f"{name} has 4n + 1 frames, which are all read")
-        expect(
-            size == tuple(stored.get_meta_data()["size"]),
-            f"{name} has sides of 16, so that nothing is cropped",
-        )
-        expect(
-            len(control) == len(video) and control[0].size == size,
-            f"the control of {name} is as long and large",
-        )
+        is_whole = size == tuple(stored.get_meta_data()["size"])
+        expect(is_whole, f"{name} has sides of 16, so that nothing is cropped")
+        is_alike = len(control) == len(video) and control[0].size == size
+        expect(is_alike, f"the control of {name} is as long and large")
         expect(len(still) == 1 and still[0].mode == "RGB", f"the reference of {name} is one picture")
         expect(isinstance(item["prompt"], str) and item["prompt"].strip(), f"{name} has a prompt")
     films = [np.stack([np.asarray(frame) for frame in film]) for film in (video, control)]
@@ -49,6 +45,5 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
         expect(np.abs(np.diff(films[0].astype(int), axis=0)).any(), "films move"),
         f"prompts such as “{item['prompt']}”",
     ]
-    yield Read(
-        "UnifiedDataset", len(dataset), dict(zip(KEYS, [*films, np.asarray(still[0])], strict=True)), checked
-    )
+    arrays = dict(zip(KEYS, [*films, np.asarray(still[0])], strict=True))
+    yield Read("UnifiedDataset", len(dataset), arrays, checked)

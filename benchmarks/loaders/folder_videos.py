@@ -1,5 +1,4 @@
-"""Text-To-Video-Finetuning's `VideoFolderDataset`, with what it has by default: 16 frames of 256² at 8 a
-second."""
+"""Text-To-Video-Finetuning's `VideoFolderDataset`, with its defaults: 16 frames of 256² at 8 a second."""
 
 import importlib
 import sys
@@ -64,8 +63,6 @@ def _starts(split: Path) -> str:
     for film in sorted(split.glob("*.mp4")):
         frame = decord.VideoReader(str(film))[0].numpy().astype(int)
         still = np.asarray(Image.open(film.with_suffix(".png")).convert("RGB")).astype(int)
-        expect(
-            still.shape == frame.shape and np.abs(still - frame).mean() < 4,
-            f"{film.stem}.png is its first frame",
-        )
+        is_first = still.shape == frame.shape and np.abs(still - frame).mean() < 4
+        expect(is_first, f"{film.stem}.png is its first frame")
     return "every .png is the first frame"

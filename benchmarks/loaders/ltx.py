@@ -1,5 +1,4 @@
-"""LTX-Video-Trainer's `MediaDataset` and `CaptionsDataset`: what it reads before the autoencoder that needs
-weights."""
+"""LTX-Video-Trainer's `MediaDataset` and `CaptionsDataset`: what it reads before the autoencoder."""
 
 import importlib
 import sys
@@ -25,21 +24,17 @@ def read(folder: Path, checkout: Path) -> Iterator[Read]:
     ]
     texts = captions.CaptionsDataset(table, caption_column="prompt", media_column="video")
     complete = len(sets[0].main_media_paths) == len(sets[0]) == len(sets[1]) == len(texts)
-    alike = expect(
-        complete, f"all {len(sets[0])} films, controls and captions are kept, and their names differ"
-    )
+    kept = f"all {len(sets[0])} films, controls and captions are kept"
+    alike = expect(complete, f"{kept}, and their names differ")
     for index in range(len(sets[0])):
         pair = [dataset[index] for dataset in sets]
         for item in pair:
             expect_array(item["video"], (len(film), 3, height, width), "float32", -1, 1)
             expect(item["main_media_relative_path"] == pair[0]["relative_path"], "controls are their films'")
-        text = texts[index]
-        expect(
-            isinstance(text["prompt"], str) and text["prompt"].strip(),
-            f"{pair[0]['relative_path']} has a prompt",
-        )
-        output = str(Path(pair[0]["relative_path"]).with_suffix(".pt"))
-        expect(text["output_path"] == output, f"the caption of {pair[0]['relative_path']} is its own")
+        text, name = texts[index], pair[0]["relative_path"]
+        expect(isinstance(text["prompt"], str) and text["prompt"].strip(), f"{name} has a prompt")
+        is_own = text["output_path"] == str(Path(name).with_suffix(".pt"))
+        expect(is_own, f"the caption of {name} is its own")
     bucket = f"one bucket of {width}×{height}×{len(film)}: sides of 32, 8n + 1 frames"
     arrays = {"video": pair[0]["video"], "control_video": pair[1]["video"]}
     yield Read("MediaDataset, CaptionsDataset", len(sets[0]), arrays, [alike, bucket])

@@ -1,5 +1,4 @@
-"""One project's loader on a layout's folder, in a process of its own; imports nothing of this project's
-package.
+"""One project's loader on a layout's folder, in a process of its own, without this project's package.
 
 python -m benchmarks.loaders.reading MODULE FOLDER CHECKOUT FOUND.json
 """
@@ -24,19 +23,12 @@ class WrongError(Exception):
 
 @dataclass(frozen=True)
 class Read:
-    """Result of one loader.
+    """Result of one loader."""
 
-    Attributes:
-        loader: its class.
-        items: that it finds in the folder.
-        batch: arrays of one batch by name.
-        checked: sentences that held.
-    """
-
-    loader: str
-    items: int
-    batch: Mapping[str, Any]
-    checked: Sequence[str]
+    loader: str  # Its class
+    items: int  # That it finds in the folder
+    batch: Mapping[str, Any]  # Arrays of one batch by name
+    checked: Sequence[str]  # Sentences that held
 
     def row(self, stubs: Sequence[str]) -> dict[str, str]:
         arrays = [f"{name} {seen(array)}" for name, array in self.batch.items() if hasattr(array, "shape")]
@@ -52,36 +44,23 @@ def seen(array: Any) -> str:
 
 
 def expect(held: object, sentence: str) -> str:
-    """The sentence, if it holds.
-
-    Raises:
-        WrongError: if not.
-    """
+    """The sentence, if it holds; WrongError if not."""
     if not held:
         raise WrongError(f"not so: {sentence}")
     return sentence
 
 
 def expect_array(array: Any, shape: tuple[int, ...], dtype: str, low: float, high: float) -> None:
-    """A shape (-1 stands for any), dtype and range.
-
-    Raises:
-        WrongError: if one differs.
-    """
-    fits = len(array.shape) == len(shape) and all(
-        b in (a, -1) for a, b in zip(array.shape, shape, strict=True)
-    )
+    """Check a shape (-1 stands for any), dtype and range; WrongError if one differs."""
+    sides = zip(array.shape, shape, strict=False)
+    fits = len(array.shape) == len(shape) and all(wanted in (side, -1) for side, wanted in sides)
     named = str(array.dtype).removeprefix("torch.") == dtype
     if not (fits and named and low <= float(array.min()) <= float(array.max()) <= high):
         raise WrongError(f"an array is {seen(array)} in place of {shape} {dtype} {low}…{high}")
 
 
 def first_batch(dataset: Any, size: int = 1) -> Any:
-    """The first items of a dataset as torch's own loader joins them.
-
-    Raises:
-        WrongError: if it has none.
-    """
+    """The first items of a dataset as torch's own loader joins them; WrongError if it has none."""
     from torch.utils.data import DataLoader
 
     expect(len(dataset), "the loader finds an item")
@@ -89,17 +68,10 @@ def first_batch(dataset: Any, size: int = 1) -> Any:
 
 
 def splits(folder: Path, below: str = "") -> list[Path]:
-    """The splits of a layout that hold `below`, those for training first.
-
-    Raises:
-        WrongError: if there are none.
-    """
-    folders = [
-        folder / split for split in ("train", "validation", "test") if (folder / split / below).is_dir()
-    ]
-    if not folders:
-        raise WrongError(f"{folder} has no train/{below}")
-    return folders
+    """The splits of a layout that hold `below`, those for training first; WrongError if there are none."""
+    names = [name for name in ("train", "validation", "test") if (folder / name / below).is_dir()]
+    expect(names, f"{folder} has train/{below}")
+    return [folder / name for name in names]
 
 
 def load_file(path: Path) -> Any:
@@ -130,10 +102,9 @@ def main(module: str, folder: str, checkout: str, found: str) -> None:
     except Exception as error:
         # Whatever a loader raises is its word on the folder.
         traceback.print_exc()
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        rows.append(
-            {"wrong": f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"}
-        )
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(at.filename).name}, line {at.lineno}"
+        rows.append({"wrong": f"{type(error).__name__}: {error} ({place})"})
     Path(found).write_text(json.dumps(rows), encoding="utf-8")
 
 

@@ -77,9 +77,8 @@ def load_backend(spec: str) -> Backend:
             raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
         if "command" in settings:
             return command.make(name, settings["command"])
-        raise UsageError(
-            f"{where} has no command" if settings else no_such("backend", name, available_backends())
-        )
+        lacks = no_such("backend", name, available_backends())
+        raise UsageError(f"{where} has no command" if settings else lacks)
     if "command" in settings:
         raise UsageError(f"{where} is the name of an installed backend: give your command another one")
     if settings and name not in _WITH_SETTINGS and _is_own(points[0].module):
@@ -142,10 +141,8 @@ def _fault(backend: Any, name: str) -> str | None:
         if not isinstance(value, expected | int if expected is float else expected):
             return f"has a {member} that is no {getattr(expected, '__name__', expected)} but {value!r}"
     if backend.name != name:
-        return (
-            f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the "
-            "same"
-        )
+        problem = f"is called '{name}' where it is installed and '{backend.name}' by itself"
+        return f"{problem}: its name must be the same"
     try:
         json.dumps(dict(backend.settings()), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:

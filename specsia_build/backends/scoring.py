@@ -292,10 +292,9 @@ def check_generated(mesh: Mesh, image: Pixels, *, any_yaw: bool = False) -> None
     parts = topology(mesh)
     volume = closed_volume(parts)
     if volume is not None and volume <= 0:
-        raise CharacterError(
-            f"the mesh is inside out: its closed parts have a volume of {volume:.3g}; reverse the order of "
-            "each face's corners, which a mirror turns round"
-        )
+        problem = f"the mesh is inside out: its closed parts have a volume of {volume:.3g}"
+        cure = "reverse the order of each face's corners, which a mirror turns round"
+        raise CharacterError(f"{problem}; {cure}")
     share, least = share_of_parts(parts), WHOLE * _largest_piece(image)
     if share < least:
         reason = f"larger parts hold {share:.0%} of its surface, and this picture needs {least:.0%}"

@@ -101,9 +101,8 @@ def command(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Join arguments and options into one decorator; help lists them in this order."""
-    return lambda function: reduce(
-        lambda decorated, option: option(decorated), reversed(decorators), function
-    )
+    backwards = decorators[::-1]
+    return lambda function: reduce(lambda decorated, option: option(decorated), backwards, function)
 
 
 def choice(kind: Any) -> click.Choice[str]:

@@ -19,6 +19,7 @@ from specsia_build.errors import UsageError, argument, plural, some
 from specsia_build.terminal import Table
 
 if TYPE_CHECKING:
+    from specsia_build.dataset.verify.report import Report
     from specsia_build.look.drawing import Choice, Style, WrittenPicture
     from specsia_build.look.items import Gallery
 
@@ -49,13 +50,8 @@ def verify(dataset: str, workers: int) -> None:
     follows = [] if of_files else [f"specsia report {name}{'' if local else ' --out page.html'}"]
     if (Path(dataset) / SUMS_FILE).is_file() and report.ok:
         follows.append(f"specsia push {name} --repo OWNER/NAME --dry-run")
-    failed = [check for check in report.checks if not check.passed]
-    facts = {
-        "checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"],
-        "failed": [f"{check.name}: {plural(check.count, 'problem')}" for check in failed],
-        "note": list(report.notes),
-        "next": follows,
-    }
+    checked = f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"
+    facts = {"checked": [checked], **_verified(report), "next": follows}
     title = f"{dataset} {'passed' if report.ok else 'did not pass'} verification"
     conclude(report.to_json(), report.lines(), title, facts, ok=report.ok)
 
@@ -141,16 +137,18 @@ def select(datasets: tuple[str, ...], expression: str, weight: str | None, out: 
     rows, characters = plural(report.rows, "row"), plural(len(chosen.splits), "character")
     facts = {
         "chosen": [f"{rows} of {characters} of {chosen.source}"],
-        "failed": [
-            f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if check.count
-        ],
-        "note": list(report.notes),
+        **_verified(report),
         "dataset": [str(out)],
         "next": [f"specsia stats {argument(out)}"],
     }
-    lines = [f"{rows} are in {out}"]
     document = {"rows": report.rows, "characters": len(chosen.splits), "dataset": str(out), "ok": report.ok}
-    conclude(document, lines, f"{rows} where {expression}", facts, ok=report.ok)
+    conclude(document, [f"{rows} are in {out}"], f"{rows} where {expression}", facts, ok=report.ok)
+
+
+def _verified(report: Report) -> dict[str, list[str]]:
+    """Facts on what a verification found."""
+    failed = [f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if check.count]
+    return {"failed": failed, "note": list(report.notes)}
 
 
 @command(
@@ -193,16 +191,11 @@ def push(folder: Path, repo: str, private: bool, prune: bool, license_checked: b
     added, deleted = plan.of("add", "replace"), plan.of("delete")
     to_send = f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}"
     parts = [to_send] if added else []
-    if deleted:
-        parts.append(f"{plural(len(deleted), 'file')} removed")
+    parts += [f"{plural(len(deleted), 'file')} removed"] if deleted else []
     changes, visibility = ", ".join(parts), "private" if plan.private else "public"
     again = ["specsia", "push", str(folder), "--repo", repo]
-    if not private:
-        again.append("--public")
-    if prune:
-        again.append("--prune")
-    if license_checked:
-        again.append("--license-checked")
+    flags = {"--public": not private, "--prune": prune, "--license-checked": license_checked}
+    again += [flag for flag, is_given in flags.items() if is_given]
     facts = {
         "to send" if dry_run else "sent": [changes or "nothing: all is up to date"],
         "up to date": [plural(plan.kept, "file")] if plan.kept else [],
@@ -259,19 +252,17 @@ def report(where: str, out: Path | None) -> None:
     count, failures = plural(len(gallery.items), gallery.noun), len(gallery.failed)
     sides = ", ".join(gallery.side_names)
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
+    failed = f"{failures:,}, each with its reason and the command that tries it again"
+    follows = [gallery.go_on] if failures and gallery.go_on else []
+    follows += [f"specsia sheet {argument(where)} --out sheet.png"] if gallery.items else []
     facts = {
         "shown": [f"{count}: {sides}" if sides else "nothing: there are no pictures yet"],
-        "failed": [f"{failures:,}, each with its reason and the command that tries it again"]
-        if failures
-        else [],
+        "failed": [failed] if failures else [],
         "unreadable": [unreadable] if page.unreadable else [],
         "missing": most(gallery.missing, str(path)),
         "report": [str(path)],
         "pictures": [] if page.pictures is None else [str(page.pictures)],
-        "next": [
-            *([gallery.go_on] if failures and gallery.go_on else []),
-            *([f"specsia sheet {argument(where)} --out sheet.png"] if gallery.items else []),
-        ],
+        "next": follows,
     }
     conclude(None, [f"the report is in {path}"], f"{count} of {where}", facts)
 
@@ -306,8 +297,7 @@ def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]
     from specsia_build.look.open import open_gallery
     from specsia_build.pictures.sheets import parse_ground
 
-    ids, split = options["ids"], options["split"]
-    limit = options["limit"]
+    ids, split, limit = (options[name] for name in ("ids", "split", "limit"))
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
     choice = Choice(ids, split, _FEW if limit is None and split is None else limit, options["show"])

@@ -155,7 +155,8 @@ def _export(request: Request, workers: int) -> None:
         "warning": most(warnings, f"specsia characters {argument(where)}"),
         "folder": [str(out)],
         "load": [f"{out / CARD} says how"],
-        "next": [f"specsia verify {argument(out)}", *_with_id(steps, written.first).splitlines()],
+        # Lines of configuration that name a character.
+        "next": [f"specsia verify {argument(out)}", *re.sub(r"\bID\b", written.first, steps).splitlines()],
     }
     title = f"{where} as {request.name}"
     counts = {"parts": written.parts, "rows": written.rows, "kept": written.kept}
@@ -164,11 +165,6 @@ def _export(request: Request, workers: int) -> None:
     document |= {"notes": list(written.notes), **as_json(every)}
     lines = [f"{parts} of {where} are in {out}, as {request.name}"]
     conclude(document, lines, title, facts, trouble=failed[0] if failed else None)
-
-
-def _with_id(steps: str, first: str) -> str:
-    """Lines of configuration that name a character."""
-    return re.sub(r"\bID\b", first, steps)
 
 
 def _say_estimate(request: Request, guess: Estimate) -> None:

@@ -111,31 +111,24 @@ def _part_lines(facts: CharacterFacts) -> list[str]:
 
 def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | Table]:
     head = ("id", "format", "vertices", "triangles", "textures", "faces", "rig")
-    rows = [
-        (
-            character.id,
-            character.format,
-            f"{character.vertices:,}",
-            f"{character.triangles:,}",
-            ", ".join(character.textures) or "-",
-            character.faces or "-",
-            ("skin" if character.skinned else "no skin")
-            + (f", {plural(character.animations, 'clip')}" if character.animations else ""),
-        )
-        for character in facts
-        if character.problem is None
-    ]
+    rows = []
+    for character in (character for character in facts if character.problem is None):
+        counts = f"{character.vertices:,}", f"{character.triangles:,}"
+        clips = f", {plural(character.animations, 'clip')}" if character.animations else ""
+        looks = ", ".join(character.textures) or "-", character.faces or "-"
+        skin = "skin" if character.skinned else "no skin"
+        rows.append((character.id, character.format, *counts, *looks, f"{skin}{clips}"))
     warned = {character.id: character.warnings for character in facts}
     problems = [Coded(c.id, c.code or "unusable", c.problem) for c in facts if c.problem is not None]
     formats = Counter(character.format or "?" for character in facts)
-    counts = ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))
+    held = ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))
     triangles = plural(sum(character.triangles for character in facts), "triangle")
     return [
         *([Table(head, rows, right=(2, 3))] if rows else []),
         *(f"warning: {line}" for line in warning_lines(warned)),
         *(f"problem: {line}" for line in by_code(problems)),
         *(f"note: {note}" for note in notes),
-        f"{plural(len(facts), 'character')} ({counts}), {triangles}, {len(problems)} with problems",
+        f"{plural(len(facts), 'character')} ({held}), {triangles}, {len(problems)} with problems",
     ]
 
 
@@ -170,10 +163,9 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     from specsia_build.backends.upstream.doctor import ABSENT, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
-    checks = diagnose(read_pins(name), find_installation(name, root, python))
-    lines = [
-        line for check in checks for line in _check_lines(check.state, check.name, check.details, check.fix)
-    ]
+    checks, lines = diagnose(read_pins(name), find_installation(name, root, python)), list[str]()
+    for check in checks:
+        lines += _check_lines(check.state, check.name, check.details, check.fix)
     missing = sum(check.state == ABSENT for check in checks)
     lines.append(f"{name} lacks {missing} of {len(checks)} things" if missing else f"{name} is ready")
     ok = missing == 0

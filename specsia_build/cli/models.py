@@ -149,10 +149,8 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 
     settings = ADAPTATION if steps is None else replace(ADAPTATION, steps=steps)
     result = adapt_run(run, out, settings, device, load_frontal(**of_frontal))
-    lines = [
-        f"adapted in {result.seconds:.0f} s: {result.run}",
-        f"frontal view {result.frontal}: mean absolute error {result.l1:.4f}, before {result.l1_before:.4f}",
-    ]
+    errors = f"mean absolute error {result.l1:.4f}, before {result.l1_before:.4f}"
+    lines = [f"adapted in {result.seconds:.0f} s: {result.run}", f"frontal view {result.frontal}: {errors}"]
     if result.iou is not None:
         lines.append(f"the drawing lies on it with an IoU of {result.iou:.2f}")
     frames = argument(of_frontal["frames"] or of_frontal["dataset"])

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,20 +27,6 @@ def hash_files(
 
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(names, pool.map(read, names), strict=True))
-
-
-def file_sums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """SHA-256 of every file of a dataset but `SHA256SUMS`, by relative path; `known` files are not read."""
-    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    sums = dict(known or {})
-    sums |= hash_files(folder, sorted(names - {schema.SUMS_FILE, *sums}))
-    return dict(sorted(sums.items()))
-
-
-def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
-    """Write `SHA256SUMS` in the format of `sha256sum -c`; `known` as for `file_sums`."""
-    text = "".join(f"{digest}  {name}\n" for name, digest in file_sums(folder, known).items())
-    (folder / schema.SUMS_FILE).write_text(text, encoding="utf-8")
 
 
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:

@@ -33,10 +33,8 @@ class ConfigDiff:
 
     def lines(self) -> Iterator[str]:
         common = self.rows[0] - len(self.removed)
-        yield (
-            f"{self.config}: {plural(self.rows[0], 'row')} and {self.rows[1]}, {len(self.changed)} of "
-            f"{common} differ"
-        )
+        rows = f"{plural(self.rows[0], 'row')} and {self.rows[1]}"
+        yield f"{self.config}: {rows}, {len(self.changed)} of {common} differ"
         groups = {"{} removed": self.removed, "{} added": self.added, "{} in another split": self.moved}
         for uid, names in self.changed.items():
             for name in names:
@@ -140,10 +138,9 @@ def _stored(
     if dataset.kind != "published":
         yield from dataset.stream(config, split, columns)
         return
-    channels = published.ROW_CHANNELS
-    names = columns
+    channels, names = dataset.channels, columns
     if dataset.tree is not None:
-        channels = {**published.TREE_CHANNELS, "gt_on_grey": 3}
+        channels = {**channels, "gt_on_grey": 3}
         names = ["gt_on_grey" if name == "gt" else name for name in columns]
     for shard in (shard for shard in dataset.shards if (shard.config, shard.split) == (config, split)):
         for row in dataset.stored_rows(shard, names):

@@ -114,11 +114,9 @@ def check_public(folder: Path) -> None:
     except (OSError, UnicodeDecodeError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise SpecsiaError(f"the licences of {folder} cannot be read: {brief(str(error))}") from error
     if problems:
-        raise SpecsiaError(
-            f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each "
-            "character in the manifest (an SPDX id, or LicenseRef-NAME for one you have read and may pass "
-            "on under), or push it --private"
-        )
+        one = "an SPDX id, or LicenseRef-NAME for one you have read and may pass on under"
+        cure = f"state the licence of each character in the manifest ({one}), or push it --private"
+        raise SpecsiaError(f"{folder} cannot be made public: it holds {'; '.join(problems)}; {cure}")
 
 
 def withheld(licenses: Iterable[str | None]) -> list[str]:

@@ -130,8 +130,7 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
     columns = ["uid" if dataset.kind == "published" else "character_id"]
     splits: dict[str, str] = {}
     for config, split in ((name, split) for name in dataset.configs for split in dataset.splits(name)):
-        for row in dataset.stream(config, split, columns):
-            character = row["character_id"]
+        for character in (row["character_id"] for row in dataset.stream(config, split, columns)):
             if splits.setdefault(character, split) != split:
                 raise SpecsiaError(f"{dataset.where} has the character {character} in two splits")
     return {character: splits[character] for character in sorted(splits, key=id_order_key)}

@@ -232,10 +232,9 @@ def refuse_other_files(folder: Path) -> None:
     unlisted = [name for name in unlisted if Path(name).name not in DESKTOP]
     others = [name for name in unlisted if (folder / name).is_symlink() or not (folder / name).is_dir()]
     if others:
-        raise SpecsiaError(
-            f"{folder} holds {some(others)}, which its {SUMS_FILE} does not list, so the dataset is not "
-            "replaced: move that elsewhere and run the same command again"
-        )
+        problem = f"{folder} holds {some(others)}, which its {SUMS_FILE} does not list"
+        cure = "move that elsewhere and run the same command again"
+        raise SpecsiaError(f"{problem}, so the dataset is not replaced: {cure}")
 
 
 def put(finished: Path, folder: Path) -> None:
@@ -280,10 +279,8 @@ def upload(folder: Path, url: str, advance: Callable[[int], None]) -> int:
         ours = own_names(before) | own_names(partial) | {PARTIAL}
         changed = [name for name in sums if name not in there or sums_there.get(name) != sums[name]]
         if conflicts := [name for name in (*changed, SUMS_FILE) if name in there - ours]:
-            raise UsageError(
-                f"{url}/{conflicts[0]} already exists and was not sent by a build, so it is not replaced: "
-                "move it, or give another --out"
-            )
+            problem = f"{url}/{conflicts[0]} already exists and was not sent by a build"
+            raise UsageError(f"{problem}, so it is not replaced: move it, or give another --out")
         surplus = (there & ours) - sums.keys() - {SUMS_FILE, PARTIAL}
         advance(len(sums) - len(changed))
         if before and not (changed or surplus or partial):

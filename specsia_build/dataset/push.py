@@ -76,11 +76,8 @@ class LocalDataset:
 
     def differences(self, remote: Mapping[str, RepoFile], spared: Collection[str]) -> dict[str, str]:
         """Problems of remote files by name, which may also contain the `spared` ones."""
-        wrong = {
-            name: "has another checksum" if name in remote else "is missing"
-            for name in self.digests
-            if self.differs(name, remote.get(name))
-        }
+        differing = [name for name in self.digests if self.differs(name, remote.get(name))]
+        wrong = {name: "has another checksum" if name in remote else "is missing" for name in differing}
         expected = {*self.digests, *spared, _HUB_FILE}
         return wrong | {name: "is not part of the dataset" for name in remote if name not in expected}
 
@@ -132,11 +129,9 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     problems = _strangers(sums, names) if RECORD_FILE not in sums else []
     most = max(Counter(PurePosixPath(name).parent for name in names).values())
     if len(names) > MOST_FILES or most > MOST_ENTRIES:
-        raise SpecsiaError(
-            f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes "
-            f"{MOST_FILES:,} and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or "
-            "make fewer frames"
-        )
+        problem = f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes"
+        cure = "pack it with `tar` and send that with `hf upload`, or make fewer frames"
+        raise SpecsiaError(f"{problem} {MOST_FILES:,} and {MOST_ENTRIES:,}: {cure}")
     return check_files(folder, sorted({*names, *sums}), sums, problems, advance)
 
 
@@ -228,11 +223,14 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
             answer, advice = f"cannot be reached or used ({brief(text, 200)})", "check the network"
         else:
             text, status = " ".join((cause.server_message or "").split()), cause.response.status_code
-            answer, advice = f"answered {status} ({brief(text, 120)})", _advice(status, repo)
+            answer, unknown = f"answered {status} ({brief(text, 120)})", "check the name {repo}, and that"
+            advice = _FAULT if status >= 500 else _ADVICE.get(status, f"{unknown} {_WRITER} may write to it")
+            advice = advice.format(repo=repo)
         problem = f"{constants.ENDPOINT} {answer}: {advice}; the same command continues from here"
         raise SpecsiaError(problem) from error
 
 
+_FAULT = "the Hub has a fault of its own (see https://status.huggingface.co): wait a few minutes"
 _WRITER = "the token (`hf auth login` or HF_WRITER)"
 _ADVICE = {
     401: f"{_WRITER} is unknown or has expired: make one that may write to {{repo}}",
@@ -242,13 +240,7 @@ _ADVICE = {
     413: "a file or commit is too large for the Hub's limits: build with fewer or smaller views",
     429: "too many requests were made: wait a few minutes",
 }
-
-
-def _advice(status: int, repo: str) -> str:
-    """What to do about an HTTP status of the Hub."""
-    if status >= 500:
-        return "the Hub has a fault of its own (see https://status.huggingface.co): wait a few minutes"
-    return _ADVICE.get(status, f"check the name {repo}, and that {_WRITER} may write to it").format(repo=repo)
+"""What to do about an HTTP status of the Hub."""
 
 
 def plan_push(
@@ -308,10 +300,8 @@ def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:
     ]
     operations += [CommitOperationAdd(o.name, str(local.folder / o.name)) for o in plan.of("add", "replace")]
     if operations:
-        message = f"Push {plan.tag}"
-        info = api.create_commit(
-            repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=commit
-        )
+        parent: dict[str, Any] = {"repo_type": _DATASET, "parent_commit": commit}
+        info = api.create_commit(repo, operations, commit_message=f"Push {plan.tag}", **parent)
         commit = str(info.oid)
     differences = local.differences(_tree(api, repo, commit), plan.spared)
     if not differences and plan.of("tag"):

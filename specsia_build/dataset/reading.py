@@ -74,21 +74,19 @@ class OpenedDataset:
 
         Rows of the published schema come in this project's, with `character_id` and `view`.
         """
-        shards = self._shards(config, split)
-        if self.kind != "published":
-            for shard in shards:
-                yield from self.rows_of(shard, columns)
-            return
-        stored = (row for shard in shards for row in self.stored_rows(shard, self._stored(columns)))
-        yield from self._foreign_of(config).converted(split, stored, columns)
+        yield from self._rows_of(config, split, self._shards(config, split), columns)
 
     def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Read the rows of one shard as `stream` does."""
-        if self.kind != "published":
-            yield from self.stored_rows(shard, columns)
-            return
-        stored = self.stored_rows(shard, self._stored(columns))
-        yield from self._foreign_of(shard.config).converted(shard.split, stored, columns)
+        yield from self._rows_of(shard.config, shard.split, [shard], columns)
+
+    def _rows_of(
+        self, config: str, split: str, shards: Sequence[Shard], columns: Sequence[str]
+    ) -> Iterator[dict[str, Any]]:
+        is_foreign = self.kind == "published"
+        names = stored_columns(columns, self.columns) if is_foreign else columns
+        stored = (row for shard in shards for row in self.stored_rows(shard, names))
+        yield from self._foreign_of(config).converted(split, stored, columns) if is_foreign else stored
 
     def stored_rows(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Read the rows of one shard as they are stored; images are PNG bytes."""
@@ -105,21 +103,19 @@ class OpenedDataset:
         """Read rows of a split by number, in the given order; decodes only the row groups that hold them."""
         if self.kind != "published":
             return self.take_stored(config, split, indices, columns)
-        stored = self.take_stored(config, split, indices, self._stored(columns))
+        stored = self.take_stored(config, split, indices, stored_columns(columns, self.columns))
         return list(self._foreign_of(config).converted(split, stored, columns))
 
-    def _stored(self, columns: Sequence[str]) -> tuple[str, ...]:
-        return stored_columns(columns, self.columns)
+    @property
+    def channels(self) -> Mapping[str, int]:
+        """Channels of the pictures of rows of the published schema, as they are stored."""
+        return published.ROW_CHANNELS if self.tree is None else published.TREE_CHANNELS
 
     def _foreign_of(self, config: str) -> Foreign:
         """Reader of a configuration's rows of the published schema."""
         if config not in self._foreign:
-            self._foreign[config] = Foreign(
-                self.where,
-                published.ROW_CHANNELS if self.tree is None else published.TREE_CHANNELS,
-                partial(self.take_stored, config),
-                partial(self.uids, config),
-            )
+            take, uids = partial(self.take_stored, config), partial(self.uids, config)
+            self._foreign[config] = Foreign(self.where, self.channels, take, uids)
         return self._foreign[config]
 
     def characters(self, config: str, split: str) -> dict[str, list[int]]:

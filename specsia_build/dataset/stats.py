@@ -36,29 +36,20 @@ class Quality(NamedTuple):
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a packed dataset holds.
-
-    Attributes:
-        quality: by configuration and split.
-        iou_by_view: mean IoU of each view, by configuration.
-        licenses: characters by licence, "not stated" without one.
-        sizes: characters by the width of their pictures in pixels.
-        shapes: `QUANTILES` of width and depth by height, and of `colours`, flat colours of a front.
-        actions: clips by motion.
-        twins: characters of different splits that look the same.
-    """
+    """What a packed dataset holds."""
 
     where: str
     kind: str
     source: str | None
     backends: tuple[str, ...]
-    quality: tuple[Quality, ...]
-    iou_by_view: Mapping[str, Mapping[int, float]]
-    licenses: Mapping[str, int]
-    sizes: Mapping[int, int]
+    quality: tuple[Quality, ...]  # By configuration and split
+    iou_by_view: Mapping[str, Mapping[int, float]]  # Mean IoU of each view, by configuration
+    licenses: Mapping[str, int]  # Characters by licence, "not stated" without one
+    sizes: Mapping[int, int]  # Characters by the width of their pictures in pixels
+    # `QUANTILES` of width and depth by height, and of `colours`, flat colours of a front
     shapes: Mapping[str, tuple[float, ...]]
-    actions: Mapping[str, int]
-    twins: tuple[Twins, ...]
+    actions: Mapping[str, int]  # Clips by motion
+    twins: tuple[Twins, ...]  # Characters of different splits that look the same
 
     def to_json(self) -> dict[str, Any]:
         """The document of `specsia stats --json`."""
@@ -80,12 +71,8 @@ class Statistics:
         yield ("IoU by view", *self.iou_by_view), [*self._views()]
         heads = ("fronts", "smallest", "5 %", "median", "95 %", "largest")
         yield heads, [(name, *_fixed(values)) for name, values in self.shapes.items()]
-        counted: dict[str, Mapping[Any, int]] = {
-            "motion": self.actions,
-            "licence": self.licenses,
-            "pixels": self.sizes,
-        }
-        for noun, counts in counted.items():
+        counted: dict[str, Mapping[Any, int]] = {"motion": self.actions, "licence": self.licenses}
+        for noun, counts in (counted | {"pixels": self.sizes}).items():
             if counts:
                 yield (noun, "clips" if noun == "motion" else "characters"), [*_counted(counts)]
 
@@ -128,7 +115,10 @@ def statistics(
     for look, gt, silhouette in _fronts(dataset, tally.fronts):
         looks.append(look)
         sizes[gt.shape[1]] += 1
-        shapes["colours"].append(_colours(gt, silhouette))
+        # Flat colours of a figure that each cover at least 1 % of it.
+        levels = gt[silhouette == 255][:, :3] // _LEVELS
+        _, counts = np.unique(levels, axis=0, return_counts=True)
+        shapes["colours"].append(int((counts >= _LEAST_SHARE * len(levels)).sum()))
         if look.box is not None:
             shapes["width / height"].append(look.box[0] / look.box[2])
             shapes["depth / height"].append(look.box[1] / look.box[2])
@@ -243,10 +233,3 @@ def _fronts(
                 small = small_picture(gt, silhouette)
                 if small is not None:
                     yield Appearance(row["character_id"], split, small, box), gt, silhouette
-
-
-def _colours(gt: Pixels, silhouette: Pixels) -> int:
-    """Number of flat colours of a figure that each cover at least 1 % of it."""
-    levels = gt[silhouette == 255][:, :3] // _LEVELS
-    _, counts = np.unique(levels, axis=0, return_counts=True)
-    return int((counts >= _LEAST_SHARE * len(levels)).sum())

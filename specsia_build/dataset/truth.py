@@ -27,50 +27,28 @@ def _levels(values: NDArray[np.floating], shown: NDArray[np.bool_]) -> bytes:
     return png.encode(np.where(shown, levels, np.uint16(0)))
 
 
-def _depth(view: SurfaceView, _: int) -> bytes:
-    return _levels(view.depth - np.float32(view.camera.radius), view.shown)
+def encode_truth(name: str, view: SurfaceView, seed: int) -> bytes:
+    """PNG of a layer of a view by its name; the seed is that of the light of `lit`.
 
-
-def _normal(view: SurfaceView, _: int) -> bytes:
-    return png.encode(view.normal_picture())
-
-
-def _position(view: SurfaceView, _: int) -> bytes:
-    return _levels(view.layers.position, view.shown[..., None])
-
-
-def _part(view: SurfaceView, _: int) -> bytes:
-    return LAYERS[LABEL].encode(view.part)
-
-
-def _material(view: SurfaceView, _: int) -> bytes:
-    return LAYERS[LABEL].encode(view.material)
-
-
-def _albedo(view: SurfaceView, _: int) -> bytes:
-    return png.encode(view.layers.color)
-
-
-def _lit(view: SurfaceView, seed: int) -> bytes:
-    return png.encode(view.lit(seed))
-
-
-LAYER_ENCODERS: Mapping[str, Callable[[SurfaceView, int], bytes]] = {
-    "depth": _depth,
-    "normal": _normal,
-    "position": _position,
-    "part": _part,
-    "material": _material,
-    "albedo": _albedo,
-    "lit": _lit,
-}
-"""PNG of a view by the name of a layer; the integer seeds the light of `lit`.
-
-`depth`: along the camera's axis, 16 bits, (depth - radius + 1) * 32768 in units; 0 where nothing is.
-`normal`: RGBA, x, y, z of the frame from -1 to 1 as 0 to 255. `position`: 16 bits, each of x, y, z as
-(value + 1) * 32768. `part`, `material`: numbers plus one in 24 bits, red most significant. `albedo`: the
-colours without contour or light, RGBA; `lit`: the same under three lights.
-"""
+    `depth`: along the camera's axis, 16 bits, (depth - radius + 1) * 32768 in units; 0 where nothing is.
+    `normal`: RGBA, x, y, z of the frame from -1 to 1 as 0 to 255. `position`: 16 bits, each of x, y, z as
+    (value + 1) * 32768. `part`, `material`: numbers plus one in 24 bits, red most significant. `albedo`: the
+    colours without contour or light, RGBA; `lit`: the same under three lights.
+    """
+    match name:
+        case "depth":
+            return _levels(view.depth - np.float32(view.camera.radius), view.shown)
+        case "normal":
+            return png.encode(view.normal_picture())
+        case "position":
+            return _levels(view.layers.position, view.shown[..., None])
+        case "part" | "material":
+            return LAYERS[LABEL].encode(view.part if name == "part" else view.material)
+        case "albedo":
+            return png.encode(view.layers.color)
+        case "lit":
+            return png.encode(view.lit(seed))
+    raise KeyError(name)
 
 
 def decode_depth(levels: NDArray[np.uint16], radius: float) -> Doubles:

@@ -29,16 +29,13 @@ another contour; the closest two of them, men in other clothes on one base mesh,
 
 @dataclass(frozen=True, eq=False)
 class Appearance:
-    """How a character looks from the front.
-
-    Attributes:
-        small: (24, 24, 4) uint8, premultiplied colours and coverage within the figure's box, without contour.
-        box: its width, depth and height in lengths of the longest; None where they are not known.
-    """
+    """How a character looks from the front."""
 
     character: str
     split: str
+    # (24, 24, 4) uint8, premultiplied colours and coverage within the figure's box, without contour
     small: Pixels
+    # Its width, depth and height in lengths of the longest; None where they are not known
     box: tuple[float, float, float] | None
 
 
@@ -95,11 +92,9 @@ def twins_across_splits(looks: Sequence[Appearance]) -> Iterator[Twins]:
             near = cdist(_block_sums(chunk), sums, "cityblock") <= TWIN_DIFFERENCE * 4 * 255 * _SIDE**2
             for i, j in np.argwhere(near):
                 first, second = chunk[i], looks[j]
-                if (
-                    _same_box(first, second)
-                    and (by := _difference(first.small, second.small)) <= TWIN_DIFFERENCE
-                ):
-                    yield Twins(first, second, by)
+                difference = _difference(first.small, second.small)
+                if difference <= TWIN_DIFFERENCE and _same_box(first, second):
+                    yield Twins(first, second, difference)
 
 
 def _block_sums(looks: Sequence[Appearance]) -> Doubles:

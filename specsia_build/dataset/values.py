@@ -1,6 +1,6 @@
 """Values of stored rows, checked as they are read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -51,11 +51,8 @@ def checked_rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[
             if not least <= value <= most if value is not None else name in ("view", "frame", "time"):
                 name_of_row = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
                 raise SpecsiaError(f"{name_of_row} has {value} for {name}: it must be {least:g} to {most:g}")
-        if (colour := row.get("outline_rgb")) is not None and not _is_colour(colour):
+        colour = row.get("outline_rgb")
+        if colour is not None and not (len(colour) == 3 and all(level in range(256) for level in colour)):
             problem = f"a row of {where} has {brief(str(colour), 80)} for outline_rgb: it must be R, G, B"
             raise SpecsiaError(problem)
         yield row
-
-
-def _is_colour(levels: Sequence[int | None]) -> bool:
-    return len(levels) == 3 and all(level is not None and 0 <= level <= 255 for level in levels)

@@ -59,9 +59,8 @@ def source_place(path: Path, root: Path) -> Path:
     with _character_errors(path):
         place = path.resolve(strict=True)
         if not place.is_relative_to(root.resolve()):
-            raise CharacterError(
-                f"{path.name} is a link that leads out of {root.name or root}, so it is not read: copy it"
-            )
+            problem = f"{path.name} is a link that leads out of {root.name or root}"
+            raise CharacterError(f"{problem}, so it is not read: copy it")
         if not place.is_file():
             raise _irregular(path)
     return place

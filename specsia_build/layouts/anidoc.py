@@ -70,10 +70,8 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
 
     def check(self, config: BuildConfig) -> None:
         if config.size > _SHAPE[0]:
-            raise UsageError(
-                f"{self.name}'s films are {_SHAPE[1]} x {_SHAPE[0]}, and frames of {config.size} pixels do "
-                f"not fit: --size {_SHAPE[0]}"
-            )
+            problem = f"films are {_SHAPE[1]} x {_SHAPE[0]}, and frames of {config.size} pixels do not fit"
+            raise UsageError(f"{self.name}'s {problem}: --size {_SHAPE[0]}")
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
         clips = config.clips
@@ -108,14 +106,16 @@ python scripts_infer/anidoc_inference.py --all_sketch --matching --tracking \\
         shown, reference = 0, colour(0)
         if "reference" in part.options:
             # The pose that differs most from the first, by the points that both show.
-            apart = (
-                np.linalg.norm(tracks[..., :2] - tracks[0, :, :2], axis=-1) * tracks[..., 2] * tracks[0, :, 2]
-            )
-            shown = int(apart.sum(axis=1).argmax())
+            apart = np.linalg.norm(tracks[..., :2] - tracks[0, :, :2], axis=-1)
+            shown = int((apart * tracks[..., 2] * tracks[0, :, 2]).sum(axis=1).argmax())
             reference = over(scene.picture(shown), background(number ^ 1, *_SHAPE))
         write_bytes(folder / _REFERENCE / f"{part.key}.png", png.encode(reference))
         for name, frames in ((_POINTS, order), (_SPARSE, evenly)):
-            write_bytes(folder / name / f"{part.key}.npz", _points(tracks, frames, shown))
+            points, visible = tracks[frames, :, :2], tracks[frames, :, 2] > 0
+            arrays = {"reference": tracks[shown, :, :2], "points": points, "visible": visible}
+            if shown:
+                arrays["reference_visible"] = tracks[shown, :, 2] > 0
+            write_bytes(folder / name / f"{part.key}.npz", npz.encode_named(arrays))
         return {"frames": len(order), "drawn": clip.frames, "points": tracks.shape[1]}
 
     def expected(self, part: Written) -> Mapping[str, int]:
@@ -170,9 +170,3 @@ class _Scene:
             inside = (x >= 0) & (x < _SHAPE[1]) & (y >= 0) & (y < _SHAPE[0])
             both[1][inside, 2] *= alpha[y[inside], x[inside]] < HALF_COVERED
         return np.concatenate(both)
-
-
-def _points(tracks: NDArray[np.float32], order: list[int], shown: int) -> bytes:
-    points, visible = tracks[order, :, :2], tracks[order, :, 2] > 0
-    arrays = {"reference": tracks[shown, :, :2], "points": points, "visible": visible}
-    return npz.encode_named(arrays | ({"reference_visible": tracks[shown, :, 2] > 0} if shown else {}))

@@ -1,10 +1,11 @@
 """The layout `animeinbet`: line art, and the graph of surface points that it is drawn from."""
 
 import json
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE, STROKES
@@ -53,17 +54,14 @@ main.py --config configs/vtx_corr.yaml --train`.
             raise UsageError(problem)
         frames = config.clips.frames if config.clips is not None else None
         if frames is not None and frames < _GAP + 2:
-            raise UsageError(
-                f"AnimeInbet pairs frames {_GAP + 1} apart, so a clip needs {_GAP + 2}: --frames {_GAP + 2}"
-            )
+            problem = f"AnimeInbet pairs frames {_GAP + 1} apart, so a clip needs {_GAP + 2}"
+            raise UsageError(f"{problem}: --frames {_GAP + 2}")
 
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         if clip.frames < _GAP + 2:
-            raise CharacterError(
-                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those "
-                f"{_GAP + 1} apart: a higher --fps makes more"
-            )
+            problem = f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those"
+            raise CharacterError(f"{problem} {_GAP + 1} apart: a higher --fps makes more")
         pictures, graphs = (out / folder for folder in _folders(part))
         pictures.mkdir(parents=True)
         graphs.mkdir(parents=True)
@@ -72,14 +70,11 @@ main.py --config configs/vtx_corr.yaml --train`.
             graph = clip.frame(STROKES, k)
             count = len(graph[PLACES])
             if not _FEWEST_POINTS <= count <= _MOST_POINTS:
-                raise CharacterError(
-                    f"frame {k} of {part.key} has lines of {count} points, and AnimeInbet takes "
-                    f"{_FEWEST_POINTS} to {_MOST_POINTS}"
-                )
+                problem = f"frame {k} of {part.key} has lines of {count} points, and AnimeInbet takes"
+                raise CharacterError(f"{problem} {_FEWEST_POINTS} to {_MOST_POINTS}")
             (pictures / f"Image{k + 1:04d}.png").write_bytes(clip.raw(LINE, k))
             # In whole pixels: one stage of the reader rounds places, the other truncates them.
-            last = clip.meta["size"] - 1
-            places = [_whole(place, last) for place in graph[PLACES]]
+            places = np.clip(np.floor(graph[PLACES]), 0, clip.meta["size"] - 1).astype(int).tolist()
             record = {PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}
             text = json.dumps(record, separators=(",", ":"))
             (graphs / f"Line{k + 1:04d}.json").write_text(text, encoding="utf-8")
@@ -88,13 +83,8 @@ main.py --config configs/vtx_corr.yaml --train`.
 
     def expected(self, part: Written) -> Mapping[str, int]:
         (pictures, graphs), numbers = _folders(part), range(1, part.facts["frames"] + 1)
-        names = ((f"{pictures}/Image{k:04d}.png", f"{graphs}/Line{k:04d}.json") for k in numbers)
-        return dict.fromkeys(chain.from_iterable(names), 0)
-
-
-def _whole(place: Sequence[float], last: int) -> list[int]:
-    """The pixel of a place in a picture whose last pixel is `last`."""
-    return [min(max(int(along // 1), 0), last) for along in place]
+        names = [f"{pictures}/Image{k:04d}.png" for k in numbers]
+        return dict.fromkeys([*names, *(f"{graphs}/Line{k:04d}.json" for k in numbers)], 0)
 
 
 def _folders(part: Part | Written) -> tuple[str, str]:

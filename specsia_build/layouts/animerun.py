@@ -41,10 +41,8 @@ class AnimeRun(Layout):
     """The layout that AnimeRun's `AnimeRun` and `AnimeRunSegMat` read."""
 
     name = "animerun"
-    title = (
-        "frames with lines, flow, what is hidden, and segments with their matches, as AnimeRun's loaders "
-        "read them"
-    )
+    title = "frames with lines, flow, what is hidden, and segments with their matches"
+    title += ", as AnimeRun's loaders read them"
     layers = (COLOR, LINE, LABEL, SEG, FLOW, UNMATCHED, BACK, BACK_UNMATCHED)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640}
     loading = """\
@@ -71,10 +69,9 @@ argument, and `dstype="contour"` for line art. To train, replace `root` in those
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         if not 2 <= clip.frames <= _MOST_FRAMES:
-            raise CharacterError(
-                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeRun takes 2 to {_MOST_FRAMES}: "
-                "--fps says how many there are of a second, --frames how many at most"
-            )
+            problem = f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeRun takes 2 to {_MOST_FRAMES}"
+            cure = "--fps says how many there are of a second, --frames how many at most"
+            raise CharacterError(f"{problem}: {cure}")
 
         @lru_cache(3)
         def view(k: int) -> _SegmentedFrame:

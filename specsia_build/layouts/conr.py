@@ -19,10 +19,8 @@ from specsia_build.layouts.media import background
 from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.rendering.layers import HALF_COVERED
 
-SHEET = "character_sheet"
-POSES = "poses"
-IMAGES = "images"
-BACKGROUNDS = "backgrounds"
+SHEET, POSES = "character_sheet", "poses"
+IMAGES, BACKGROUNDS = "images", "backgrounds"
 RECORD = "clips.json"  # File that maps frame numbers to clips
 SHEETS = 4  # Pictures of a sheet, unless settings say otherwise
 _LEAST_SHOWN = 0.001  # Least share of a picture that must be covered, as the loader crops to the figure
@@ -103,10 +101,10 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
             sheet.append(max(candidates, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
             candidates.remove(sheet[-1])
         if len(sheet) < sheets or len(frames) == sheets:
-            raise CharacterError(
-                f"{part.key} has {plural(len(frames), 'frame')} to show it, and its sheet takes {sheets} "
-                "that stand free, besides targets: give it more views, motions, or a smaller --sheet-views"
-            )
+            shown = plural(len(frames), "frame")
+            problem = f"{part.key} has {shown} to show it, and its sheet takes {sheets}"
+            cure = "give it more views, motions, or a smaller --sheet-views"
+            raise CharacterError(f"{problem} that stand free, besides targets: {cure}")
         for frame in sheet:
             (folder / IMAGES / _name(frame.number)).rename(folder / SHEET / _name(frame.number))
             (folder / POSES / _name(frame.number, ".npz")).unlink()

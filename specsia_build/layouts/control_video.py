@@ -16,8 +16,7 @@ from specsia_build.layouts.media import caption, played, require_first, write_li
 from specsia_build.layouts.part import Part, Written
 from specsia_build.pictures.films import on_white, write_mp4
 
-_VIDEOS = "videos"
-_CONTROL = "control"
+_VIDEOS, _CONTROL = "videos", "control"
 _REFERENCE = "reference"
 TABLE_COLUMNS = ("video", "control_video", "reference_image", "prompt")
 _TABLES = {"train": "metadata.csv", "test": "metadata_test.csv"}
@@ -65,10 +64,8 @@ python scripts/preprocess_dataset.py FOLDER/{_TABLES["train"]} --resolution-buck
             raise UsageError(problem)
         frames = None if config.clips is None else config.clips.frames
         if frames is None or frames < 1 + _STEP or (frames - 1) % _STEP:
-            raise UsageError(
-                f"{self.name}'s films are all of one length, a multiple of {_STEP} frames and one more, not "
-                f"{frames}: --frames 25, 49 or 81"
-            )
+            length = f"a multiple of {_STEP} frames and one more, not {frames}"
+            raise UsageError(f"{self.name}'s films are all of one length, {length}: --frames 25, 49 or 81")
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
         return {"frames": config.clips and config.clips.frames}

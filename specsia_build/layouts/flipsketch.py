@@ -83,7 +83,5 @@ FOLDER is the folder of this card. To train, run `python train.py \
     def expected(self, part: Written) -> Mapping[str, int]:
         stem = f"{part.split}/{part.key}"
         frames = [f"{stem}/{k:04d}.svg" for k in range(part.facts.get("svg", 0))]
-        return {
-            f"{stem}.mp4": part.facts["frames"],
-            **dict.fromkeys([f"{stem}.png", f"{stem}.txt", *frames], 0),
-        }
+        others = dict.fromkeys([f"{stem}.png", f"{stem}.txt", *frames], 0)
+        return {f"{stem}.mp4": part.facts["frames"], **others}

@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -15,7 +15,7 @@ from specsia_build.dataset.verify.report import Progress, Report
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.layouts.card import Counts, counted, folder_card
 from specsia_build.layouts.checks import MOST_PICTURES, check_part
-from specsia_build.layouts.part import Facts, Member, Part, Parts, Unit, Written
+from specsia_build.layouts.part import Facts, Load, Member, Part, Parts, Unit, Written
 from specsia_build.layouts.teaser import write_teaser
 from specsia_build.layouts.verify_folder import FOLDER_KIND, verify_folder
 
@@ -75,6 +75,21 @@ class Layout(ABC):
             key = member.id if self.unit == "clip" else member.character
             groups.setdefault(key, []).append(member)
         yield from map(Group, groups.keys(), groups.values())
+
+    def parts(
+        self,
+        members: Sequence[Member],
+        splits: Mapping[str, str],
+        options: Mapping[str, Any],
+        load: Callable[[Sequence[Member]], Load],
+    ) -> list[tuple[Part, str]]:
+        """The parts of a folder with their fingerprints, sorted by key; `load` gives what loads a part's."""
+        parts = []
+        for key, group, own in self.group(members, splits):
+            split = splits[group[0].character]
+            part = Part(key, split, tuple(group), {**options, **own}, load(group))
+            parts.append((part, self.fingerprint(part)))
+        return sorted(parts, key=lambda part: part[0].key)
 
     def fingerprint(self, part: Part) -> str:
         """SHA-256 of all that decides the files of a part."""

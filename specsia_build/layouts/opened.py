@@ -13,7 +13,6 @@ from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import LAYER_COLUMNS
-from specsia_build.dataset.verify.published import channels_of
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.digests import canonical_json, sha256
 from specsia_build.frame import view_yaws
@@ -49,10 +48,9 @@ class LoadRows:
         files: dict[str, bytes] = {}
         if dataset.kind == "published":
             stored = dataset.take_stored(place.config, place.split, place.rows, dataset.columns)
-            channels = channels_of(dataset)
             for k, row in enumerate(stored):
                 try:
-                    own = _published_files(row, channels)
+                    own = _published_files(row, dataset.channels)
                 except ValueError as error:
                     where = f"the row {row['uid']} of {dataset.where}"
                     raise SpecsiaError(f"{where} cannot be read: {error}") from error
@@ -62,7 +60,9 @@ class LoadRows:
         for k, row in enumerate(rows):
             images = (column for column in schema.ALL_IMAGES if column in row)
             files |= {frame_file(column, k): row[column] for column in images}
-        scalars = [_scalars(row) for row in rows]
+        scalars = []
+        for row in rows:
+            scalars.append({name: value for name, value in row.items() if name not in schema.ALL_IMAGES})
         return Pictures({**meta, "rows": scalars, "yaws": [row["yaw_deg"] for row in scalars]}, files)
 
 
@@ -72,10 +72,6 @@ def _published_files(row: Mapping[str, Any], channels: Mapping[str, int]) -> dic
     pos = np.dstack([planes.pos, planes.color[..., 3]])
     pictures = {schema.COLOR: planes.color, schema.POS: pos, schema.EDGE: planes.edge, schema.GT: planes.gt}
     return {name: png.encode(picture) for name, picture in pictures.items() if picture is not None}
-
-
-def _scalars(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in schema.ALL_IMAGES}
 
 
 def open_parts(
@@ -97,15 +93,14 @@ def open_parts(
     split_of = _splits(dataset)
     if lost := sorted({member.character for member in members} - split_of.keys()):
         raise SpecsiaError(f"{dataset.where}/{schema.SPLITS_FILE} lacks {some(lost)}: verify the dataset")
-    parts = []
-    kept = {"moving": dataset.moving, "layers": [name for name in LAYER_COLUMNS if name in dataset.columns]}
+    options: dict[str, Any] = {"moving": dataset.moving}
+    options["layers"] = [name for name in LAYER_COLUMNS if name in dataset.columns]
     pos_frame = pos_frame_of(dataset)
-    for key, group, options in layout.group(members, split_of):
-        own = {(m.id, m.backend): places[m.id, m.backend] for m in group}
-        split, load = split_of[group[0].character], LoadRows(dataset, own, pos_frame)
-        part = Part(key, split, tuple(group), {**kept, **options}, load)
-        parts.append((part, layout.fingerprint(part)))
-    return sorted(parts, key=lambda part: part[0].key), _facts(dataset, members, split_of)
+
+    def load(group: Sequence[Member]) -> LoadRows:
+        return LoadRows(dataset, {(m.id, m.backend): places[m.id, m.backend] for m in group}, pos_frame)
+
+    return layout.parts(members, split_of, options, load), _facts(dataset, members, split_of)
 
 
 def pos_frame_of(dataset: OpenedDataset) -> str:

@@ -7,7 +7,7 @@ has not changed is linked from the old folder, and a run that was killed goes on
 import io
 import json
 import shutil
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -187,11 +187,15 @@ def _run(layout: Layout, tasks: Sequence[PartTask], run: RunTasks) -> Packed:
 
 def _finish(target: PackTarget, collected: Path, packed: Packed, facts: Facts, digest: str) -> None:
     """Write the files about all parts, put the folder in place, and note the records for the next run."""
-    records = sorted((collected / RECORDS).iterdir(), key=_key_of)
+
+    def read(record: Path) -> Written:
+        return part_of(parse_json(record.read_bytes(), record.name), record.name)
+
+    records = sorted((collected / RECORDS).iterdir(), key=lambda record: read(record).key)
 
     def parts() -> Iterator[Written]:
         """Read the records anew each time, as there may be many."""
-        return (part_of(parse_json(path.read_bytes(), path.name), path.name) for path in records)
+        return map(read, records)
 
     has_faults = any(reason.suits for reason in packed.missed.values())
     header = {"digest": "" if has_faults else digest, "missed": packed.missed}
@@ -207,23 +211,15 @@ def _finish(target: PackTarget, collected: Path, packed: Packed, facts: Facts, d
             write_bytes(collected / name, data)
             sums[name] = sha256(data)
         if target.layout.unit != "view":
-            sums[PARTS_FILE] = _write_parts(collected / PARTS_FILE, parts())
+            # Without fingerprints, which only the run can use.
+            with (collected / PARTS_FILE).open("wb") as lines:
+                lines.writelines(record_line(part, ("fingerprint",)) for part in parts())
+            sums[PARTS_FILE] = file_digest(collected / PARTS_FILE) or ""
         shutil.rmtree(collected / RECORDS)
         listed = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
         (collected / SUMS_FILE).write_text(listed, encoding="utf-8")
         sync(collected)
         places.put(collected, target.folder)
-
-
-def _key_of(record: Path) -> str:
-    return str(parse_json(record.read_bytes(), record.name)["key"])
-
-
-def _write_parts(path: Path, parts: Iterable[Written]) -> str:
-    """Write the list of all parts, without fingerprints, which only the run can use; returns its SHA-256."""
-    with path.open("wb") as lines:
-        lines.writelines(record_line(part, ("fingerprint",)) for part in parts)
-    return file_digest(path) or ""
 
 
 def in_processes(workers: int, advance: Callable[[int], None]) -> RunTasks:

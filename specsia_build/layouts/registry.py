@@ -30,6 +30,7 @@ def load_layout(name: str) -> Layout:
         raise UsageError(f"the layout '{name}' is declared more than once: {', '.join(sorted(points))}")
     ((value, point),) = points.items()
     where = f"the layout '{name}' ({value})"
+    unusable = f"{where} cannot be used: "
     try:
         layout = point.load()()
     # A third-party module may raise anything.
@@ -37,9 +38,9 @@ def load_layout(name: str) -> Layout:
         raise SpecsiaError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(layout, Layout) or layout.name != name or not hasattr(layout, "loading"):
         kind = "a specsia_build.layouts.layout.Layout of that name that states its `loading`"
-        raise SpecsiaError(f"{where} cannot be used: it is not {kind}")
+        raise SpecsiaError(f"{unusable}it is not {kind}")
     if not set(layout.layers) <= LAYERS.keys() or layout.unit not in ("view", "character", "clip"):
-        raise SpecsiaError(f"{where} cannot be used: its `layers` or `unit` are none that exist")
+        raise SpecsiaError(f"{unusable}its `layers` or `unit` are none that exist")
     return layout
 
 
@@ -48,16 +49,11 @@ def load_layouts(names: Sequence[str]) -> list[Layout]:
     return [load_layout(name) for name in names]
 
 
-def needs_clips(layout: Layout) -> bool:
-    """Whether only `specsia clips` can make what a layout needs."""
-    return layout.unit == "clip" or not _STILL_LAYERS.issuperset(layout.layers)
-
-
 def check_layouts(config: BuildConfig) -> None:
     """Raise UsageError if a layout does not exist, needs clips, or its reader cannot take these settings."""
     for layout in load_layouts(config.packed_layouts):
-        if config.clips is None and needs_clips(layout):
-            name = layout.name
+        name, needs_clips = layout.name, layout.unit == "clip" or not _STILL_LAYERS.issuperset(layout.layers)
+        if config.clips is None and needs_clips:
             raise UsageError(f"{name} needs characters in motion: `specsia clips --layout {name}`")
         layout.check(config)
 
@@ -74,9 +70,7 @@ def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]
     for layout in load_layouts(names):
         for setting, value in layout.defaults.items():
             if setting not in stated and str(defaults.setdefault(setting, value)) != str(value):
-                option = f"--{setting.replace('_', '-')}"
-                raise UsageError(
-                    f"layouts differ in {setting} ({layout.name} needs {value}, another "
-                    f"{defaults[setting]}): state {option}, or build each into its own --out"
-                )
+                differ = f"{setting} ({layout.name} needs {value}, another {defaults[setting]})"
+                cure = f"state --{setting.replace('_', '-')}, or build each into its own --out"
+                raise UsageError(f"layouts differ in {differ}: {cure}")
     return defaults

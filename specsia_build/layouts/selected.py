@@ -53,9 +53,8 @@ class Expression:
         try:
             return self._evaluator.eval(self.text, previously_parsed=parsed)
         except simpleeval.NameNotDefined as error:
-            raise UsageError(
-                f"there is no column {error.name}: rows have {some(list(values), 30)}"
-            ) from error
+            columns = some(list(values), 30)
+            raise UsageError(f"there is no column {error.name}: rows have {columns}") from error
         except (simpleeval.InvalidExpression, TypeError, ValueError, ArithmeticError) as error:
             if isinstance(error, TypeError) and None in values.values():
                 return None
@@ -125,9 +124,8 @@ def select_parts(
         if key in loads or split != found.split:
             other = f"in {split}" if split != found.split else f"by {member.backend}"
             problem = f"{member.id} of {dataset.where} is also {other} of another dataset"
-            raise UsageError(
-                f"{problem}: leave it out of one, as by 'not (dataset == 2 and character_id == ...)'"
-            )
+            cure = "leave it out of one, as by 'not (dataset == 2 and character_id == ...)'"
+            raise UsageError(f"{problem}: {cure}")
         members.append(member)
         place = OpenedMember(found.config, found.split, numbers)
         loads[key] = LoadRows(dataset, {key: place}, frames[found.number])
@@ -135,25 +133,18 @@ def select_parts(
             weights[key] = [_weight(weight, values) for values in rows]
     if not members:
         raise UsageError(f"no row satisfies {brief(where.text)!r}: `specsia stats` shows what there is")
-    facts = Facts(
-        build={"specsia": __version__, "config": settings, SELECTED: {**texts, "of": origins}},
-        source=settings["source"],
-        planned=len(split_of),
-        quarantined={},
-        splits=split_of,
-        members=members,
-    )
+    build = {"specsia": __version__, "config": settings, SELECTED: {**texts, "of": origins}}
+    facts = Facts(build, settings["source"], len(split_of), {}, split_of, members)
     columns = _columns(datasets[0])
     weighted = weight is not None or schema.WEIGHT in columns
     layers = [name for name in columns if name in schema.LAYER_COLUMNS]
     options = {"moving": datasets[0].moving, "layers": layers, "weighted": weighted}
-    parts = []
-    for name, group, _ in layout.group(members, split_of):
+
+    def load(group: Sequence[Member]) -> LoadSelected:
         keys = [(member.id, member.backend) for member in group]
-        load = LoadSelected({k: loads[k] for k in keys}, {k: weights[k] for k in keys if k in weights})
-        part = Part(name, split_of[group[0].character], tuple(group), options, load)
-        parts.append((part, layout.fingerprint(part)))
-    return sorted(parts, key=lambda part: part[0].key), facts
+        return LoadSelected({k: loads[k] for k in keys}, {k: weights[k] for k in keys if k in weights})
+
+    return layout.parts(members, split_of, options, load), facts
 
 
 def _found(datasets: Sequence[OpenedDataset], where: Expression) -> Iterator[_Found]:
@@ -197,11 +188,8 @@ def _common_settings(datasets: Sequence[OpenedDataset]) -> dict[str, Any]:
     first = every[0]
     for dataset, settings in zip(datasets, every, strict=True):
         names = sorted({*first, *settings} - _OWN)
-        values = [
-            f"{name} ({first.get(name)}, {settings.get(name)})"
-            for name in names
-            if settings.get(name) != first.get(name)
-        ]
+        differing = [name for name in names if settings.get(name) != first.get(name)]
+        values = [f"{name} ({first.get(name)}, {settings.get(name)})" for name in differing]
         if columns := set(_columns(datasets[0])) ^ set(_columns(dataset)):
             values.append(f"the columns {some(sorted(columns))}")
         if values:

@@ -61,7 +61,8 @@ def collected_part(record: Path) -> Written | None:
 
 def write_part(task: PartTask) -> PartDone:
     """Write a part, or link an undamaged one. Raises WriteError, and what loading its pictures raises."""
-    record = _record_path(task)
+    # A key may hold a separator.
+    record = task.into / RECORDS / f"{sha256(task.part.key.encode())[:32]}.json"
     if collected_part(record) is not None or _link(task, record):
         return PartDone(True)
     layout = load_layout(task.layout)
@@ -89,11 +90,6 @@ def _reason(task: PartTask, error: Exception) -> NotWritten:
         return NotWritten(str(error), suits=False)
     why = str(error) if isinstance(error, SpecsiaError) else f"{type(error).__name__}: {error}"
     return NotWritten(f"the layout {task.layout} cannot write {task.part.key}: {brief(why)}", suits=True)
-
-
-def _record_path(task: PartTask) -> Path:
-    # A key may hold a separator.
-    return task.into / RECORDS / f"{sha256(task.part.key.encode())[:32]}.json"
 
 
 def record_line(part: Written, without: Collection[str] = ()) -> bytes:

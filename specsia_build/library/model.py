@@ -142,18 +142,16 @@ class Model:
             picture, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):
             if missing := [name for name in ("color", "pos") if name not in frame]:
-                raise UsageError(
-                    f"a row holds color and pos, as those of open_dataset do: this has no {missing[0]}"
-                )
+                wanted = "a row holds color and pos, as those of open_dataset do"
+                raise UsageError(f"{wanted}: this has no {missing[0]}")
             picture, pos = frame["color"], frame["pos"]
         z = check_pixels(picture, "a frame")
         if pos is None:
             raise UsageError("a model sees positions, too: give pos")
         pos = check_pixels(pos, "a picture of positions", alpha=False)
         if pos.shape[:2] != z.shape[:2]:
-            raise UsageError(
-                f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}"
-            )
+            wanted = "a frame is (H, W, 4) uint8 with positions of its size"
+            raise UsageError(f"{wanted}, not {z.shape} with {pos.shape}")
         if pos.shape[2] == 3:
             pos = np.dstack([pos, z[..., 3]])
         return repair(self._predictor, z, pos, self._drawing(frontal))

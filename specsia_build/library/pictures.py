@@ -71,15 +71,12 @@ def load(path: str | Path, **overrides: Any) -> Character:
     with TemporaryDirectory(prefix="specsia-") as scratch:
         entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
-            raise UsageError(
-                f"{path} holds {len(entries)} characters: name one mesh file, or build a dataset of all"
-            )
+            cure = "name one mesh file, or build a dataset of all"
+            raise UsageError(f"{path} holds {len(entries)} characters: {cure}")
         character = read_character(msgspec.structs.replace(entries[0], **line))
-    return (
-        character
-        if name is None
-        else replace(character, entry=msgspec.structs.replace(character.entry, id=name))
-    )
+    if name is None:
+        return character
+    return replace(character, entry=msgspec.structs.replace(character.entry, id=name))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -22,15 +22,8 @@ SCHEMAS = {
 """Schema of a dataset in words, by its kind."""
 
 _UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
-_COLUMNS = (
-    "uid",
-    "character_id",
-    "view",
-    "yaw_deg",
-    "iou",
-    "backend",
-    *("outline_px", "outline_grey", "license"),
-)
+_CONTOUR = ("outline_px", "outline_grey")
+_COLUMNS = ("uid", "character_id", "view", "yaw_deg", "iou", "backend", *_CONTOUR, "license")
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
 
 
@@ -128,7 +121,7 @@ def _places(
     """Configuration, split and rows of the frames of each item on one side."""
     places = {}
     for key, member in members.items():
-        numbers = tuple(member.numbers.get(frame) for frame in sorted(clean[key].numbers))
+        numbers = tuple(map(member.numbers.get, sorted(clean[key].numbers)))
         places[key] = (member.config, member.split, numbers)
     return places
 
@@ -139,9 +132,8 @@ def _item(
     row, views = clean.row, sorted(clean.numbers)
     sides = {TARGET: Side(TARGET, tuple(layer for layer in TARGET_LAYERS if layer in dataset.columns))}
     shown = tuple(layer for layer in RESULT_LAYERS if layer in dataset.columns)
-    for name in (name for name, members in results.items() if key in members):
-        member = results[name][key]
-        values = tuple(member.ious.get(view) for view in views)
+    for name, member in ((name, members[key]) for name, members in results.items() if key in members):
+        values = tuple(map(member.ious.get, views))
         measured = {IOU.key: values} if any(value is not None for value in values) else {}
         sides[name] = Side(name, shown, measured)
     ring = view_yaws(max(views) + 1)
@@ -156,5 +148,5 @@ def _item(
         fps=((len(views) - 1) / clean.end if clean.end > 0 else 1.0) if dataset.moving else None,
         action=row.get("action"),
         license=row.get("license"),
-        numbers={name: row[name] for name in ("outline_px", "outline_grey") if row.get(name) is not None},
+        numbers={name: row[name] for name in _CONTOUR if row.get(name) is not None},
     )

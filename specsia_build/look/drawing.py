@@ -31,18 +31,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Choice:
-    """Parts of a gallery to draw.
+    """Parts of a gallery to draw."""
 
-    Attributes:
-        ids: ids of items; empty for the best ones.
-        most: largest number of items; None for no limit.
-        show: ``SIDE`` or ``SIDE:LAYER``; empty for the main layer of each side.
-    """
-
-    ids: Sequence[str] = ()
+    ids: Sequence[str] = ()  # Ids of items; empty for the best ones
     split: str | None = None
-    most: int | None = None
-    show: Sequence[str] = ()
+    most: int | None = None  # Largest number of items; None for no limit
+    show: Sequence[str] = ()  # ``SIDE`` or ``SIDE:LAYER``; empty for the main layer of each side
 
 
 @dataclass(frozen=True)
@@ -82,9 +76,8 @@ def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
         splits = Counter(item.split for item in gallery.items)
         there = ", ".join(f"{name} ({count})" for name, count in splits.items())
         split = f" in split '{choice.split}'" if choice.split else ""
-        raise UsageError(
-            f"{gallery.where} has nothing{split} to draw: {f'it has {there}' if there else _empty(gallery)}"
-        )
+        holds = f"it has {there}" if there else _empty(gallery)
+        raise UsageError(f"{gallery.where} has nothing{split} to draw: {holds}")
     most = len(items) if choice.most is None else choice.most
     qualities = [(_quality(gallery, item), k) for k, item in enumerate(items)]
     ranked = sorted((-quality, k) for quality, k in qualities if quality is not None)
@@ -125,9 +118,7 @@ def chosen_layers(
         raise SpecsiaError("none of them has any picture")
     shown = [side for item in items for side in item.sides.values()]
     names = {key: name for key, (name, _) in layers_of(shown).items()}
-    main = {}
-    for name, there in sides.items():
-        main[name] = next(layer for layer in (GT, COLOR, *there) if layer in there)
+    main = {name: min(own, key=lambda layer: (layer != GT, layer != COLOR)) for name, own in sides.items()}
     pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show]
     pairs = pairs or [*main.items()]
     several = len({side for side, _ in pairs if side != TARGET}) > 1
@@ -145,15 +136,13 @@ def _parsed(text: str, sides: Mapping[str, Mapping[str, None]], names: Mapping[s
     side, colon, layer = text.rpartition(":")
     name = side if colon else text
     if name not in sides:
-        raise UsageError(
-            f"nothing is shown by '{brief(name, 80)}': there is {some(list(sides))}.{meant(name, sides)}"
-        )
+        there = f"{some(list(sides))}.{meant(name, sides)}"
+        raise UsageError(f"nothing is shown by '{brief(name, 80)}': there is {there}")
     by_name = {names[key]: key for key in sides[name]} | {key: key for key in sides[name]}
     if layer not in by_name:
         there = ", ".join(f"{name}:{key}" for key in sides[name])
-        raise UsageError(
-            f"{name} has no layer '{brief(layer, 80)}': there is {there}.{meant(layer, by_name)}"
-        )
+        hint = meant(layer, by_name)
+        raise UsageError(f"{name} has no layer '{brief(layer, 80)}': there is {there}.{hint}")
     return name, by_name[layer]
 
 
@@ -257,10 +246,8 @@ def draw_sheet(
     items, layers = _begin(gallery, out, choice, style, film=False)
     for item in items:
         if beyond := [view for view in views if view >= item.frames]:
-            noun = "frame" if gallery.moving else "view"
-            raise UsageError(
-                f"{item.id} has no {noun} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}"
-            )
+            problem = f"{item.id} has no {'frame' if gallery.moving else 'view'} {beyond[0]}"
+            raise UsageError(f"{problem}: the last of its {item.frames} is {item.frames - 1}")
     frames = {item.id: list(views) or spread(item.frames, _VIEWS) for item in items}
     count = max(map(len, frames.values()))
     names = [list(map(partial(_name, item), frames[item.id])) for item in items]

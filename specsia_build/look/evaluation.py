@@ -42,18 +42,14 @@ def picture_name(number: int, moving: bool) -> str:
 
 @dataclass(frozen=True)
 class EvaluationReader:
-    """Reads the pictures of an evaluation.
-
-    Attributes:
-        sides: configuration and folder of the method by side; the first configuration shows an item's target.
-        places: first configuration, character and, for a clip, the clip, by id.
-        numbers: numbers of the views or frames, by id.
-    """
+    """Reads the pictures of an evaluation."""
 
     root: Path
+    # Configuration and folder of the method by side; the first configuration shows an item's target
     sides: Mapping[str, tuple[str, str]]
+    # First configuration, character and, for a clip, the clip, by id
     places: Mapping[str, tuple[str, str, str | None]]
-    numbers: Mapping[str, tuple[int, ...]]
+    numbers: Mapping[str, tuple[int, ...]]  # Numbers of the views or frames, by id
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> LayerPngs:
         """See `Reader`; every side has one layer."""
@@ -65,9 +61,8 @@ class EvaluationReader:
             try:
                 pictures.append(path.read_bytes())
             except OSError as error:
-                raise SpecsiaError(
-                    f"{path} cannot be read ({error.strerror}): run `specsia evaluate` again"
-                ) from error
+                problem = f"{path} cannot be read ({error.strerror})"
+                raise SpecsiaError(f"{problem}: run `specsia evaluate` again") from error
         return {layers[0]: pictures}
 
 
@@ -147,7 +142,8 @@ def _item(
             rows = [scored.get(number, {}) for number in numbers]
             measured = {}
             for measure in measures:
-                column = tuple(_finite(row.get(measure.key)) for row in rows)
+                stated = (row.get(measure.key) for row in rows)
+                column = tuple(float(v) if v is not None and math.isfinite(v) else None for v in stated)
                 if column.count(None) < len(column):
                     measured[measure.key] = column
             sides[name] = Side(name, (schema.COLOR,), measured)
@@ -162,7 +158,3 @@ def _item(
         fps=None if clip is None else (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 1.0,
         action=None if clip is None else str(views[0]["action"]),
     )
-
-
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None

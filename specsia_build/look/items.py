@@ -42,16 +42,13 @@ IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
 
 @dataclass(frozen=True)
 class Side:
-    """One item by one maker: the clean target, a backend or a model.
-
-    Attributes:
-        values: one per frame, by measure; None where it could not be computed.
-        facts: such as the parameters of its registration.
-    """
+    """One item by one maker: the clean target, a backend or a model."""
 
     name: str
     layers: tuple[str, ...]
+    # One per frame, by measure; None where it could not be computed
     values: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    # Such as the parameters of its registration
     facts: Mapping[str, float | str] = field(default_factory=dict)
 
     def present(self, measure: str) -> list[float]:
@@ -77,48 +74,38 @@ def layers_of(sides: Iterable[Side]) -> dict[str, tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Item:
-    """A character in its views, or a clip.
-
-    Attributes:
-        sides: by name, the target first.
-        yaws: turn of the camera in each view in degrees; None for a clip.
-        fps, action: of a clip; None for views.
-        license, credit: as the source states them.
-        numbers: to sort by, such as `seconds`, `fit`, `outline_px`.
-    """
+    """A character in its views, or a clip."""
 
     id: str
     character: str
     split: str
     frames: int
-    sides: Mapping[str, Side]
-    yaws: tuple[float, ...] | None = None
+    sides: Mapping[str, Side]  # By name, the target first
+    yaws: tuple[float, ...] | None = None  # Turn of the camera in each view in degrees; None for a clip
+    # fps, action: of a clip; None for views
     fps: float | None = None
     action: str | None = None
+    # license, credit: as the source states them
     license: str | None = None
     credit: str | None = None
     warnings: tuple[str, ...] = ()
+    # To sort by, such as `seconds`, `fit`, `outline_px`
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class FailedItem:
-    """A character or clip that failed or was quarantined.
+    """A character or clip that failed or was quarantined."""
 
-    Attributes:
-        key, id: of the clip or character, and of the character.
-        details: a file or folder with more, relative to the run.
-        command: command that fixes it or tries again.
-        side, frames: whose pictures the reader has, if any, and their number.
-    """
-
+    # key, id: of the clip or character, and of the character
     key: str
     id: str
     stage: str
     backend: str | None
     reason: str
-    details: str | None = None
-    command: str | None = None
+    details: str | None = None  # A file or folder with more, relative to the run
+    command: str | None = None  # Command that fixes it or tries again
+    # side, frames: whose pictures the reader has, if any, and their number
     side: Side | None = None
     frames: int = 0
 
@@ -133,29 +120,20 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Gallery:
-    """Everything to look at of one run, dataset, source, evaluation, or of repairs.
-
-    Attributes:
-        where: place, as the user gave it.
-        title, lead: its name, and a sentence about it.
-        moving: whether its items are clips.
-        items: in the order of their ids.
-        measures: the main one first.
-        missing: sentences on what a complete run would also have.
-        go_on: command that continues it.
-    """
+    """Everything to look at of one run, dataset, source, evaluation, or of repairs."""
 
     kind: Literal["run", "dataset", "source", "evaluation", "repair"]
-    where: str
+    where: str  # Place, as the user gave it
+    # title, lead: its name, and a sentence about it
     title: str
     lead: str
-    moving: bool
-    items: tuple[Item, ...]
+    moving: bool  # Whether its items are clips
+    items: tuple[Item, ...]  # In the order of their ids
     failed: tuple[FailedItem, ...]
-    measures: tuple[Measure, ...]
+    measures: tuple[Measure, ...]  # The main one first
     reader: Reader
-    missing: tuple[str, ...] = ()
-    go_on: str | None = None
+    missing: tuple[str, ...] = ()  # Sentences on what a complete run would also have
+    go_on: str | None = None  # Command that continues it
 
     @property
     def noun(self) -> str:

@@ -16,18 +16,12 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK, POS
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.frame import Camera, view_cameras, view_yaws
+from specsia_build.look import sections
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
 from specsia_build.look.items import TARGET, FailedItem, Gallery, Item, LayerPngs, Side
 from specsia_build.look.repair import gallery_of_repairs, holds_repairs
 from specsia_build.look.run import entries_of, gallery_of_run
-from specsia_build.look.sections import (
-    Sections,
-    sections_of_dataset,
-    sections_of_evaluation,
-    sections_of_repairs,
-    sections_of_run,
-)
 from specsia_build.pipeline.run import RunPaths, existing_run, paths_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.published.tree import is_tree
@@ -46,10 +40,8 @@ def _is_run(where: str) -> bool:
         return paths_of(where).config.is_file()
     folder = Path(where)
     if not folder.exists() and not where.startswith("~") and not HUB_ID.fullmatch(where):
-        raise UsageError(
-            f"there is no folder {where}: give that of a run, a dataset, an evaluation or a repair, or "
-            "OWNER/NAME on the Hub"
-        )
+        kinds = "that of a run, a dataset, an evaluation or a repair, or OWNER/NAME on the Hub"
+        raise UsageError(f"there is no folder {where}: give {kinds}")
     if RunPaths(folder).config.is_file():
         return True
     return folder.is_dir() and not is_tree(folder) and not any(folder.rglob("*.parquet"))
@@ -67,21 +59,21 @@ def page_of(where: str) -> Path:
     return folder.with_name(f"{folder.name}-report.html")
 
 
-def open_gallery(where: str) -> tuple[Gallery, Callable[[], Sections]]:
+def open_gallery(where: str) -> tuple[Gallery, Callable[[], sections.Sections]]:
     """Open a run, an evaluation, a repair or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
 
     Returns the gallery, and a function that computes the tables of its report.
     """
     if holds_evaluation(Path(where)):
-        return gallery_of_evaluation(where), partial(sections_of_evaluation, Path(where))
+        return gallery_of_evaluation(where), partial(sections.of_evaluation, Path(where))
     if holds_repairs(Path(where)):
-        return gallery_of_repairs(where), partial(sections_of_repairs, Path(where))
+        return gallery_of_repairs(where), partial(sections.of_repairs, Path(where))
     if _is_run(where):
         gallery, facts = gallery_of_run(*existing_run(where))
-        return gallery, partial(sections_of_run, facts, gallery)
+        return gallery, partial(sections.of_run, facts, gallery)
     dataset = open_dataset(where)
     gallery = gallery_of_dataset(dataset)
-    return gallery, partial(sections_of_dataset, dataset, gallery)
+    return gallery, partial(sections.of_dataset, dataset, gallery)
 
 
 @dataclass(frozen=True)
@@ -115,17 +107,9 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
     reasons = {key: "; ".join(own) or "nothing can be drawn of it" for key, own in warnings.items()}
     failed = [FailedItem(f.id, f.id, "read", None, reasons[f.id]) for f in facts if f.id not in pictures]
     warned = sum(map(bool, warnings.values()))
-    return Gallery(
-        kind="source",
-        where=name,
-        title=name,
-        lead=f"View 0 of {plural(len(facts), 'character')}, {warned} with warnings or problems.",
-        moving=False,
-        items=tuple(items),
-        failed=tuple(failed),
-        measures=(),
-        reader=SourceReader(pictures),
-    )
+    lead = f"View 0 of {plural(len(facts), 'character')}, {warned} with warnings or problems."
+    reader = SourceReader(pictures)
+    return Gallery("source", name, name, lead, False, tuple(items), tuple(failed), measures=(), reader=reader)
 
 
 @dataclass(frozen=True)

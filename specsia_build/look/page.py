@@ -118,7 +118,12 @@ def document(
 ) -> dict[str, Any]:
     """The page's data: one JSON document, which its scripts read; frames have `tile` pixels on a side."""
     layers = layers_of(side for item in gallery.items for side in item.sides.values())
-    numbers = {key for item in items for key in item["numbers"]}
+    there = {key for item in items for key in item["numbers"]}
+    numbers = []
+    for key, (name, unit, digits, note) in _NUMBERS.items():
+        if key in there:
+            numbers.append({"key": key, "name": name, "unit": unit, "digits": digits, "note": note})
+    shown = ({"anchor": anchor, "title": title, "html": html} for anchor, (title, html) in sections.items())
     return {
         "title": gallery.title,
         "lead": gallery.lead,
@@ -128,20 +133,14 @@ def document(
         "tile": tile,
         "columns": STRIP_COLUMNS,
         "measures": [asdict(measure) for measure in gallery.measures],
-        "numbers": [
-            {"key": key, "name": name, "unit": unit, "digits": digits, "note": note}
-            for key, (name, unit, digits, note) in _NUMBERS.items()
-            if key in numbers
-        ],
+        "numbers": numbers,
         "layers": [{"key": key, "name": name, "note": note} for key, (name, note) in layers.items()],
         "sides": gallery.side_names,
         "items": list(items),
         "failures": list(failures),
         "missing": list(gallery.missing),
         "go_on": gallery.go_on,
-        "sections": [
-            {"anchor": anchor, "title": title, "html": html} for anchor, (title, html) in sections.items()
-        ],
+        "sections": list(shown),
     }
 
 
@@ -263,13 +262,12 @@ def _mapped(function: Callable[[_T], _U], values: Mapping[str, _T]) -> dict[str,
 
 def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
     """Make the strips of all items, then of the failed ones, in order, in a thread for each processor."""
-    jobs: list[tuple[str, dict[str, Sequence[str]], int]] = [
-        (item.id, _mapped(attrgetter("layers"), item.sides), item.frames) for item in gallery.items
-    ]
-    jobs += [
-        (failed.key, {} if failed.side is None else {failed.side.name: failed.side.layers[:1]}, failed.frames)
-        for failed in gallery.failed
-    ]
+    jobs: list[tuple[str, Mapping[str, Sequence[str]], int]] = []
+    for item in gallery.items:
+        jobs.append((item.id, _mapped(attrgetter("layers"), item.sides), item.frames))
+    for failed in gallery.failed:
+        side = {} if failed.side is None else {failed.side.name: failed.side.layers[:1]}
+        jobs.append((failed.key, side, failed.frames))
 
     def make(job: tuple[str, Mapping[str, Sequence[str]], int]) -> Strips:
         key, sides, count = job

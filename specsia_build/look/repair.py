@@ -70,9 +70,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     """Read the record of a repair; raises SpecsiaError if it is damaged or of an earlier version."""
     record = read_json(folder / REPAIR_RECORD)
     if not isinstance(record, dict) or not {"name", "frames", "warnings", "settings"} <= record.keys():
-        raise SpecsiaError(
-            f"{folder / REPAIR_RECORD} is damaged, or of an earlier version: run `specsia repair` again"
-        )
+        problem = f"{folder / REPAIR_RECORD} is damaged, or of an earlier version"
+        raise SpecsiaError(f"{problem}: run `specsia repair` again")
     return record
 
 
@@ -81,19 +80,10 @@ def gallery_of_repairs(where: str) -> Gallery:
     folders = repairs_in(Path(where))
     items = tuple(_item(name, read_record(folders[name])) for name in sorted(folders, key=id_order_key))
     failed = _failed(Path(where)) if (Path(where) / LIST).is_file() else ()
-    name = Path(where).absolute().name
-    return Gallery(
-        kind="repair",
-        where=where,
-        title=name,
-        lead=f"{plural(len(items), 'drawing')} repaired by `specsia repair`: the reconstruction before, and "
-        "after.",
-        moving=False,
-        items=items,
-        failed=failed,
-        measures=(),
-        reader=RepairReader(folders),
-    )
+    name, reader = Path(where).absolute().name, RepairReader(folders)
+    count = plural(len(items), "drawing")
+    lead = f"{count} repaired by `specsia repair`: the reconstruction before, and after."
+    return Gallery("repair", where, name, lead, False, items, failed, measures=(), reader=reader)
 
 
 def _item(name: str, record: Mapping[str, Any]) -> Item:

@@ -91,8 +91,11 @@ class RunReader:
                 raise DamagedError(f"the artefact {path} has no {error.args[0]}") from error
         for stage in character_stages():
             if (folder := self.paths.pictures(stage.name, backend, item)).is_dir():
+                pictures: dict[str, list[bytes]] = {}
                 try:
-                    return {k: _read_all(folder, of_layer) for k, of_layer in names.items()}
+                    for layer, of_layer in names.items():
+                        pictures[layer] = [(folder / name).read_bytes() for name in of_layer]
+                    return pictures
                 except OSError as error:
                     raise SpecsiaError(f"{folder} cannot be read: {error.strerror}") from error
         raise DamagedError(f"the artefact {path} is not there: build again")
@@ -106,17 +109,13 @@ def entries_of(config: BuildConfig, paths: RunPaths) -> dict[str, Entry]:
 
 @dataclass
 class _Survey:
-    """Looks at the artefacts of one character after the other; counts those that are outdated or damaged.
-
-    Attributes:
-        entries: characters to compare with; what was built needs neither its source nor its backends.
-        reason: why other characters are not compared.
-        current: whether each artefact of a character is up to date, by its path; empty if it is not compared.
-    """
+    """Looks at the artefacts of one character after the other; counts those that are outdated or damaged."""
 
     run: Run
+    # Characters to compare with; what was built needs neither its source nor its backends
     entries: Mapping[str, Entry] = field(default_factory=dict)
-    reason: str = "their files are missing"
+    reason: str = "their files are missing"  # Why other characters are not compared
+    # Whether each artefact of a character is up to date, by its path; empty if it is not compared
     current: Mapping[Path, bool] = field(default_factory=dict)
     outdated: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
@@ -182,9 +181,7 @@ class _Survey:
                 continue
             clips = motions.clips_of(plan)
             planned += clips
-            carried = [
-                meta for name in backends if (meta := self.meta(carry.CARRY, name, character)) is not None
-            ]
+            carried = (self.meta(carry.CARRY, name, character) or {} for name in backends)
             warnings = [warning for meta in (plan, *carried) for warning in meta.get("warnings", ())]
             for clip in clips:
                 clean = self.meta(draw.DRAW, None, clip.id)
@@ -212,8 +209,8 @@ class _Survey:
 
 def _projected(name: str, meta: Meta) -> Side:
     registration = meta["registration"]
-    facts = {"scale": registration["scale"], "pitch": registration["pitch_deg"]}
-    facts["yaw"] = registration["yaw_deg"]
+    names = {"scale": "scale", "pitch": "pitch_deg", "yaw": "yaw_deg"}
+    facts = {name: registration[key] for name, key in names.items()}
     facts |= dict(zip("xyz", registration["translation"], strict=True))
     facts["frontal_before"] = meta["frontal_iou_before"]
     return Side(name, RESULT_LAYERS, {IOU.key: tuple(meta["iou"])}, facts)
@@ -235,9 +232,8 @@ def gallery_of_run(config: BuildConfig, paths: RunPaths) -> tuple[Gallery, RunFa
     moving, planned = config.clips is not None, list[Clip]()
     missing = []
     if skipped := len(split_of) - len(ids):
-        missing.append(
-            f"{plural(skipped, 'character')} of the source left out by --limit, --exclude or --shard."
-        )
+        count = plural(skipped, "character")
+        missing.append(f"{count} of the source left out by --limit, --exclude or --shard.")
     with open_run(config, paths) as run:
         survey = _Survey(run)
         try:
@@ -246,19 +242,16 @@ def gallery_of_run(config: BuildConfig, paths: RunPaths) -> tuple[Gallery, RunFa
             survey.reason = str(error)
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
     if unknown := [item.id for item in items if item.character not in survey.entries]:
-        missing.append(
-            f"Not compared with the source and the present settings: {some(unknown)} ({survey.reason})."
-        )
-    failures = concerning(
-        read_failures(paths.failures), ids, [backend_name(spec) for spec in config.backends]
-    )
+        names = f"{some(unknown)} ({survey.reason})"
+        missing.append(f"Not compared with the source and the present settings: {names}.")
+    failures = concerning(read_failures(paths.failures), ids, run.backends)
     times = read_times(paths.log, {*split_of, *(clip.id for clip in planned)})
     seconds = Counter[str]()
     for time in times:
         seconds[time.id] += time.seconds  # type: ignore[assignment]
-    timed = [
-        replace(i, numbers={**i.numbers, "seconds": seconds[i.id]}) if i.id in seconds else i for i in items
-    ]
+    for k, item in enumerate(items):
+        if item.id in seconds:
+            items[k] = replace(item, numbers={**item.numbers, "seconds": seconds[item.id]})
     facts = RunFacts(config, paths, times, (paths.dataset / schema.BUILD_FILE).is_file())
     command = f"{config.command} --out {argument(paths.out)}"
     expected = [clip.id for clip in planned] if moving else ids
@@ -268,7 +261,7 @@ def gallery_of_run(config: BuildConfig, paths: RunPaths) -> tuple[Gallery, RunFa
         title=source_name(config),
         lead=_lead(config, items),
         moving=moving,
-        items=tuple(timed),
+        items=tuple(items),
         failed=tuple(_failed_item(failure, paths, command) for failure in failures),
         measures=(IOU,) if not moving or any(len(item.sides) > 1 for item in items) else (),
         reader=RunReader(paths, moving),
@@ -364,7 +357,3 @@ def read_times(log: Path, ids: set[str]) -> tuple[TaskTime, ...]:
             if not record["id"] or record["id"] in ids:
                 latest[key] = TaskTime(*key, float(record["seconds"]), float(record["peak_mb"]))
     return tuple(latest.values())
-
-
-def _read_all(folder: Path, names: Sequence[str]) -> list[bytes]:
-    return [(folder / name).read_bytes() for name in names]

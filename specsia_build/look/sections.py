@@ -74,17 +74,22 @@ def fixed(value: float | None, digits: int = 3) -> str:
 LISTED = 12  # Number of slowest characters to list
 
 
-def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:
+def of_run(facts: RunFacts, gallery: Gallery) -> Sections:
+    """Sections of a run's page."""
+    folder, dataset = facts.paths.dataset, None
+    if facts.packed:
+        lines = join(load_lines(folder, list(map(backend_name, facts.config.backends))), "\n")
+        dataset = join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", lines)])
     return _present(
         counts=("Counts", _counts(gallery)),
         registration=("Registration", _registration(gallery)),
         times=("Times", _times(facts.times)),
-        dataset=("Dataset", _loading(facts) if facts.packed else None),
+        dataset=("Dataset", dataset),
         settings=("Settings", _settings(facts)),
     )
 
 
-def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
+def of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
     """Sections of a packed dataset's page. Raises SpecsiaError if a shard cannot be read."""
     facts = {
         "schema": SCHEMAS[dataset.kind],
@@ -112,15 +117,14 @@ def _statistics(dataset: OpenedDataset) -> tuple[Html | None, Html]:
     return tag("ul", *twins) if twins else None, join(tables)
 
 
-def sections_of_evaluation(folder: Path) -> Sections:
+def of_evaluation(folder: Path) -> Sections:
     """Sections of an evaluation's page: the parts of its Markdown."""
     path = folder / SCORE_TABLES
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise SpecsiaError(
-            f"{path} cannot be read ({error}): the same `specsia evaluate` writes it again"
-        ) from error
+        cure = "the same `specsia evaluate` writes it again"
+        raise SpecsiaError(f"{path} cannot be read ({error}): {cure}") from error
     head, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     tables: dict[str, tuple[str, Html | None]] = {"about": ("About", join(_blocks(head.split("\n\n")[1:])))}
     for number, part in enumerate(parts, 1):
@@ -129,7 +133,7 @@ def sections_of_evaluation(folder: Path) -> Sections:
     return _present(**tables)
 
 
-def sections_of_repairs(folder: Path) -> Sections:
+def of_repairs(folder: Path) -> Sections:
     """Sections of a repair's page: warnings, film, sheet, drawing and settings; of several a table of all."""
     folders = repairs_in(folder)
     records = {name: read_record(path) for name, path in folders.items()}
@@ -243,12 +247,6 @@ def _times(times: Sequence[TaskTime]) -> Html | None:
     return join([table(head, rows, numbers=range(1, 6)), table(("slowest", "s"), slowest, numbers=(1,))])
 
 
-def _loading(facts: RunFacts) -> Html:
-    folder = facts.paths.dataset
-    lines = load_lines(folder, list(map(backend_name, facts.config.backends)))
-    return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", join(lines, "\n"))])
-
-
 def _settings(facts: RunFacts) -> Html:
     names = ", ".join(map(backend_name, facts.config.backends))
     values = {**result_settings(facts.config), "source": source_name(facts.config), "backends": names}
@@ -267,18 +265,14 @@ def _blocks(blocks: Sequence[str]) -> Iterator[Html]:
         if not block.startswith("|"):
             yield tag("p", block)
             continue
-        head, *rows = [_cells(line) for line in block.split("\n") if set(line) - set("|-: ")]
+        lines = (line.strip("| ").split("|") for line in block.split("\n") if set(line) - set("|-: "))
+        head, *rows = [list(map(str.strip, cells)) for cells in lines]
         numeric = re.compile(r"\*?(–|[+-]?\d.*)")
         numbers = []
         for k in range(1, len(head)):
             if all(numeric.fullmatch(row[k]) for row in rows if k < len(row)):
                 numbers.append(k)
         yield table(head, [list(map(_cell, row)) for row in rows], numbers=numbers)
-
-
-def _cells(line: str) -> list[str]:
-    """Cells of a line of a table in Markdown."""
-    return [cell.strip() for cell in line.strip("| ").split("|")]
 
 
 def _cell(text: str) -> str | Html:

@@ -108,9 +108,8 @@ def make_strips(
             read = reader.read(key, side, layers, frames) if frames and layers else {}
             for layer, images in read.items():
                 tiles = {layer: tile}
-                if layer == GT and (
-                    large := large_of(tile, min(as_stored(images[0]).shape[:2]), len(images))
-                ):
+                size = min(as_stored(images[0]).shape[:2])
+                if layer == GT and (large := large_of(tile, size, len(images))):
                     tiles[LARGE] = large
                 strips |= {name: _encoded(sheet) for name, sheet in _sheets(images, tiles).items()}
                 if COVER not in strips and layer in (GT, COLOR) and len(images) > 1:
@@ -150,9 +149,9 @@ def _scaled(data: bytes, tiles: Sequence[int]) -> Iterator[tuple[Image.Image, in
     ready = image.convert("RGBa") if image.mode == "RGBA" and min(tiles) < side else image
     for tile in tiles:
         wide, high = (max(1, round(n * tile / side)) for n in (width, height))
-        small = (
-            image if tile == side else ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0)
-        )
+        small = image
+        if tile != side:
+            small = ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0)
         yield small.convert(image.mode), (tile - wide) // 2, (tile - high) // 2
 
 

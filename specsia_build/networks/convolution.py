@@ -22,16 +22,12 @@ TILE_WIDTH = 4  # Neighbouring pixels of a row in a tile
 
 
 class Kernel(NamedTuple):
-    """A convolution's weights, in the order in which they are used.
+    """A convolution's weights, in the order in which they are used."""
 
-    Attributes:
-        packed: (B, 9 * in + 1, `BLOCK`) float32: for each block of channels the bias, and the weights by row,
-            column and channel of the input; 0 beyond the last channel.
-        outputs: number of channels of the result.
-    """
-
+    # (B, 9 * in + 1, `BLOCK`) float32: for each block of channels the bias, and the weights by row, column
+    # and channel of the input; 0 beyond the last channel
     packed: Floats
-    outputs: int
+    outputs: int  # Number of channels of the result
 
 
 def kernel_of(weight: Floats, bias: Floats) -> Kernel:
@@ -105,10 +101,8 @@ def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
         from numba.core.cgutils import alloca_once, for_range, unpack_tuple
 
         kinds, values = signature.args[0], unpack_tuple(builder, arguments[0])
-        x, packed, out = (
-            context.make_array(kind)(context, builder, value).data
-            for kind, value in zip(kinds, values, strict=True)
-        )
+        arrays = zip(kinds, values, strict=True)
+        x, packed, out = (context.make_array(kind)(context, builder, value).data for kind, value in arrays)
         x_at, packed_at, out_at = unpack_tuple(builder, arguments[1])
         run, x_row, x_step, out_step, count = unpack_tuple(builder, arguments[2])
         slope, zero = spread(builder, arguments[3], _LANES), ir.Constant(floats(_LANES), [0.0] * _LANES)

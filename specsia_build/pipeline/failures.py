@@ -53,9 +53,12 @@ def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Coll
 
 def _sorted(failures: Iterable[Failure]) -> list[Failure]:
     places = {stage.name: place for place, stage in enumerate(all_stages())}
-    return sorted(
-        failures, key=lambda f: (places[f.stage], f.backend or "", id_order_key(f.id), f.clip or "")
-    )
+
+    def order(failure: Failure) -> tuple[object, ...]:
+        place, backend = places[failure.stage], failure.backend or ""
+        return place, backend, id_order_key(failure.id), failure.clip or ""
+
+    return sorted(failures, key=order)
 
 
 def counted(failures: Iterable[Failure]) -> tuple[int, int]:

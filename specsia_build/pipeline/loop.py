@@ -39,20 +39,15 @@ class Build:
     """A build in progress."""
 
     def __init__(self, run: Run, characters: Characters, execute: Executor) -> None:
-        self.run = run
-        self.characters = characters
-        self.execute = execute
-        self.entries = characters.entries
-        self.config = run.config
-        self.paths = run.paths
+        self.run, self.execute = run, execute
+        self.config, self.paths = run.config, run.paths
+        self.characters, self.entries = characters, characters.entries
         self.record = Record(run.paths)
         self.tallies: dict[Step, StageTally] = {}
         self._states: dict[str, CharacterState] = {}
-        self.summary = BuildSummary(
-            source=characters.source,
-            characters=len(self.entries),
-            allowed_failures=self.config.allowed_failures(len(self.entries)),
-        )
+        count = len(self.entries)
+        allowed = self.config.allowed_failures(count)
+        self.summary = BuildSummary(characters.source, count, allowed_failures=allowed)
 
     def begin(self) -> None:
         """Write the run's mark, settings and splits."""
@@ -108,10 +103,9 @@ class Build:
         for stage in stages:
             earlier = [other for other in stage.rests_on if other not in stages and not other.per_clip]
             if not self.failures_before(stage) and not all(map(has_any, steps_of(self.config, earlier))):
-                raise UsageError(
-                    f"{stage.name} has nothing to start from in {self.paths.root}: run "
-                    f"`{self.config.command} --stage {stage.earlier[-1].name}` first"
-                )
+                problem = f"{stage.name} has nothing to start from in {self.paths.root}"
+                command = f"{self.config.command} --stage {stage.earlier[-1].name}"
+                raise UsageError(f"{problem}: run `{command}` first")
 
     def run_steps(
         self, steps: Sequence[Step], ids: Collection[str] | None = None, again: bool = False
@@ -127,10 +121,9 @@ class Build:
             of_phase = {step.stage for step in phase.steps}
             if damaged := self._run_phase(phase, ids):
                 if again:
-                    raise SpecsiaError(
-                        f"artefacts change after they are written ({named(_characters(damaged))}): check the "
-                        f"disk of {self.paths.root}, then run the same command again"
-                    )
+                    problem = f"artefacts change after they are written ({named(_characters(damaged))})"
+                    cure = f"check the disk of {self.paths.root}, then run the same command again"
+                    raise SpecsiaError(f"{problem}: {cure}")
                 stages = of_phase.union(*(stage.rests_on for stage in of_phase))
                 self.make_again(damaged, [step for step in self.run.steps if step.stage in stages])
             if ids is None and motions.MOTIONS in of_phase:
@@ -242,9 +235,8 @@ class _Attempt:
             if state == DONE or (state == BLOCKED and len(suspects) <= 1):
                 self._note(task, Outcome(state=state))
             elif len(suspects) == 1:
-                self._note(
-                    task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}", "worker-lost")
-                )
+                sentence = f"{task.stage.name} of {task.key} was lost: {reason}"
+                self._note(task, failed(task, sentence, "worker-lost"))
         if len(suspects) <= 1:
             return []
         units = []

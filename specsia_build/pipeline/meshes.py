@@ -46,13 +46,8 @@ def _of_file(own: AnimatedCharacter) -> tuple[ExportedCharacter, tuple[Warning, 
     """A character that was read, with a rig if it can move; one in a pose keeps that, and has no rig."""
     character, entry = own.character, own.character.entry
     warnings = (*character.warnings, *own.warnings, *checked_colours(character))
-    exported = ExportedCharacter(
-        mesh=compacted(character.mesh),
-        name=entry.id,
-        humanoid=own.humanoid,
-        license=entry.license or "",
-        credit=entry.source or "",
-    )
+    exported = ExportedCharacter(compacted(character.mesh), entry.id, humanoid=own.humanoid)
+    exported = replace(exported, license=entry.license or "", credit=entry.source or "")
     if entry.pose != "rest":
         sentence = f"{entry.path.name} is in the pose '{entry.pose}', so it was written without its rig"
         return exported, (*warnings, Warning("not-written", sentence, entry.path.name))
@@ -76,9 +71,7 @@ def _reconstruction(run: str, character_id: str, backend: str | None) -> Exporte
         folder = artefacts[RECONSTRUCT].parents[1]
         built = sorted(path.stem for path in folder.glob("*/*.tar"))
         held = f"it has {some(built)}" if built else "it has none"
-        raise UsageError(
-            f"{run} holds no {missing[0]} of '{character_id}' by {name}: {held}; `specsia status "
-            f"{argument(run)}` shows all"
-        )
+        problem = f"{run} holds no {missing[0]} of '{character_id}' by {name}: {held}"
+        raise UsageError(f"{problem}; `specsia status {argument(run)}` shows all")
     earlier = {stage: read_artefact(path, character_id) for stage, path in artefacts.items()}
     return ExportedCharacter(compacted(registered(earlier)), character_id)

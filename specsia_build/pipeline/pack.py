@@ -132,8 +132,7 @@ def _twins(build: Build) -> list[str]:
 
 def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> SetResult:
     """Write a set's folder if it is not current."""
-    start = time.perf_counter()
-    run = build.run
+    start, run = time.perf_counter(), build.run
     layout, folder = planned.layout, planned.target.folder
     if (reason := missing_reason(run, planned, build.characters, failures)) is not None:
         return SetResult(reason)

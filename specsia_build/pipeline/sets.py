@@ -54,21 +54,14 @@ def plan_sets(run: Run, layout: Layout, states: States) -> list[PlannedSet]:
 
 def parts_of(run: Run, planned: PlannedSet, splits: Mapping[str, str]) -> list[tuple[Part, str]]:
     """Parts of a set, with their fingerprints."""
-    layout, options = planned.layout, planned.layout.options(run.config)
-    load = partial(_load, run.apart())
-    parts = []
-    for key, members, own in layout.group(planned.members, splits):
-        part = Part(key, splits[members[0].character], tuple(members), {**options, **own}, load)
-        parts.append((part, layout.fingerprint(part)))
-    return sorted(parts, key=lambda part: part[0].key)
+    load, layout = partial(_load, run.apart()), planned.layout
+    return layout.parts(planned.members, splits, layout.options(run.config), lambda _: load)
 
 
 def _load(run: Run, member: Member) -> Pictures:
-    parts = {}
-    for stage in run.read_by_pack(member.backend):
-        path = run.paths.artefact(stage, member.backend, member.id)
-        parts[stage] = read_artefact(path, member.id)
-    return pictures(member.id, member.backend, parts)
+    key, backend = member.id, member.backend
+    paths = {stage: run.paths.artefact(stage, backend, key) for stage in run.read_by_pack(backend)}
+    return pictures(key, backend, {stage: read_artefact(path, key) for stage, path in paths.items()})
 
 
 def facts_of(run: Run, planned: PlannedSet, characters: Characters, failures: Sequence[Failure]) -> Facts:

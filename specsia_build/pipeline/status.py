@@ -56,10 +56,8 @@ class RunStatus:
 
     @property
     def next_step(self) -> str:
-        counts = {
-            f"{s.stage} {s.backend or ''}".rstrip(): s.stale + s.missing + s.waiting for s in self.stages
-        }
-        if work := [f"{name} {count}" for name, count in counts.items() if count]:
+        counts = [(s.stage, s.backend or "", s.stale + s.missing + s.waiting) for s in self.stages]
+        if work := [f"{f'{stage} {name}'.rstrip()} {count}" for stage, name, count in counts if count]:
             return "a build would do: " + ", ".join(work) + ", then pack"
         return "all stages are up to date" if self.current else "a build would do: pack"
 

@@ -102,7 +102,6 @@ def parse_list(data: bytes, name: str) -> tuple[str, ...]:
         raise SpecsiaError(f"{name} is not a list of names such as 12_03: {error}") from error
     for uid in uids:
         if not _FOLDER.fullmatch(uid):
-            raise SpecsiaError(
-                f"{name} lists '{brief(uid, 80)}', which is not the name of a view such as 12_03"
-            )
+            wanted = "which is not the name of a view such as 12_03"
+            raise SpecsiaError(f"{name} lists '{brief(uid, 80)}', {wanted}")
     return tuple(uids)

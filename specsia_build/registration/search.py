@@ -100,10 +100,8 @@ def register(mesh: Mesh, masks: Pixels, cameras: Sequence[Camera], with_yaw: boo
     masks, cameras = masks[:views], cameras[:views]
     small = shrink(masks, min(FINE_SIZE, masks.shape[-1]))
     coarse = TrueSilhouettes.of(small, cameras, COARSE_SIZE, reach=0)
-    middle, fine = (
-        TrueSilhouettes.of(small, cameras, MIDDLE_SIZE),
-        TrueSilhouettes.of(small, cameras, FINE_SIZE),
-    )
+    middle = TrueSilhouettes.of(small, cameras, MIDDLE_SIZE)
+    fine = TrueSilhouettes.of(small, cameras, FINE_SIZE)
     light_mesh = mesh if len(mesh.faces) <= LIGHT_FACES else lighter(mesh, LIGHT_CELLS)
     full, light = shape_of(mesh), shape_of(light_mesh)
     lightest = shape_of(lighter(light_mesh, COARSE_CELLS))

@@ -23,16 +23,10 @@ def _origins(
 
 
 _ORIGIN = _origins(project.PROJECT, render.RENDER, schema.GT_MASK)
-
 _CLIP_ORIGIN = _origins(move.MOVE, draw.DRAW, schema.MASK)
 
 _LEVEL = {name: getattr(Camera(0.0, 1), name) for name in schema.CAMERA_COLUMNS}
 """Columns of a camera of a ring."""
-
-
-def _layer_origins(truth: Meta) -> dict[str, tuple[CharacterStage, str]]:
-    """The same of the columns that `BuildConfig.layers` adds."""
-    return {f"gt_{name}": (render.RENDER, f"gt_{name}") for name in truth.get("layers", ())}
 
 
 _RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
@@ -49,6 +43,9 @@ def _truth_and_result(metas: EarlierMeta) -> tuple[bool, Meta, Meta]:
 def row_facts(key: str, backend: str, metas: EarlierMeta) -> _RowFacts:
     """Values and images of a clip's frames or of a character's views."""
     is_clip, truth, result = _truth_and_result(metas)
+    origins = dict(_CLIP_ORIGIN if is_clip else _ORIGIN)
+    if not is_clip:
+        origins |= {f"gt_{name}": (render.RENDER, f"gt_{name}") for name in truth.get("layers", ())}
     for k, yaw in enumerate(truth["yaws"] if is_clip else view_yaws(truth["views"])):
         box = result["box"] if is_clip else result["boxes"][k]
         camera = truth["cameras"][k] if "cameras" in truth else _LEVEL
@@ -67,7 +64,6 @@ def row_facts(key: str, backend: str, metas: EarlierMeta) -> _RowFacts:
             "license": truth["license"],
             **{name: camera[name] for name in schema.CAMERA_COLUMNS},
         }
-        origins = _CLIP_ORIGIN if is_clip else _ORIGIN | _layer_origins(truth)
         if is_clip:
             scalars |= {"clip": key, "frame": k, "time": truth["times"][k], "action": truth["clip"]["action"]}
         images = {}

@@ -15,17 +15,8 @@ from specsia_build.stages.stage import CharacterStage, Stage
 
 PACK = Stage("pack", 5, earlier=(render.RENDER, project.PROJECT))
 
-BYTES_PACKAGES = (
-    "isal",
-    "llvmlite",
-    "numba",
-    "numpy",
-    "pillow",
-    "pyarrow",
-    "datasets",
-    "scipy",
-    "scikit-image",
-)
+_COMPILED = ("isal", "llvmlite", "numba", "numpy")
+BYTES_PACKAGES = (*_COMPILED, "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose versions may change a dataset's bytes."""
 
 

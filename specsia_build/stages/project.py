@@ -48,18 +48,15 @@ def _settings(job: Job) -> dict[str, Any]:
     }
 
 
-def _masks(config: BuildConfig) -> list[str]:
-    return [view_file(GT_MASK, view) for view in range(config.views)]
-
-
-def _targets(config: BuildConfig) -> list[str]:
-    return [view_file(GT, view) for view in range(config.views)]
+def _of_views(layer: str, config: BuildConfig) -> list[str]:
+    """Names of a layer's files, view by view."""
+    return [view_file(layer, view) for view in range(config.views)]
 
 
 def _ring_files(config: BuildConfig) -> list[str]:
     """Names of the silhouettes to register to, the frontal one first, and of the frontal Y*."""
     ring = render.ring_of(config)
-    masks = [view_file(render.RING_MASK, k) for k in range(len(ring))] or _masks(config)
+    masks = [view_file(render.RING_MASK, k) for k in range(len(ring))] or _of_views(GT_MASK, config)
     return [*masks, render.RING_GT if ring else view_file(GT, 0)]
 
 
@@ -71,8 +68,8 @@ def _outlined(config: BuildConfig) -> bool:
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """Digests of the silhouettes, the front and the reconstruction by name, and whether its yaw is free."""
     rendered, reconstructed = earlier[render.RENDER], earlier[reconstruct.RECONSTRUCT]
-    outlined = _targets(job.config) if _outlined(job.config) else []
-    names = dict.fromkeys((*_masks(job.config), *_ring_files(job.config), *outlined))
+    outlined = _of_views(GT, job.config) if _outlined(job.config) else []
+    names = dict.fromkeys((*_of_views(GT_MASK, job.config), *_ring_files(job.config), *outlined))
     truth = {name: rendered["files"][name]["sha256"] for name in names}
     yaw = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
     files = reconstructed["files"].items()
@@ -151,7 +148,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     config = job.config
     rendered = earlier[render.RENDER]
     reconstructed = earlier[reconstruct.RECONSTRUCT]
-    masks = [png.decode(rendered.files[name], 1) for name in _masks(config)]
+    masks = [png.decode(rendered.files[name], 1) for name in _of_views(GT_MASK, config)]
     mesh = mesh_from_files(reconstructed.files)
     cameras, ring = render.cameras_of(config, rendered.key), render.ring_of(config)
     *ring_masks, front_name = _ring_files(config)
@@ -159,7 +156,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     known = np.stack([png.decode(rendered.files[name], 1) for name in ring_masks] if ring else masks)
     goals = known
     if _outlined(config):
-        goals = np.stack([png.decode(rendered.files[name], 4)[..., 3] for name in _targets(config)])
+        goals = np.stack([png.decode(rendered.files[name], 4)[..., 3] for name in _of_views(GT, config)])
     registration = registered(mesh, goals, ring or cameras, gt, config.look, any_yaw=any_yaw)
     placed: Mesh = registration.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
@@ -199,12 +196,10 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if not _serves(meta, config):
         pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]
         advice = "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"
-        raise LowQualityError(
-            f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes "
-            f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: {reason or advice}",
-            dict(ChainMap(*pictures)),
-            "low-iou",
-        )
+        whose = f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']}"
+        problem = f"{whose} meets the silhouettes with a mean IoU of {mean:.3f}, below min_iou"
+        sentence = f"{problem} {config.min_iou:g}: {reason or advice}"
+        raise LowQualityError(sentence, dict(ChainMap(*pictures)), "low-iou")
     return Artefact(rendered.key, files, meta), ()
 
 

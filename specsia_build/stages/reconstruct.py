@@ -49,12 +49,6 @@ _OVERLAY = np.array([(255, 255, 255), (37, 99, 199), (226, 110, 30), (176, 182, 
 """Colours of the overlay where no silhouette covers a pixel, that of Y* only, that of Z only, both."""
 
 
-def backend_seed(seed: int, character_id: str, backend: str) -> int:
-    """64-bit seed of one reconstruction, from SHA-256(seed, character_id, backend)."""
-    digest = hashlib.sha256(f"{seed}:{character_id}:{backend}".encode()).digest()
-    return int.from_bytes(digest[:8], "big")
-
-
 def _backend(job: Job) -> Backend:
     assert job.backend is not None
     return job.backend
@@ -62,11 +56,8 @@ def _backend(job: Job) -> Backend:
 
 def _settings(job: Job) -> dict[str, Any]:
     backend = _backend(job)
-    return {
-        "backend": [backend.name, backend.version],
-        "backend_settings": dict(backend.settings()),
-        "seed": job.config.seed,
-    }
+    own = {"backend": [backend.name, backend.version], "backend_settings": dict(backend.settings())}
+    return {**own, "seed": job.config.seed}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
@@ -133,9 +124,10 @@ def _run(
 ) -> tuple[Mesh, list[Warning], dict[str, Any] | None]:
     """Run a backend; returns its mesh, warnings, and how the mesh was read from a file, None if not."""
     readings, sentences = list[Reading](), list[str]()
+    digest = hashlib.sha256(f"{seed}:{name}:{backend.name}".encode()).digest()
     known = Context(
         character_id=name,
-        seed=backend_seed(seed, name, backend.name),
+        seed=int.from_bytes(digest[:8], "big"),
         ground_truth=truth if backend.sees_ground_truth else None,
         note=readings.append,
         warn=sentences.append,
@@ -187,9 +179,8 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         return render.mesh_of(entry, config, front)
 
     files: list[Path] = []
-    mesh, warnings, reading = _run(
-        backend, image, entry.id, config.seed, ground_truth, read=files.extend, framed=True
-    )
+    known: dict[str, Any] = {"read": files.extend, "framed": True}
+    mesh, warnings, reading = _run(backend, image, entry.id, config.seed, ground_truth, **known)
     try:
         mesh = accepted(mesh, image, backend, entry.id)
     except LowQualityError as error:

@@ -20,7 +20,7 @@ from specsia_build.characters.survey import one_colour
 from specsia_build.config import COLOURED, DARK, RANDOM, BuildConfig, colour_of
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import CAMERA_COLUMNS, GT, GT_MASK
-from specsia_build.dataset.truth import LAYER_ENCODERS
+from specsia_build.dataset.truth import encode_truth
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
@@ -36,11 +36,8 @@ RING_MASK, RING_GT = "ring_mask", "ring_gt.png"
 """Silhouettes in the ring that a reconstruction is registered in, and its frontal Y*, for other cameras."""
 
 _RING_VIEWS = 10
-
 LEAST_COVERED = 0.002  # Share of each view that a character must cover; less is an empty or broken file
-
 MOST_OUTLINE = 4
-
 DARKEST = 64  # Number of greys, from black, of a dark contour, which is visible on white around any colour
 LEAST_SHADE, MOST_SHADE = 0.3, 0.7  # Factors of the figure's levels in a contour that follows its colours
 BLANK = 12  # Levels below white that one channel of a pixel must have to be visible on white paper
@@ -206,11 +203,10 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
             front = layers.color
             warnings += one_colour(character, layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
-            raise CharacterError(
-                f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside "
-                'the rest, or shows the back of its faces ("sides": "both" in its manifest line draws those)',
-                "empty-view",
-            )
+            cause = "it is flat, transparent or tiny beside the rest, or shows the back of its faces"
+            cure = '"sides": "both" in its manifest line draws those'
+            problem = f"view {view} of {entry.id} shows (almost) nothing: {cause} ({cure})"
+            raise CharacterError(problem, "empty-view")
         if view < 0:
             files[view_file(RING_MASK, view + len(ring))] = png.encode(layers.mask)
             if RING_GT not in files:
@@ -227,7 +223,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         files[view_file(GT_MASK, view)] = png.encode(layers.mask)
         for name in config.layers:
             assert surface is not None
-            files[view_file(f"gt_{name}", view)] = LAYER_ENCODERS[name](surface, light)
+            files[view_file(f"gt_{name}", view)] = encode_truth(name, surface, light)
     assert front is not None
     if config.frontal == "outlined":
         files[FRONT] = files[view_file(GT, 0)]

@@ -75,11 +75,9 @@ def _coloured(
         yield "one-colour", f"shows one plain {plain} where the picture has more: {cause}"
     elif as_is.pale and reading is not None and reading["linear"]:
         line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded once more"
-        yield (
-            "too-pale",
-            f"is too pale, as if its vertices' colours were encoded, which glTF has linear; {line} they "
-            f"would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}",
-        )
+        cause = "as if its vertices' colours were encoded, which glTF has linear"
+        gain = f"{line} they would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
+        yield "too-pale", f"is too pale, {cause}; {gain}"
     elif as_is.plain >= FAR_COLOUR:
         apart = f"{as_is.plain:.2f} of full range apart where sound ones have less than {FAR_COLOUR:.2f}"
         causes = "shading, a wrong texture or another character's mesh look so"

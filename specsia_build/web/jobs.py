@@ -31,17 +31,11 @@ _PRELOADED = ("specsia_build.web.jobs",)
 
 @dataclass(frozen=True)
 class FoundFigure:
-    """What was found in a drawing.
+    """What was found in a drawing."""
 
-    Attributes:
-        preview: file of the figure as it was cut out, framed, 512 pixels on a side.
-        sentences: what was decided, and warnings.
-        joints: of a person, in pixels of the preview.
-    """
-
-    preview: Path
-    sentences: tuple[str, ...]
-    joints: Joints | None
+    preview: Path  # File of the figure as it was cut out, framed, 512 pixels on a side
+    sentences: tuple[str, ...]  # What was decided, and warnings
+    joints: Joints | None  # Of a person, in pixels of the preview
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,7 @@ TEXELS = 1024  # Texels on a side, unless others are asked for
 _LARGEST_CHART = 1 / 30  # Share of the surface; the time that xatlas takes grows fast with that of a chart
 _APART = 4  # Texels between charts, in a texture of `TEXELS`
 
-_LEAST_FACING = (
-    0.2  # Cosine between the surface's normal and the way to the camera from which a texel is seen
-)
+_LEAST_FACING = 0.2  # Cosine between normal and way to the camera from which a texel is seen
 _SHARPNESS = 6  # Power of that cosine: how much the views that see a texel best count more than others
 _CLEAR = (1.5, 4.0)  # Pixels from an edge at which a view begins to count, and at which it counts fully
 _STEP = 0.03  # Units between neighbouring pixels' depths that make an edge, and between a texel and its pixel
@@ -83,15 +81,10 @@ def _with_texture(mesh: Mesh, pixels: Pixels, mode: AlphaMode = "opaque") -> Mes
 
 @dataclass(frozen=True, eq=False)
 class Bake:
-    """A texture under construction, of an opaque mesh in the frame.
+    """A texture under construction, of an opaque mesh in the frame."""
 
-    Attributes:
-        mesh: with UVs in which faces do not overlap.
-        size: texels on a side.
-    """
-
-    mesh: Mesh
-    size: int
+    mesh: Mesh  # With UVs in which faces do not overlap
+    size: int  # Texels on a side
     _sums: dict[str, Doubles] = field(default_factory=dict)
 
     @classmethod

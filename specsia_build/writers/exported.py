@@ -21,26 +21,17 @@ _UP = (0.0, 0.0, 1.0)  # Normal of corners that have none
 
 @dataclass(frozen=True, eq=False)
 class ExportedCharacter:
-    """A character to write into a file.
+    """A character to write into a file."""
 
-    Attributes:
-        mesh: at rest, Z up and facing -Y, in any units.
-        name: of the character in the file.
-        rig: of the mesh's vertices, placed as they are; None for a still mesh.
-        motions: of the rig's skeleton.
-        humanoid: node of each bone of a humanoid in that skeleton, named as in VRM 1.0.
-        height: metres from the lowest to the highest vertex at rest.
-        lit: whether other programs shade it; otherwise it shows its colours as they are.
-        license, credit: as the character's file states them.
-    """
-
-    mesh: Mesh
-    name: str = "character"
-    rig: Rig | None = None
-    motions: Sequence[Motion] = ()
+    mesh: Mesh  # At rest, Z up and facing -Y, in any units
+    name: str = "character"  # Of the character in the file
+    rig: Rig | None = None  # Of the mesh's vertices, placed as they are; None for a still mesh
+    motions: Sequence[Motion] = ()  # Of the rig's skeleton
+    # Node of each bone of a humanoid in that skeleton, named as in VRM 1.0
     humanoid: Mapping[str, int] = field(default_factory=dict)
-    height: float = METRES_TALL
-    lit: bool = False
+    height: float = METRES_TALL  # Metres from the lowest to the highest vertex at rest
+    lit: bool = False  # Whether other programs shade it; otherwise it shows its colours as they are
+    # license, credit: as the character's file states them
     license: str = ""
     credit: str = ""
 

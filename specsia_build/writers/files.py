@@ -32,12 +32,9 @@ def write_character(
 ) -> tuple[Warning, ...]:
     """Write a character as its file's name ends, whole or not at all; returns warnings on what is left out.
 
-    Args:
-        path: ends in one of `ENDINGS`.
-        texture: texels on a side of one texture for all materials, which keep their own by default.
-
-    Raises `UsageError` for another ending, or a file of somebody else; `CharacterError` for a character
-    without a surface or height.
+    The path ends in one of `ENDINGS`. `texture` is the number of texels on a side of one texture for all
+    materials, which keep their own by default. Raises `UsageError` for another ending, or a file of somebody
+    else; `CharacterError` for a character without a surface or height.
     """
     check_file(path)
     character.to_metres()
@@ -55,9 +52,8 @@ def check_file(path: Path) -> None:
         refuse_foreign_file(file, "character that specsia wrote", _MARK.encode())
     texture = path.with_suffix(".png")
     if len(beside) > 1 and texture.exists() and not path.exists():
-        raise UsageError(
-            f"{texture} already exists, where the texture of {path.name} goes: name another file"
-        )
+        problem = f"{texture} already exists, where the texture of {path.name} goes"
+        raise UsageError(f"{problem}: name another file")
 
 
 def _left_out(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
@@ -114,9 +110,8 @@ def _write_ply(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
     shape = _z_up(character).to_trimesh()
     shape.visual = shape.visual.to_color() if shape.visual.kind == "texture" else shape.visual
     data: bytes = trimesh.exchange.ply.export_ply(shape, vertex_normal=False)
-    write_bytes(
-        path, data.replace(b"comment https://github.com/mikedh/trimesh", f"comment {_MARK}".encode(), 1)
-    )
+    theirs, ours = b"comment https://github.com/mikedh/trimesh", f"comment {_MARK}".encode()
+    write_bytes(path, data.replace(theirs, ours, 1))
     return _left_out(path, character)
 
 

@@ -38,16 +38,11 @@ def write_glb(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
 
 
 class GlbBody:
-    """The contents of a GLB file, to which extensions may be added.
-
-    Attributes:
-        glb: what is written; node k of the skeleton is node k + 1.
-        extensions: of the root, by name.
-    """
+    """The contents of a GLB file, to which extensions may be added."""
 
     def __init__(self, character: ExportedCharacter) -> None:
-        self.glb = GlbWriter()
-        self.extensions: dict[str, Any] = {}
+        self.glb = GlbWriter()  # What is written; node k of the skeleton is node k + 1
+        self.extensions: dict[str, Any] = {}  # Of the root, by name
         self._character = character
         self._lacks: tuple[str, ...] = ()
         skin = None
@@ -113,7 +108,9 @@ def _mesh(glb: GlbWriter, character: ExportedCharacter, skin: _Skinned | None) -
             if name == "COLOR_0":
                 own = np.clip(own, 0.0, 1.0)
             if name == "NORMAL":
-                own = _normals(own, patch, skin)
+                # Z up, as the points that are stored have them.
+                own = np.stack([own[:, 0], own[:, 2], -own[:, 1]], axis=1)
+                own = own if skin is None else skin.bound.normals(patch.rows, own)
             stored[name] = glb.accessor(own, VERTICES)
         if skin is not None:
             stored |= skin.bound.attributes(glb, patch.rows)
@@ -127,12 +124,6 @@ def _mesh(glb: GlbWriter, character: ExportedCharacter, skin: _Skinned | None) -
         rest = skin.rig.skeleton.morph_weights
         weights = [float(rest[node][k]) if k < len(rest.get(node, ())) else 0.0 for node, k in skin.targets]
     return glb.add("meshes", name=character.name, primitives=entries, weights=weights)
-
-
-def _normals(normals: Floats, patch: Patch, skin: _Skinned | None) -> Floats:
-    """Normals (V, 3) of a patch's vertices, Z up, as the points that are stored have them."""
-    upright = np.stack([normals[:, 0], normals[:, 2], -normals[:, 1]], axis=1)
-    return upright if skin is None else skin.bound.normals(patch.rows, upright)
 
 
 def _indices(glb: GlbWriter, triangles: NDArray[np.int64]) -> int:

@@ -27,28 +27,20 @@ class BoundSkin:
 
     Points are where they are drawn at rest, as far as joints that share vertices agree on it: programs
     without skins show the figure, too, and no joint mirrors what is bound to it.
-
-    Attributes:
-        root: (4, 4), from the skeleton's coordinates to the file's, without a scale.
-        scale: metres of the skeleton's unit, by which its translations are multiplied.
-        points: (V, 3), of the mesh's vertices.
-        joints, weights: (V, 4), joints as places in `nodes`, weights that sum to 1.
-        nodes, binds: (P,) nodes of the skeleton, some of them repeated, and (P, 4, 4) inverse bind matrices.
-        moved: (V, 3, 3), from the rig's points to these.
-        at_rest: (V, 3, 3), from these points to the file's coordinates at rest.
-        lacks: sentences about what glTF cannot hold.
     """
 
-    root: Doubles
-    scale: float
-    points: Floats
+    root: Doubles  # (4, 4), from the skeleton's coordinates to the file's, without a scale
+    scale: float  # Metres of the skeleton's unit, by which its translations are multiplied
+    points: Floats  # (V, 3), of the mesh's vertices
+    # joints, weights: (V, 4), joints as places in `nodes`, weights that sum to 1
     joints: NDArray[np.uint16]
     weights: Floats
+    # nodes, binds: (P,) nodes of the skeleton, some of them repeated, and (P, 4, 4) inverse bind matrices
     nodes: NDArray[np.int32]
     binds: Doubles
-    moved: Doubles
-    at_rest: Doubles
-    lacks: tuple[str, ...] = ()
+    moved: Doubles  # (V, 3, 3), from the rig's points to these
+    at_rest: Doubles  # (V, 3, 3), from these points to the file's coordinates at rest
+    lacks: tuple[str, ...] = ()  # Sentences about what glTF cannot hold
 
     @classmethod
     def of(cls, rig: Rig, to_metres: Doubles) -> BoundSkin:
@@ -88,10 +80,8 @@ class BoundSkin:
         move, turn, scale = decomposed(self.root)
         glb.add("nodes", name=_ROOT, **_transform(move, turn, np.sign(scale)))
         skeleton = rig.skeleton
-        translations = skeleton.translations * self.scale
-        for name, *place in zip(
-            skeleton.names, translations, skeleton.rotations, skeleton.scales, strict=True
-        ):
+        places = skeleton.translations * self.scale, skeleton.rotations, skeleton.scales
+        for name, *place in zip(skeleton.names, *places, strict=True):
             glb.add("nodes", name=name or None, **_transform(*place))
         nodes = glb.lists["nodes"]
         for number, parent in enumerate(skeleton.parents.tolist(), 1):
@@ -162,10 +152,8 @@ def _lacks(rig: Rig, lost: float) -> tuple[str, ...]:
     """What glTF cannot hold of a rig; `lost` is the largest share of a vertex's weight that is left out."""
     lacks = []
     if lost > _LOST:
-        lacks.append(
-            f"vertices follow more than {_SHARES} joints: the strongest were kept, without up to {lost:.0%} "
-            "of a vertex's weight"
-        )
+        kept = f"the strongest were kept, without up to {lost:.0%} of a vertex's weight"
+        lacks.append(f"vertices follow more than {_SHARES} joints: {kept}")
     skeleton = rig.skeleton
     plain = composed(skeleton.translations, skeleton.rotations, skeleton.scales)
     if np.abs(plain - skeleton.rest).max(initial=0.0) > _SHEAR * np.abs(skeleton.rest).max(initial=1.0):

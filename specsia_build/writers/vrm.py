@@ -88,12 +88,8 @@ def _bones(human: Humanoid, name: str) -> Mapping[str, int]:
 
 
 def _meta(character: ExportedCharacter) -> dict[str, Any]:
-    meta: dict[str, Any] = {
-        "name": character.name,
-        "version": "1.0",
-        "authors": [character.credit or "unknown"],
-        "licenseUrl": _LICENSE,
-    }
+    meta: dict[str, Any] = {"name": character.name, "version": "1.0"}
+    meta |= {"authors": [character.credit or "unknown"], "licenseUrl": _LICENSE}
     if character.license:
         meta["thirdPartyLicenses"] = character.license
     return meta
@@ -198,13 +194,11 @@ def _between(direction: Doubles, goal: Doubles) -> Doubles:
     unit = direction / length
     axis, cosine = np.cross(unit, goal), float(unit @ goal)
     size = float(np.linalg.norm(axis))
+    if size < 1e-9 and cosine > 0:
+        return np.eye(3)
     if size < 1e-9:
-        return np.eye(3) if cosine > 0 else np.asarray(Rotation.from_rotvec(np.pi * _aside(goal)).as_matrix())
+        # Half a turn about any axis at a right angle.
+        axis = np.cross(goal, np.eye(3)[np.abs(goal).argmin()])
+        size = float(np.linalg.norm(axis))
+        return np.asarray(Rotation.from_rotvec(np.pi * (axis / size)).as_matrix())
     return np.asarray(Rotation.from_rotvec(axis / size * np.arctan2(size, cosine)).as_matrix())
-
-
-def _aside(direction: Doubles) -> Doubles:
-    """A unit vector (3,) at a right angle to another."""
-    other = np.eye(3)[np.abs(direction).argmin()]
-    aside = np.cross(direction, other)
-    return np.asarray(aside / np.linalg.norm(aside))

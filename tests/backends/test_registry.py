@@ -198,10 +198,8 @@ def test_backends_load_without_readers() -> None:
 
 def test_up_to_date_build_imports_little() -> None:
     """A build that finds nothing to do neither compiles nor uses the Hub, and draws no reconstruction."""
-    code = (
-        "import sys; from specsia_build.backends.registry import load_backend; "
-        "import specsia_build.pipeline.build; load_backend('relief').settings(); print(*sys.modules)"
-    )
+    code = "from specsia_build.backends.registry import load_backend; import sys; "
+    code += "import specsia_build.pipeline.build; load_backend('relief').settings(); print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"numba", "huggingface_hub", "datasets", "torch", "scipy.ndimage", "skimage.segmentation"}
     assert not heavy & set(ran.stdout.split())

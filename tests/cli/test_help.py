@@ -72,10 +72,8 @@ def test_help_names_all_stages() -> None:
 
 
 def test_help_imports_no_command() -> None:
-    code = (
-        "import sys; from specsia_build.cli import main; main(['--help'], standalone_mode=False); "
-        "print(*sys.modules)"
-    )
+    code = "import sys; from specsia_build.cli import main; main(['--help'], standalone_mode=False); "
+    code += "print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = ran.stdout.split()
     assert not {"numpy", "rich", "specsia_build.cli.runs"} & set(loaded)

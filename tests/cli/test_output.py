@@ -92,9 +92,8 @@ def test_run_is_named_as_in_out(tmp_path: Path, capsys: pytest.CaptureFixture[st
     paths = RunPaths(tmp_path, "s3://bucket/run")
     failed = [Failure("a", "render", None, "cut short")] * 20
     for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
-        summary = BuildSummary(
-            "one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"relief": 1}
-        )
+        rows = {"relief": 1}
+        summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows=rows)
         with suppress(click.exceptions.Exit), click.Context(main):
             end(summary, BuildConfig(), paths)
     said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)

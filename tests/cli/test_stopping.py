@@ -82,10 +82,8 @@ def test_signal_before_commands_load() -> None:
 
 def test_second_and_third_signal() -> None:
     once_more = "specsia: stopping; press Ctrl-C again to stop at once\n"
-    assert stopped(signal.SIGINT, 1, 1.0) == (
-        130,
-        once_more + "specsia: stopped; the same command continues from here\n",
-    )
+    continues = "specsia: stopped; the same command continues from here\n"
+    assert stopped(signal.SIGINT, 1, 1.0) == (130, once_more + continues)
     assert stopped(signal.SIGTERM, 2, 600.0) == (130, once_more + once_more)
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
+from tests.checksums import write_sums
 
 CARD = """---
 license: cc0-1.0

@@ -17,7 +17,6 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.config import PAIRS, BuildConfig, PosFrame
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.layouts.part import Facts, Member, Pictures
 from specsia_build.rendering.mesh import Mesh
@@ -26,6 +25,7 @@ from specsia_build.stages.members import member, pictures
 from specsia_build.stages.reconstruct import mesh_to_files
 from specsia_build.stages.stage import Artefact, Earlier, Job, seal
 from tests.artefacts import pack_pairs
+from tests.checksums import write_sums
 
 StoredRow = dict[str, Any]  # A row as pyarrow gives it: an image is a dict of `bytes` and `path`
 

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.push import read_local
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError
+from tests.checksums import write_sums
 from tests.dataset.small import StoredRow, found, read_rows, shard, write_rows
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.diff import diff
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError
+from tests.checksums import write_sums
 from tests.dataset.small import build_small, change, failed, pixels, put, read_rows, shard, write_rows
 
 BLUE = (32, 64, 128)

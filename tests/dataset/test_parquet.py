@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from specsia_build import png
 from specsia_build.dataset import parquet, schema
-from specsia_build.dataset.checksums import file_sums, parse_sums, write_sums
+from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.parquet import array_of, plan_shards, write_shard
 from tests.dataset.small import read_rows
 
@@ -146,20 +145,6 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     kinds = {group.column(i).path_in_schema: group.column(i).compression for i in range(group.num_columns)}
     assert {kinds[f"{name}.bytes"] for name in schema.IMAGE_COLUMNS} == {"UNCOMPRESSED"}
     assert kinds["bbox_min.list.element"] == kinds["uid"] == "ZSTD"
-
-
-def test_sums_of_all_other_files(tmp_path: Path) -> None:
-    (tmp_path / "inner").mkdir()
-    for name in ("a", "inner/b", "inner/SHA256SUMS"):
-        (tmp_path / name).write_text(name)
-    write_sums(tmp_path, {"inner/b": "0" * 64})
-    assert parse_sums((tmp_path / "SHA256SUMS").read_text()) == (
-        {**file_sums(tmp_path), "inner/b": "0" * 64},
-        [],
-    )
-    assert list(file_sums(tmp_path)) == ["a", "inner/SHA256SUMS", "inner/b"]
-    first = (tmp_path / "SHA256SUMS").read_text().splitlines()[0]
-    assert first == f"{hashlib.sha256(b'a').hexdigest()}  a"
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from click.testing import Result
 from huggingface_hub import CommitOperationAdd, HfApi, constants, snapshot_download
 
 from specsia_build.backends.upstream.pins import limits_of
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.push import read_local
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError, UsageError
+from tests.checksums import write_sums
 from tests.commands import specsia
 from tests.dataset.pushable import write_dataset
 from tests.hub_server import READER, WRITER, Fault, HubServer
@@ -95,12 +95,8 @@ def test_new_version_keeps_old_tag(server: HubServer, dataset: Path) -> None:
     planned = specsia_push(dataset, "--dry-run")
     assert planned.exit_code == 0, planned.output
     *steps, tag = [line.split()[:2] for line in planned.stdout.splitlines()[:-1]]
-    wanted = [
-        ["add", "LICENSE"],
-        ["replace", "README.md"],
-        ["replace", "SHA256SUMS"],
-        ["delete", f"data/{shard.name}"],
-    ]
+    wanted = [["add", "LICENSE"], ["replace", "README.md"], ["replace", "SHA256SUMS"]]
+    wanted.append(["delete", f"data/{shard.name}"])
     assert steps == wanted and "3 files already there" in planned.stdout
     assert server.repo(REPO).commits == before
     assert specsia_push(dataset).exit_code == 0
@@ -260,9 +256,8 @@ def test_foreign_files_stay(server: HubServer, dataset: Path) -> None:
     shard.unlink()
     write_sums(dataset)
     planned = json.loads(specsia_push(dataset, "--dry-run", "--json").stdout)
-    assert [step["name"] for step in planned["operations"] if step["kind"] == "delete"] == [
-        f"data/{shard.name}"
-    ]
+    steps = planned["operations"]
+    assert [step["name"] for step in steps if step["kind"] == "delete"] == [f"data/{shard.name}"]
     assert planned["spared"] == ["models/a.bin", "notes.txt"]
     assert specsia_push(dataset).exit_code == 0
     assert names(server) == local - {f"data/{shard.name}"} | {"notes.txt", "models/a.bin"}

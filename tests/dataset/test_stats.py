@@ -86,9 +86,8 @@ def test_selected_rows(one_backend: Path, other: Path, tmp_path: Path) -> None:
     build = json.loads((out / "build.json").read_text())
     assert build["config"].keys() == json.loads((one_backend / "build.json").read_text())["config"].keys()
     record = build["selected"]
-    assert [origin["digest"] for origin in record["of"]] == [
-        open_dataset(d).digest() for d in (one_backend, other)
-    ]
+    digests = [open_dataset(d).digest() for d in (one_backend, other)]
+    assert [origin["digest"] for origin in record["of"]] == digests
     again = tmp_path / "again"
     specsia("select", out, "weight > 0", "--out", again, "--workers", 1)
     assert pq.read_table(shard(again)).equals(pq.read_table(shard(out)))

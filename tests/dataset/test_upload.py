@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.places import Place, open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.artefacts import contents
+from tests.checksums import write_sums
 
 
 @pytest.fixture

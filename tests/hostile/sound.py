@@ -50,10 +50,9 @@ def gltf() -> GltfWriter:
     points, faces, uv, colours = figure()
     file = GltfWriter()
     image = file.image(picture(".png"))
-    slot = {
-        "index": file.add("textures", source=image, sampler=file.add("samplers", wrapS=33071)),
-        "extensions": {"KHR_texture_transform": {"offset": [0.5, 0.0], "rotation": 0.3}},
-    }
+    moved = {"KHR_texture_transform": {"offset": [0.5, 0.0], "rotation": 0.3}}
+    texture = file.add("textures", source=image, sampler=file.add("samplers", wrapS=33071))
+    slot = {"index": texture, "extensions": moved}
     material = file.add(
         "materials",
         name="cloth",

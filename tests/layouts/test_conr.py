@@ -49,9 +49,8 @@ def test_sheets_and_targets_share_no_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pose, clip.frame("udp", frame), strict=True)
     record = json.loads((folder / RECORD).read_text())
     assert record["sheet"] == sheet
-    assert {one["clip"]: one["first"] for one in record["clips"]} == {
-        c.meta["id"]: 3 * k for k, c in enumerate(clips)
-    }
+    firsts = {c.meta["id"]: 3 * k for k, c in enumerate(clips)}
+    assert {one["clip"]: one["first"] for one in record["clips"]} == firsts
 
 
 def test_sheet_covers_sides_and_actions(tmp_path: Path) -> None:

@@ -115,9 +115,8 @@ def _written(folder: Path) -> Written:
 
 def test_film_length_and_white_ground(tmp_path: Path) -> None:
     record = _written(tmp_path)
-    video, control = (
-        np.stack(list(read_mp4(tmp_path / kind / f"{KEY}.mp4")[1])) for kind in ("videos", "control")
-    )
+    films = (tmp_path / kind / f"{KEY}.mp4" for kind in ("videos", "control"))
+    video, control = (np.stack(list(read_mp4(film)[1])) for film in films)
     assert video.shape == control.shape == (LENGTH, SIZE, SIZE, 3)
     assert (video[:, 0, 0] > 250).all()
     assert np.abs(video[:, SIZE // 2, SIZE // 2].astype(int) - (200, 80, 40)).max() < 12
@@ -129,15 +128,12 @@ def test_tables_by_split(tmp_path: Path) -> None:
     record = _written(tmp_path)
     splits = {KEY: "train", "b": "validation", "c": "test"}
     parts = [replace(record, key=key, split=split) for key, split in splits.items()]
-    tables = {
-        name: list(csv.reader(io.StringIO(data.decode()))) for name, data in ControlVideo().whole(parts)
-    }
+    texts = {name: io.StringIO(data.decode()) for name, data in ControlVideo().whole(parts)}
+    tables = {name: list(csv.reader(text)) for name, text in texts.items()}
     said = "a hero character walks, on a white background"
     a, b, c = ([f"videos/{k}.mp4", f"control/{k}.mp4", f"reference/{k}.png", said] for k in splits)
-    assert tables == {
-        "metadata.csv": [list(TABLE_COLUMNS), a],
-        "metadata_test.csv": [list(TABLE_COLUMNS), b, c],
-    }
+    head = list(TABLE_COLUMNS)
+    assert tables == {"metadata.csv": [head, a], "metadata_test.csv": [head, b, c]}
     assert all((tmp_path / name).is_file() for name in a[:3])
 
 
@@ -154,9 +150,8 @@ def test_frames_per_item(tmp_path: Path, fps: float, frames: int) -> None:
 
 def test_film_caption_and_first_frame(tmp_path: Path) -> None:
     FlipSketch().write(part_of(KEY, [_clip(fps=8.0)]), tmp_path)
-    assert {path.name for path in (tmp_path / "train").iterdir()} == {
-        f"{KEY}.{end}" for end in ("mp4", "png", "txt")
-    }
+    files = {path.name for path in (tmp_path / "train").iterdir()}
+    assert files == {f"{KEY}.{end}" for end in ("mp4", "png", "txt")}
     assert (tmp_path / "train" / f"{KEY}.txt").read_bytes() == b"a hero character walks"
     sketch = png.decode((tmp_path / "train" / f"{KEY}.png").read_bytes(), 3)
     np.testing.assert_array_equal(sketch[..., 0], _clip().frame("line", 0))

@@ -16,12 +16,12 @@ from click.testing import Result
 from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import push as hub
-from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.errors import SpecsiaError
 from specsia_build.layouts.frames import Frames
 from specsia_build.layouts.part import Written, read_parts
 from specsia_build.layouts.verify import verify
+from tests.checksums import file_sums
 from tests.clips import SIZE, clips_config, run_clips, write_figures
 from tests.commands import specsia
 from tests.hub_server import HubServer

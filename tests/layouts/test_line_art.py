@@ -180,17 +180,11 @@ def test_frame_numbers_and_reference(tmp_path: Path) -> None:
     for layer in ("gt", "line", "label", "seg", "json_color", "json_index"):
         assert stems(top / layer) == [f"{number:05d}" for number in range(5)]
         assert len(stems(top / "ref" / layer)) == TURNTABLE_SHEETS
-    left = [
-        numbers(top / "ref/seg" / f"{number:05d}.png").min(axis=0).argmin()
-        for number in range(TURNTABLE_SHEETS)
-    ]
+    sheets = [top / "ref/seg" / f"{number:05d}.png" for number in range(TURNTABLE_SHEETS)]
+    left = [numbers(sheet).min(axis=0).argmin() for sheet in sheets]
     assert left == [8, 10, 12, 14]
-    assert part.facts == {
-        "frames": 5,
-        "left_out": 0,
-        "sheets": TURNTABLE_SHEETS,
-        "numbers": {SCENE: [0, 2], OTHER: [2, 3]},
-    }
+    held = {"frames": 5, "left_out": 0, "sheets": TURNTABLE_SHEETS}
+    assert part.facts == held | {"numbers": {SCENE: [0, 2], OTHER: [2, 3]}}
 
 
 def test_unusable_frames_are_counted(tmp_path: Path) -> None:

@@ -85,18 +85,12 @@ def test_rows_are_cut_by_number_and_not_by_character(tmp_path: Path) -> None:
     splits = dict.fromkeys(ids, "train") | {"7": "validation", "zoe": "test", "gone": "test"}
     members = [member(i, 10) for i in (*ids, "zoe")]
     parts = written(Specsia15KRows(), members, splits, tmp_path)
-    assert [part.key for part in parts] == [
-        "data/train-00000-of-00001",
-        "data/validation-00000-of-00001",
-        "data/test-00000-of-00001",
-    ]
+    wanted = [f"data/{split}-00000-of-00001" for split in ("train", "validation", "test")]
+    assert [part.key for part in parts] == wanted
     members.append(member("60", 5))
     splits["60"] = "train"
-    paths = [
-        tmp_path / "more" / f"{part.key}.parquet"
-        for part in written(Specsia15KRows(), members, splits, tmp_path / "more")
-        if part.split == "train"
-    ]
+    parts = written(Specsia15KRows(), members, splits, tmp_path / "more")
+    paths = [tmp_path / "more" / f"{part.key}.parquet" for part in parts if part.split == "train"]
     first, second = (rows_of(path) for path in paths)
     assert (len(first), len(second)) == (253, 252)
     numbers = [str(number) for number in range(1, 52) if number != 7]

@@ -86,9 +86,8 @@ def test_dataset_in_a_loader(run: Path) -> None:
         specsia.open_dataset(run / "dataset", "dev")
     everything = [pair.uid for pair in data]
     assert everything[:4] == [data[k]["uid"] for k in range(4)]
-    assert everything[4:] == [
-        pair.uid for split in ("validation", "test") for pair in specsia.open_dataset(run / "dataset", split)
-    ]
+    others = [specsia.open_dataset(run / "dataset", split) for split in ("validation", "test")]
+    assert everything[4:] == [pair.uid for pairs in others for pair in pairs]
     again = pickle.loads(pickle.dumps(data))
     np.testing.assert_array_equal(again[1]["color"], data[1]["color"])
     batches = list(DataLoader(data, batch_size=3))
@@ -152,9 +151,8 @@ def test_drawings_are_reconstructed(tmp_path: Path) -> None:
     drawing = write_drawing(tmp_path)
     picture = Image.open(drawing)
     white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    meshes = [
-        specsia.reconstruct(same).mesh for same in (drawing, picture, np.asarray(picture), np.asarray(white))
-    ]
+    pictures = (drawing, picture, np.asarray(picture), np.asarray(white))
+    meshes = [specsia.reconstruct(same).mesh for same in pictures]
     for mesh in meshes[1:3]:
         np.testing.assert_array_equal(mesh.vertices, meshes[0].vertices)
     extents = [np.ptp(mesh.vertices, axis=0) for mesh in meshes]

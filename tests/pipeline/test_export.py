@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import specsia_build
-from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.reading import open_dataset
 from tests.artefacts import artefact
+from tests.checksums import file_sums
 from tests.clips import clips_config, run_clips, write_figures
 from tests.commands import specsia
 

@@ -9,7 +9,6 @@ import pytest
 
 from specsia_build.config import PAIRS
 from specsia_build.dataset import parquet, splits
-from specsia_build.dataset.checksums import file_sums
 from specsia_build.errors import DamagedError
 from specsia_build.layouts.packing import Packed, PackTarget, pack
 from specsia_build.layouts.registry import load_layout
@@ -20,6 +19,7 @@ from specsia_build.pipeline.store import write_artefact
 from specsia_build.pool import never
 from specsia_build.stages import project, render
 from tests.artefacts import pack_pairs
+from tests.checksums import file_sums
 from tests.stages.test_pack import CONFIG, Store, facts_of, sums
 
 IDS = [str(number) for number in range(12)]

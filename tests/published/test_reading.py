@@ -31,9 +31,8 @@ def errors(pair: Pair) -> Array:
 @pytest.mark.parametrize("layout", ["rows", "tree"])
 def test_planes_are_those_of_the_figures(layout: str, request: pytest.FixtureRequest) -> None:
     pairs = all_pairs(request.getfixturevalue(layout))
-    assert [pair.uid for pair in pairs] == [
-        uid for numbers in figures.SPLITS.values() for uid in figures.uids_of(numbers, range(figures.VIEWS))
-    ]
+    uids = [figures.uids_of(numbers, range(figures.VIEWS)) for numbers in figures.SPLITS.values()]
+    assert [pair.uid for pair in pairs] == [uid for one in uids for uid in one]
     off = np.concatenate([errors(pair) for pair in pairs])
     assert np.percentile(off, [50, 95]).max() <= 3
     for pair in pairs:
@@ -53,9 +52,8 @@ def test_planes_are_those_of_the_figures(layout: str, request: pytest.FixtureReq
 
 def _shifted(uid: str, made: Pictures) -> Pictures:
     down, right = np.random.default_rng(int(uid.replace("_", ""))).integers(-4, 5, 2)
-    return {name: np.roll(made[name], (down, right), (0, 1)) for name in ("color", "pos", "edge")} | {
-        name: made[name] for name in ("mask", "gt")
-    }
+    moved = {name: np.roll(made[name], (down, right), (0, 1)) for name in ("color", "pos", "edge")}
+    return moved | {name: made[name] for name in ("mask", "gt")}
 
 
 def test_views_may_be_shifted_in_their_pictures(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from specsia_build import png
 from specsia_build.config import PAIRS, BuildConfig
 from specsia_build.dataset import parquet, places, schema, splits
-from specsia_build.dataset.checksums import file_sums, parse_sums, write_sums
+from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
@@ -20,6 +20,7 @@ from specsia_build.stages import pack, render
 from specsia_build.stages.members import member, pictures
 from specsia_build.stages.stage import Artefact, CharacterStage, seal
 from tests.artefacts import pack_pairs
+from tests.checksums import file_sums, write_sums
 
 VIEWS = 2
 

@@ -128,23 +128,16 @@ def test_turn_search_is_an_input() -> None:
         )
         for needs in (False, True)
     )
-    assert still == {
-        "gt_mask_00.png": "gt_mask_00.png",
-        "gt_00.png": "gt_00.png",
-        "reconstruction/vertices.npy": "v",
-    }
+    pictures = {name: name for name in ("gt_mask_00.png", "gt_00.png")}
+    assert still == pictures | {"reconstruction/vertices.npy": "v"}
     assert turned != still
 
 
 @pytest.mark.parametrize("yaw", [30.0, 217.0])
 def test_colours_tell_the_front(yaw: float) -> None:
     face, back = (0.9, 0.7, 0.6), (0.2, 0.2, 0.6)
-    body = concatenate(
-        [
-            ellipsoid((0, 0, 0.3), (0.15, 0.12, 0.17), face, back),
-            ellipsoid((0, 0, -0.1), (0.3, 0.1, 0.3), face, back),
-        ]
-    )
+    head = ellipsoid((0, 0, 0.3), (0.15, 0.12, 0.17), face, back)
+    body = concatenate([head, ellipsoid((0, 0, -0.1), (0.3, 0.1, 0.3), face, back)])
     cameras = view_cameras(4, 128)
     masks = silhouettes(body, cameras)
     gt = look_at(body, size=128).color

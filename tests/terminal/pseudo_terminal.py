@@ -10,9 +10,8 @@ import sys
 import termios
 from collections.abc import Mapping
 
-CODE = re.compile(
-    r"\x1b\[[0-9;?]*[A-Za-z]"
-)  # A control sequence of colours, of the cursor's lines or of erasing one
+# A control sequence of colours, of the cursor's lines or of erasing one.
+CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def on_terminal(code: str, width: int, more: Mapping[str, str] | None = None) -> str:
@@ -42,8 +41,7 @@ def lines_of(shown: str) -> list[str]:
 
 def harmless(shown: str) -> None:
     """See that nothing but colours, lines of the cursor and erased lines steers the terminal."""
-    codes = [
-        code for code in CODE.findall(shown) if not re.fullmatch(r"\x1b\[([0-9;]*[mAK]|\?25[lh]|2K)", code)
-    ]
+    known = re.compile(r"\x1b\[([0-9;]*[mAK]|\?25[lh]|2K)")
+    codes = [code for code in CODE.findall(shown) if not known.fullmatch(code)]
     assert not codes
     assert all(line.isprintable() for line in lines_of(shown)), shown

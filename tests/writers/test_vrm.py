@@ -44,10 +44,8 @@ def test_stands_in_a_t_pose_and_walks(characters_dir: Path, files: dict[str, Pat
         places, bones = own.rig.skeleton.rest_worlds[:, :3, 3], own.humanoid
         assert own.rig.skeleton.rotations.tolist() == [[0, 0, 0, 1]] * len(places)
         for side, outward in (("left", 1), ("right", -1)):
-            arm, leg = (
-                places[[bones[side + part] for part in parts]]
-                for parts in (("UpperArm", "LowerArm", "Hand"), ("UpperLeg", "LowerLeg", "Foot"))
-            )
+            chains = (("UpperArm", "LowerArm", "Hand"), ("UpperLeg", "LowerLeg", "Foot"))
+            arm, leg = (places[[bones[side + part] for part in parts]] for parts in chains)
             for limb, way in ((arm, (outward, 0, 0)), (leg, (0, -1, 0))):
                 steps = np.diff(limb, axis=0)
                 assert (steps @ way > 0.999 * np.linalg.norm(steps, axis=1)).all()

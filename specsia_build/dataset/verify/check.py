@@ -53,10 +53,9 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
     card = files.check_card(texts.get(schema.CARD), list(footers), findings)
     frozen = files.read_splits(texts.get(SPLITS_FILE), findings)
     settings = files.read_build(texts.get(schema.BUILD_FILE), findings)
-    counts = {
-        shard: None if footer is None else files.check_shard(shard, footer, kind, findings)
-        for shard, footer in footers.items()
-    }
+    counts: dict[schema.Shard, tuple[int, ...] | None] = {}
+    for shard, footer in footers.items():
+        counts[shard] = None if footer is None else files.check_shard(shard, footer, kind, findings)
 
     # In the order in which the shards were packed and their digests listed.
     order = {backend: index for index, backend in enumerate(settings.backends)}

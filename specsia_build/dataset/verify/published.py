@@ -20,7 +20,7 @@ from specsia_build.dataset.verify.rows import MOST_OTHER_EDGES, RowFacts, extra_
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.published import rows as published
-from specsia_build.published.ids import CHARACTER_LISTS, LIST_FILES
+from specsia_build.published.ids import CHARACTER_LISTS, LIST_FILES, is_number
 from specsia_build.published.tree import PICTURE_FILES, Tree, folders_of, uid_order
 from specsia_build.rendering.positions import edge_image
 
@@ -76,13 +76,8 @@ def check_views(views: ViewRows) -> tuple[list[RowFacts], Findings]:
     for character_id, rows in characters.items():
         if all(rows):
             with findings.catching("position", character_id):
-                fit_rows(rows, channels_of(dataset), dataset.where)
+                fit_rows(rows, dataset.channels, dataset.where)
     return facts, findings
-
-
-def channels_of(dataset: OpenedDataset) -> Mapping[str, int]:
-    """Channels of a dataset's pictures as they are stored."""
-    return published.ROW_CHANNELS if dataset.tree is None else published.TREE_CHANNELS
 
 
 def _rows(views: ViewRows, findings: Findings) -> Iterator[dict[str, Any]]:
@@ -108,7 +103,7 @@ def _check_row(
 ) -> tuple[RowFacts, bool]:
     """Check the pictures of a row; returns also whether all of them could be read."""
     uid = row["uid"]
-    if not (character_id.isascii() and character_id.isdigit()) or uid != f"{character_id}_{view:02d}":
+    if not is_number(character_id) or uid != f"{character_id}_{view:02d}":
         findings.add("views", uid, "is not a number and two digits of a view, such as 12_03")
     channels = {**published.TREE_CHANNELS, "gt_on_grey": 3} if in_tree else published.ROW_CHANNELS
     images: dict[str, Pixels] = {}

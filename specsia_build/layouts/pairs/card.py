@@ -52,9 +52,13 @@ def write_card(facts: Facts, build: Mapping[str, Any], folder: Path | None) -> s
     meanings = {**TEXTS["columns"], **(TEXTS["moving_columns"] if moving else {})}
     meanings |= {f"gt_{name}": text for name, text in layers.items()}
     lead, camera = _lead_and_camera(build["config"])
+    weight = None
     if selected := build.get("selected"):
-        lead += f"\n\n{_selected(selected)}"
-    if not (selected and selected["weight"]):
+        names = " and ".join(f"`{origin['name']}` ({origin['digest'][:12]})" for origin in selected["of"])
+        weight = selected["weight"]
+        weighted = f", each with the weight `{weight}`" if weight else ""
+        lead += f"\n\n{TEXTS['selected'].format(names=names, where=selected['where'], weight=weighted)}"
+    if not weight:
         del meanings[schema.WEIGHT]
     rows = counted(facts, lambda members: sum(member.rows for member in members))
     packed = {member.character: member for member in facts.members}
@@ -173,13 +177,6 @@ def _lead_and_camera(config: Mapping[str, Any]) -> tuple[str, str]:
     differences += ["backends see the contour"] if config["frontal"] == "render" else []
     there = "".join(f";\nthere {difference}" for difference in differences)
     return lead, TEXTS["camera"].format(wider=wider, positions=positions, there=there, greys=greys)
-
-
-def _selected(selected: Mapping[str, Any]) -> str:
-    """Say which rows of which datasets were chosen."""
-    names = " and ".join(f"`{origin['name']}` ({origin['digest'][:12]})" for origin in selected["of"])
-    weight = f", each with the weight `{selected['weight']}`" if selected["weight"] else ""
-    return str(TEXTS["selected"].format(names=names, where=selected["where"], weight=weight))
 
 
 def _counts(facts: Facts, rows: Rows, moving: bool) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.arrays import Doubles, Floats, Pixels
-from specsia_build.dataset.truth import LAYER_ENCODERS
+from specsia_build.dataset.truth import encode_truth
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.pictures.sheets import as_stored
@@ -115,5 +115,5 @@ and 0 where nothing is seen; the PNGs are those of `dataset.truth`."""
 def encode_layer(name: str, view: SurfaceView, scale: float, seed: int) -> bytes:
     """Encode a layer of `LAYER_SUFFIXES`; `scale` is the number of the layout's units in one of the frame."""
     if LAYER_SUFFIXES[name] == ".png":
-        return LAYER_ENCODERS[name](view, seed)
+        return encode_truth(name, view, seed)
     return encode_exr((view.depth if name == "depth" else view.layers.position) * scale)

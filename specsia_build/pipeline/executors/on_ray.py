@@ -199,10 +199,9 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
         # Ray exits where a head has another version than its own.
         except (Exception, SystemExit) as error:
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise SpecsiaError(
-                f"Ray {ray.__version__} cannot start or join the cluster ({reason}): give it the cluster's "
-                "version of Ray and Python, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
-            ) from error
+            problem = f"Ray {ray.__version__} cannot start or join the cluster ({reason})"
+            cure = "give it the cluster's version of Ray and Python, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
+            raise SpecsiaError(f"{problem}: {cure}") from error
         finally:
             # Ray's own handler prints addresses and aborts.
             if threading.current_thread() is threading.main_thread():

@@ -56,11 +56,9 @@ def matching_motions(origin: str, motions: Mapping[int, Motion], settings: ClipS
     """Motions of an origin by number whose name, or file's and own name, a pattern of `settings` matches."""
     numbers, names = list(motions), [motion.name for motion in motions.values()]
     named_after = _after(origin, names) if is_file_name(origin) else []
-    matched = {
-        numbers[k]
-        for pattern in settings.patterns
-        for k in matching(names, pattern) or matching(named_after, pattern)
-    }
+    matched: set[int] = set()
+    for pattern in settings.patterns:
+        matched |= {numbers[k] for k in matching(names, pattern) or matching(named_after, pattern)}
     return {number: motions[number] for number in numbers if number in matched or not settings.patterns}
 
 
@@ -157,10 +155,9 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
         offered[origin] = [motion.name for motion in offers.values()]
         motions.update({(origin, index): motion for index, motion in chosen_motions.items()})
     names = distinct_names(offered)
-    motions = {
-        (origin, index): replace(motion, name=names[origin][index]) if is_file_name(origin) else motion
-        for (origin, index), motion in motions.items()
-    }
+    for (origin, index), motion in motions.items():
+        if is_file_name(origin):
+            motions[origin, index] = replace(motion, name=names[origin][index])
     unique = tuple(dict.fromkeys(warnings))
     pose = entry_pose(animated, entry.pose)
     return Actor(mesh, rig, pose, motions, names, animated.humanoid, unique, animated.character.files)
@@ -357,9 +354,8 @@ def in_motion(actor: Actor, character_id: str, name: str) -> tuple[Mesh, Callabl
     if not actor.motions:
         offered = [motion for motions in actor.offered.values() for motion in motions]
         reason = "; ".join(map(str, actor.warnings)) or f"it has {some(offered) or 'none'}"
-        raise CharacterError(
-            f"{character_id} has no motion '{name}' that can be played: {reason}", "no-motion"
-        )
+        problem = f"{character_id} has no motion '{name}' that can be played"
+        raise CharacterError(f"{problem}: {reason}", "no-motion")
     motion = next(iter(actor.motions.values()))
     low, high = box_of(actor.mesh)
     scale = 1.0 / float((high - low).max())

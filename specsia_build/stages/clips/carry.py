@@ -52,13 +52,8 @@ def own_clip(job: Job, earlier: Earlier, action: str) -> tuple[Rig, Motion] | No
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    return {
-        "carry": _VERSION,
-        "entry": entry_settings(job.entry),
-        "size": job.config.size,
-        "views": job.config.views,
-        "seed": job.config.seed,
-    }
+    of_run = {name: getattr(job.config, name) for name in ("size", "views", "seed")}
+    return {"carry": _VERSION, "entry": entry_settings(job.entry), **of_run}
 
 
 def _inputs(_: Job, earlier: EarlierMeta, __: DigestOf) -> Digests:
@@ -90,18 +85,12 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if own is not None:
         own_names = [motion.name for motion in own.motions]
         if not any(clip.action in own_names for clip in motions.clips_of(earlier[motions.MOTIONS].meta)):
-            sentence = (
-                f"the reconstruction of {job.entry.id} has clips of its own ({some(own_names, 8)}), none "
-                "named as the character's, so it takes the character's by weights carried over: rename its "
-                "clips to have them kept"
-            )
+            clips = f"clips of its own ({some(own_names, 8)}), none named as the character's"
+            effect = "it takes the character's by weights carried over: rename its clips to have them kept"
+            sentence = f"the reconstruction of {job.entry.id} has {clips}, so {effect}"
             warnings.append(Warning("own-clips", sentence, job.entry.id).record())
-    meta = {
-        "id": job.entry.id,
-        **asdict(report),
-        "warnings": warnings,
-        "morphs": [[morph.node, morph.target] for morph in rig.morphs],
-    }
+    meta = {"id": job.entry.id, **asdict(report), "warnings": warnings}
+    meta["morphs"] = [[morph.node, morph.target] for morph in rig.morphs]
     return Artefact(job.entry.id, files, meta), ()
 
 

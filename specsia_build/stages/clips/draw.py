@@ -121,12 +121,9 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     shot = shot_of(clip, actor, config, contour.thickness + 1)
     low, high = box_of(actor.mesh)
     layers = layers_of(settings)
-    motion = earlier[motions.MOTIONS]
-    surface = (
-        surface_of(actor, motion.files.get(REGIONS), settings.udp_scale)
-        if ANNOTATIONS & set(layers)
-        else None
-    )
+    motion, surface = earlier[motions.MOTIONS], None
+    if ANNOTATIONS & set(layers):
+        surface = surface_of(actor, motion.files.get(REGIONS), settings.udp_scale)
     files, colours, empty, plain = _frames(actor, shot, surface, contour, config)
     if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}", "empty-view")
@@ -161,11 +158,9 @@ def _frames(
     Returns the layers' files, the contour's (mean) colour in each frame, the number of empty frames, and the
     colour of a plain first frame or None.
     """
-    low, high = box_of(actor.mesh)
-    settings = clip_settings(config)
+    (low, high), settings = box_of(actor.mesh), clip_settings(config)
     wanted_layers = layers_of(settings)
-    files: dict[str, bytes] = {}
-    colours: list[list[int]] = []
+    files, colours = dict[str, bytes](), list[list[int]]()
     empty, plain = 0, None
     annotations = ANNOTATIONS & set(wanted_layers)
     waiting: deque[Layers] = deque()
@@ -207,11 +202,9 @@ def _warnings(
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
         advice = "though held: --frames N takes its beginning alone, 'drop' what stays behind it"
-        sentence = (
-            f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is "
-            "small: " + (advice if settings.in_place else "--in-place holds it where it is")
-        )
-        yield Warning("small-actor", sentence, clip.action)
+        advice = advice if settings.in_place else "--in-place holds it where it is"
+        frame = f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills'"
+        yield Warning("small-actor", f"{frame}, so that the actor is small: {advice}", clip.action)
     if empty:
         frames = f"{empty} of {len(shot.times)} frames of '{clip.action}'"
         yield Warning("empty-frames", f"{frames} in view {clip.view} show (almost) nothing", clip.action)

@@ -93,11 +93,7 @@ def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if not actor.motions and settings.motions:
         warnings.append(Warning("no-motion", _why_still(entry.id, settings, actor), entry.id))
     files: dict[str, bytes] = {}
-    meta: dict[str, Any] = {
-        "id": entry.id,
-        "clips": [asdict(clip) for clip in clips],
-        "warnings": coded(warnings),
-    }
+    meta: dict[str, Any] = {"id": entry.id, "clips": [*map(asdict, clips)], "warnings": coded(warnings)}
     if _has_regions(settings):
         files, meta["palette"] = stored_regions(actor)
     return Artefact(entry.id, files, meta), actor.files

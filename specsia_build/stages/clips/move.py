@@ -36,10 +36,8 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     Returns an artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and
     ``edge_KKKK.png``; no files.
     """
-    clip = draw.clip_of(job)
-    config = job.config
-    clean = earlier[draw.DRAW]
-    actor = actor_of(job)
+    clip, config = draw.clip_of(job), job.config
+    clean, actor = earlier[draw.DRAW], actor_of(job)
     mesh = carry.registered(earlier)
     own = carry.own_clip(job, earlier, clip.action) if clip.origin else None
     shot = shot_again(clip, actor, config, clean.meta["width"], clean.meta["shift"])
@@ -59,12 +57,10 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     mean, backend = float(np.mean(ious)), earlier[reconstruct.RECONSTRUCT].meta["backend"]
     warnings = []
     if mean < config.min_iou:
-        sentence = (
-            f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view {clip.view} "
-            f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at it in `specsia "
-            "report`; --clip takes other motions by their names"
-        )
-        warnings.append(Warning("low-iou", sentence, clip.action).record())
+        problem = f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view"
+        amount = f"{clip.view} with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}"
+        cure = "look at it in `specsia report`; --clip takes other motions by their names"
+        warnings.append(Warning("low-iou", f"{problem} {amount}: {cure}", clip.action).record())
     meta = {
         "id": clip.id,
         "backend": backend,

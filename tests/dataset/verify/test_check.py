@@ -12,11 +12,11 @@ from PIL import Image
 
 from specsia_build.config import PosFrame
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import CHECKS, MOST_LISTED
 from specsia_build.frame import Camera, decode_position, view_yaws
 from specsia_build.registration import iou
+from tests.checksums import write_sums
 from tests.dataset import small
 from tests.dataset.small import build_small, change, failed, found, pixels, put, read_rows, shard, write_rows
 

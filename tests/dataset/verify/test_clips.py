@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
 from specsia_build.pipeline.run import RunPaths
+from tests.checksums import write_sums
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard
 
 ARROW = schema.arrow_schema(schema.MOVING_COLUMNS)

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify
+from tests.checksums import write_sums
 from tests.dataset.small import failed, found, read_rows, shard
 
 

@@ -16,7 +16,6 @@ from numpy.testing import assert_array_equal
 
 from specsia_build import png
 from specsia_build.arrays import Doubles, Pixels
-from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_columns
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
@@ -30,6 +29,7 @@ from specsia_build.dravie.evaluate.rows import DIFIX, ROW_NAMES, ROWS
 from specsia_build.dravie.evaluate.statistics import frechet
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.look.evaluation import gallery_of_evaluation
+from tests.checksums import write_sums
 from tests.commands import specsia
 from tests.dataset.small import build_small, read_rows, write_rows
 from tests.dravie import pairs

@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.trainers import FAULTS, READ_HERE
-from specsia_build.dataset.checksums import file_sums
 from specsia_build.layouts.part import read_parts
 from specsia_build.layouts.registry import load_layout
 from specsia_build.layouts.views.encoding import decode_exr
 from specsia_build.layouts.writing import write_part
+from tests.checksums import file_sums
 from tests.commands import specsia
 from tests.shapes import write_folder
 
@@ -142,11 +142,9 @@ def test_figures_in_motion(source: Path, tmp_path: Path) -> None:
     frames = json.loads(transforms.read_text())["frames"]
     assert [frame["time"] for frame in frames] == pytest.approx([k / 12 for k in range(12)])
     export("sample:1", "nerfstudio", tmp_path / "still", *small[:-2])
-    masks = [
-        np.asarray(Image.open(path))[..., 3] > 127
-        for folder in ("nerfstudio", "still")
-        for path in sorted((tmp_path / folder).glob("*/0/images/*.png"))
-    ]
+    folders = [tmp_path / "nerfstudio", tmp_path / "still"]
+    paths = [path for folder in folders for path in sorted(folder.glob("*/0/images/*.png"))]
+    masks = [np.asarray(Image.open(path))[..., 3] > 127 for path in paths]
     # A walking figure swings its limbs and stays in its place.
     overlaps = [(a & b).sum() / (a | b).sum() for a, b in zip(masks[:12], masks[12:], strict=True)]
     assert min(overlaps) > 0.3 and max(overlaps) < 0.95

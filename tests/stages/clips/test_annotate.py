@@ -74,9 +74,8 @@ def test_layers_agree(whole: tuple[Artefact, Artefact]) -> None:
     assert palette == moving.meta["palette"]
     assert REGIONS in moving.files
     for k in range(len(drawn.meta["times"])):
-        mask, label, seg, line = (
-            frame(drawn, layer, k) for layer in (layers.MASK, layers.LABEL, layers.SEG, layers.LINE)
-        )
+        names = (layers.MASK, layers.LABEL, layers.SEG, layers.LINE)
+        mask, label, seg, line = (frame(drawn, layer, k) for layer in names)
         np.testing.assert_array_equal(label >= 0, mask > 0)
         assert label.max() < len(palette)
         assert (seg[line < 200] == 0).all() and seg.max() > 1
@@ -84,11 +83,8 @@ def test_layers_agree(whole: tuple[Artefact, Artefact]) -> None:
         assert udp.dtype == np.float32 and 0 <= udp.min() <= udp.max() <= 1
         np.testing.assert_array_equal(udp[..., 3] > 0, mask >= 128)
         strokes = frame(drawn, layers.STROKES, k)
-        assert (
-            len(strokes["vertex location"])
-            == len(strokes["connection"])
-            == len(set(strokes["original index"]))
-        )
+        places, numbers = strokes["vertex location"], set(strokes["original index"])
+        assert len(places) == len(strokes["connection"]) == len(numbers)
 
 
 def test_flow_matches_points(whole: tuple[Artefact, Artefact]) -> None:
@@ -100,10 +96,8 @@ def test_flow_matches_points(whole: tuple[Artefact, Artefact]) -> None:
         flow, unmatched = frame(drawn, layer, here), frame(drawn, hidden, here)
         row, column = np.nonzero(~unmatched)
         to = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(int)
-        before, after = (
-            frame(drawn, layers.POS, here)[row, column],
-            frame(drawn, layers.POS, there)[to[:, 1], to[:, 0]],
-        )
+        before = frame(drawn, layers.POS, here)[row, column]
+        after = frame(drawn, layers.POS, there)[to[:, 1], to[:, 0]]
         assert len(row) > 0.8 * np.count_nonzero(frame(drawn, layers.MASK, here))
         # A pixel is 1.35 / 96 wide, and the box of positions about 1.
         apart = np.abs(before[:, :3].astype(int) - after[:, :3]).max(axis=1)
@@ -116,9 +110,8 @@ def test_tracks_match_flow(whole: tuple[Artefact, Artefact]) -> None:
     assert first.shape == second.shape == last.shape and first.dtype == np.float32
     assert (first[:, 2] == 1).all()
     column, row = np.floor(first[:, :2]).astype(int).T
-    np.testing.assert_allclose(
-        second[:, :2] - first[:, :2], frame(drawn, layers.FLOW, 0)[row, column], atol=1e-3
-    )
+    flow = frame(drawn, layers.FLOW, 0)[row, column]
+    np.testing.assert_allclose(second[:, :2] - first[:, :2], flow, atol=1e-3)
     np.testing.assert_array_equal(second[:, 2] == 0, frame(drawn, layers.UNMATCHED, 0)[row, column])
     to = np.floor(last[last[:, 2] == 1, :2]).astype(int)
     assert (frame(drawn, layers.MASK, 3)[to[:, 1], to[:, 0]] > 0).all()

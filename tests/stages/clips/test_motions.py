@@ -27,12 +27,8 @@ def test_rest_other_than_bind_pose(tmp_path: Path) -> None:
     for name, bent in (("plain", 0.0), ("bent", 0.6)):
         write_figure(tmp_path / "figures" / f"{name}.glb", 1, bent=bent)
     paths, _ = run_clips(tmp_path / "out", clips_config(tmp_path / "figures", views=1))
-    rows = [
-        row
-        for path in paths.dataset.rglob("data/*.parquet")
-        for row in read_rows(path)
-        if row["action"] == "sway"
-    ]
+    shards = paths.dataset.rglob("data/*.parquet")
+    rows = [row for path in shards for row in read_rows(path) if row["action"] == "sway"]
     for name, least in (("plain", 0.85), ("bent", 0.7)):
         assert np.mean([row["iou"] for row in rows if row["character_id"] == name]) > least
     drawn = [read_meta(path) for path in paths.artefact(draw.DRAW, None, "plain-sway-00").parent.iterdir()]
@@ -44,9 +40,8 @@ POINTS = 1000
 
 
 def test_surface_keeps_its_colour(tmp_path: Path) -> None:
-    stated = clips_config(
-        Path("sample:1"), layouts=["frames"], motions=["jump"], turntable=False, views=1, frames=4
-    )
+    said = {"layouts": ["frames"], "motions": ["jump"], "turntable": False, "views": 1, "frames": 4}
+    stated = clips_config(Path("sample:1"), **said)
     config = replace(stated, size=512)
     paths, _ = run_clips(tmp_path / "out", config)
     (entry,) = open_source("sample:1", tmp_path / "samples").entries
@@ -61,18 +56,15 @@ def test_surface_keeps_its_colour(tmp_path: Path) -> None:
     sides = rest[faces[:, 1:]] - rest[faces[:, :1]]
     areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
     random = np.random.default_rng(0)
-    face, weights = (
-        random.choice(len(faces), POINTS, p=areas / areas.sum()),
-        random.dirichlet(np.ones(3), POINTS),
-    )
+    face = random.choice(len(faces), POINTS, p=areas / areas.sum())
+    weights = random.dirichlet(np.ones(3), POINTS)
     true = (weights[..., None] * codes[faces[face]]).sum(axis=1)
     times_seen = np.zeros(POINTS, np.int64)
     for k, camera in enumerate(shot.cameras):
         picture = png.decode(drawn.files[frame_file(POS, k)], 4)
         places = camera.project(actor.rig.vertices(shot.poses, k) + shot.shifts[k])
-        column, row = (
-            np.floor((weights[..., None] * places[faces[face]]).sum(axis=1)[:, :2]).astype(np.int64).T
-        )
+        points = (weights[..., None] * places[faces[face]]).sum(axis=1)
+        column, row = np.floor(points[:, :2]).astype(np.int64).T
         hit, at, _ = first_hits(np.stack([column, row], axis=1) + 0.5, places, faces)
         # Where another face is at the pixel's centre, or the background shares it, the pixel shows another
         # point.
@@ -101,9 +93,8 @@ def write_scene(path: Path, clips: list[Moves], *, under: bool = False) -> Path:
     for name, (centre, size, _) in {**PARTS, "stone": ((0.7, 0.1, 0.0), (0.1, 0.1, 0.1), None)}.items():
         part = writer.primitive(BOX * np.array(size), TRIANGLES[: 6 if name == "stone" else None])
         nodes[name] = writer.mesh_node(part, name=name, translation=[float(c) for c in centre])
-    nodes["hips"] = writer.add(
-        "nodes", name="hips", children=[node for name, node in nodes.items() if name != "stone"]
-    )
+    children = [node for name, node in nodes.items() if name != "stone"]
+    nodes["hips"] = writer.add("nodes", name="hips", children=children)
     nodes["camera"] = writer.add("nodes", name="camera")
     roots = [nodes["stone"], nodes["hips"], nodes["camera"]]
     writer.data["scenes"] = [
