@@ -225,9 +225,9 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
     if not rigged.limbs:
         raise UsageError(
             f"--motion {brief(name, 80)} is for arms and legs, and none were found in {rigged.name}: "
-            f"{', '.join(FOR_ANY)} move any figure, and an animal drawn from its side may walk with "
-            "--facing left|right; if it is a person, repair it without --motion, correct its joints.json "
-            "with the kind person, and give that as --joints"
+            f"{', '.join(FOR_ANY)} move any figure, and an animal drawn from its side, its legs apart, may "
+            "walk with --facing left|right; if it is a person, repair it without --motion, correct its "
+            "joints.json with the kind person, and give that as --joints"
         )
     try:
         source = built_in() if not is_file else read_motions(Path(name))
