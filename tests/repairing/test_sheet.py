@@ -28,9 +28,9 @@ YAWS = {"front": 0.0, "skip": 45.0, "left": 90.0, "back": 180.0, "right": 270.0}
 
 
 @cache
-def view(role: str) -> Pixels:
-    """A sample from one side, with a contour."""
-    mesh = render_front(read_single(Path("sample:1")), SIZE).mesh
+def view(role: str, source: Path = Path("sample:1")) -> Pixels:
+    """A character from one side, with a contour."""
+    mesh = render_front(read_single(source), SIZE).mesh
     assert mesh is not None
     layers = next(FastRenderer().render(mesh, [Camera(YAWS[role], SIZE)]))
     return draw_contour(layers.color.copy(), layers.mask, 2.0, (30, 20, 40))
@@ -45,8 +45,8 @@ def write(path: Path, pictures: list[Pixels]) -> Path:
     return path
 
 
-def written_views(folder: Path) -> dict[str, Path]:
-    return {role: write(folder / f"{role}.png", [view(role)]) for role in YAWS}
+def written_views(folder: Path, source: Path = Path("sample:1")) -> dict[str, Path]:
+    return {role: write(folder / f"{role}.png", [view(role, source)]) for role in YAWS}
 
 
 def cropped(picture: Pixels) -> Pixels:
@@ -155,8 +155,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         assert not (tmp_path / "out").exists(), words
 
 
-def test_side_of_the_other_direction_is_mentioned(tmp_path: Path) -> None:
-    views = written_views(tmp_path)
+@pytest.mark.parametrize("name", ["animal_alpaca", "animal_fox"])
+def test_side_of_the_other_direction_is_mentioned(name: str, characters_dir: Path, tmp_path: Path) -> None:
+    views = written_views(tmp_path, characters_dir / f"animated/{name}.glb")
     counts = []
     for shown, word in (("left", "left"), ("left", "right"), ("front", "left")):
         side = ("--side", f"{word}:{views[shown]}")
