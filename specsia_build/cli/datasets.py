@@ -191,7 +191,8 @@ def push(folder: Path, repo: str, private: bool, prune: bool, license_checked: b
     added, deleted = plan.of("add", "replace"), plan.of("delete")
     to_send = f"{plural(len(added), 'file')} of {terminal.amount(plan.size, 'B')}"
     parts = [to_send] if added else []
-    parts += [f"{plural(len(deleted), 'file')} removed"] if deleted else []
+    if deleted:
+        parts.append(f"{plural(len(deleted), 'file')} removed")
     changes, visibility = ", ".join(parts), "private" if plan.private else "public"
     again = ["specsia", "push", str(folder), "--repo", repo]
     flags = {"--public": not private, "--prune": prune, "--license-checked": license_checked}
@@ -297,7 +298,8 @@ def _parse(where: str, options: dict[str, Any]) -> tuple[Gallery, Choice, Style]
     from specsia_build.look.open import open_gallery
     from specsia_build.pictures.sheets import parse_ground
 
-    ids, split, limit = (options[name] for name in ("ids", "split", "limit"))
+    ids, split = options["ids"], options["split"]
+    limit = options["limit"]
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
     choice = Choice(ids, split, _FEW if limit is None and split is None else limit, options["show"])

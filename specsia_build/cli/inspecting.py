@@ -163,7 +163,8 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     from specsia_build.backends.upstream.doctor import ABSENT, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
-    checks, lines = diagnose(read_pins(name), find_installation(name, root, python)), list[str]()
+    checks = diagnose(read_pins(name), find_installation(name, root, python))
+    lines: list[str] = []
     for check in checks:
         lines += _check_lines(check.state, check.name, check.details, check.fix)
     missing = sum(check.state == ABSENT for check in checks)

@@ -300,8 +300,10 @@ def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:
     ]
     operations += [CommitOperationAdd(o.name, str(local.folder / o.name)) for o in plan.of("add", "replace")]
     if operations:
-        parent: dict[str, Any] = {"repo_type": _DATASET, "parent_commit": commit}
-        info = api.create_commit(repo, operations, commit_message=f"Push {plan.tag}", **parent)
+        message = f"Push {plan.tag}"
+        info = api.create_commit(
+            repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=commit
+        )
         commit = str(info.oid)
     differences = local.differences(_tree(api, repo, commit), plan.spared)
     if not differences and plan.of("tag"):

@@ -41,8 +41,10 @@ class AnimeRun(Layout):
     """The layout that AnimeRun's `AnimeRun` and `AnimeRunSegMat` read."""
 
     name = "animerun"
-    title = "frames with lines, flow, what is hidden, and segments with their matches"
-    title += ", as AnimeRun's loaders read them"
+    title = (
+        "frames with lines, flow, what is hidden, and segments with their matches, as AnimeRun's loaders "
+        "read them"
+    )
     layers = (COLOR, LINE, LABEL, SEG, FLOW, UNMATCHED, BACK, BACK_UNMATCHED)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640}
     loading = """\
