@@ -21,7 +21,7 @@ from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, front_rotation, up_rotation, view_cameras
+from specsia_build.frame import Camera, axis_names, front_rotation, up_rotation, view_cameras
 from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
@@ -41,7 +41,6 @@ _TURNED, _MIRRORED = 0.005, 0.02  # Gains in score that justify turning a mesh a
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and the gain in score that justifies one."""
 
-IN_PLACE = 0.98  # IoU from which a reconstruction is not registered to its drawing
 VIEW_MARGIN = 6  # Free pixels at the border of each view, for the contour that the model draws
 
 
@@ -104,8 +103,7 @@ def reconstruct(
     context["is_profile"] = front.is_profile and backend.sees_profile
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
-    is_in_place = not backend.needs_yaw and _lies_on(mesh, front)
-    similarity = Similarity() if is_in_place else _register(mesh, front, any_yaw=backend.needs_yaw)
+    similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
     own = backend.animated(front.name) if backend.generates else None
     return replace(placed, own=own, warnings=warnings)
@@ -156,17 +154,6 @@ def _turned(mesh: Mesh, turn: NDArray[np.float64]) -> Mesh:
     """Turn a mesh by a (3, 3) matrix; its faces are wound again if that mirrors it."""
     moved = mesh.rotated(turn)
     return moved if np.linalg.det(turn) > 0 else moved.rewound(np.ones(len(mesh.faces), np.bool_))
-
-
-def _lies_on(mesh: Mesh, front: Frontal) -> bool:
-    """Whether a mesh lies on a drawing as it came, as that of a backend which keeps to the frame does.
-
-    A search would find a tilt that one view cannot show, and has much to compile.
-    """
-    if len(front.masks) > 1 or np.abs(mesh.bounds()).max() > ORTHO_WIDTH:
-        return False
-    (layers,) = FastRenderer().render(mesh, [Camera(0.0, len(front.mask))])
-    return iou(layers.mask, front.mask) >= IN_PLACE
 
 
 def _register(mesh: Mesh, front: Frontal, *, any_yaw: bool) -> Similarity:
