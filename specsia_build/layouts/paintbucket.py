@@ -30,8 +30,10 @@ class PaintBucket(Layout):
     """Layout that BasicPBC's `PaintBucketLabelSegDataset` trains on and `PaintBucketSegMat` tests with."""
 
     name = "paintbucket"
-    title = "line art, its segments and their flat colours, frame after frame of a character"
-    title += ", as BasicPBC reads them"
+    title = (
+        "line art, its segments and their flat colours, frame after frame of a character, as BasicPBC reads "
+        "them"
+    )
     layers = (LABEL, SEG)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 640, "turntable": True}
     unit = "character"
@@ -72,12 +74,16 @@ FOLDER may have one of them in its name.
             numbers[clip.meta["id"]] = [count, len(usable)]
             count, left_out = count + len(usable), left_out + clip.frames - len(usable)
         if not numbers:
-            problem = f"{part.character} has no clip but its turntable, and BasicPBC learns from frames of"
-            raise CharacterError(f"{problem} motions: --motion FILE or NAME gives it one")
+            raise CharacterError(
+                f"{part.character} has no clip but its turntable, and BasicPBC learns from frames of "
+                "motions: --motion FILE or NAME gives it one"
+            )
         if not count:
-            problem = f"no frame of a motion of {part.character} has lines and a segment near its middle and"
-            cause = "background around, and BasicPBC's training would look for one for ever"
-            raise CharacterError(f"{problem} {cause}: try --in-place, or another --size")
+            raise CharacterError(
+                f"no frame of a motion of {part.character} has lines and a segment near its middle and "
+                "background around, and BasicPBC's training would look for one for ever: try --in-place, or "
+                "another --size"
+            )
         return {"frames": count, "left_out": left_out, "sheets": sheets, "numbers": numbers}
 
     def expected(self, part: Written) -> Mapping[str, int]:

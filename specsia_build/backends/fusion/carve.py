@@ -20,7 +20,7 @@ from specsia_build.backends.fusion.views import (
     seen_from,
 )
 from specsia_build.errors import CharacterError
-from specsia_build.jit import compiled, uncounted
+from specsia_build.jit import compiled
 from specsia_build.rendering.light import vertex_normals
 from specsia_build.rendering.mesh import Material, Mesh
 
@@ -83,20 +83,6 @@ def _put_back(volume, missing, inside, depth, low, cell):  # type: ignore[no-unt
                     volume[i, j, l] = max(volume[i, j, l], value)
 
 
-@uncounted
-def _upright(image, i, s, rows, line, out):  # type: ignore[no-untyped-def]
-    """Put values of an image (H, H), whose columns come first, at column `i` and a fraction into `out` (nz,).
-
-    `rows` are a row and a fraction of each; `line` (H,) is overwritten.
-    """
-    row, down = rows
-    last = len(row) - 1
-    for j in range(row[last], row[0] + 2):
-        line[j] = image[i, j] + s * (image[i + 1, j] - image[i, j])
-    for l in range(len(row)):  # noqa: E741
-        out[l] = line[row[l]] + down[l] * (line[row[l] + 1] - line[row[l]])
-
-
 @compiled
 def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-def]
     """Signed distance in units, positive inside, every `cell` from `low` to `high`: (nx, ny, nz) float32."""
@@ -107,33 +93,27 @@ def _carved(inside, depth, facing, low, high, cell):  # type: ignore[no-untyped-
     for l in range(counts[2]):  # noqa: E741
         row[l], down[l] = between(HALF_SIZE - (low[2] + l * cell) * SCALE)
     column, across = np.empty(views, np.int64), np.empty(views)
-    far, cuts = np.empty(views), np.empty((views, counts[2]))
-    line, value = np.empty(VIEW_SIZE), np.empty(counts[2])
-    # Points above each other share their columns in all views.
-    upright = np.ascontiguousarray(inside.transpose(0, 2, 1))
+    far, cuts = np.empty(views), np.empty(views)
     for i in range(counts[0]):
         for j in range(counts[1]):
-            value[:] = _CUT
-            most = _CUT
-            for k, m in MIRRORED_VIEWS:
-                for view in (k, m):
-                    u, far[view] = seen_from(view, low[0] + i * cell, low[1] + j * cell)
-                    column[view], across[view] = between(u)
-                    _upright(upright[view], column[view], across[view], (row, down), line, cuts[view])
-                most = -_CUT
-                for l in range(counts[2]):  # noqa: E741
-                    value[l] = min(value[l], 0.5 * (cuts[k, l] + cuts[m, l]) / SCALE)
-                    most = max(most, value[l])
-                if most <= -_CUT:
-                    break
+            for k in range(views):
+                u, far[k] = seen_from(k, low[0] + i * cell, low[1] + j * cell)
+                column[k], across[k] = between(u)
             for l in range(counts[2]):  # noqa: E741
-                if value[l] > -_CUT:
+                value = _CUT
+                for k, m in MIRRORED_VIEWS:
+                    cuts[k] = blended(inside[k], row[l], column[k], down[l], across[k])
+                    cuts[m] = blended(inside[m], row[l], column[m], down[l], across[m])
+                    value = min(value, 0.5 * (cuts[k] + cuts[m]) / SCALE)
+                    if value <= -_CUT:
+                        break
+                if value > -_CUT:
                     for k in range(views):
-                        if cuts[k, l] > 0:
+                        if cuts[k] > 0:
                             behind = far[k] - blended(depth[k], row[l], column[k], down[l], across[k])
                             steep = blended(facing[k], row[l], column[k], down[l], across[k])
-                            value[l] = min(value[l], behind * steep + _SLACK)
-                out[i, j, l] = max(value[l], -_CUT)
+                            value = min(value, behind * steep + _SLACK)
+                out[i, j, l] = max(value, -_CUT)
     return out
 
 

@@ -241,15 +241,10 @@ def _sweep(distance):  # type: ignore[no-untyped-def]
     """Fill in place the infinite distances (h, w) but those at the border, from all four corners twice."""
     height, width = distance.shape
     is_fixed = distance < np.inf
-    # Whether a row, or one beside it, has changed since it was last swept
-    is_open = np.ones(height, np.bool_)
     for sweep in range(8):
         step = 1 if sweep & 2 else -1
         for i in range(1, height - 1):
             r = i if sweep & 1 else height - 1 - i
-            if not is_open[r]:
-                continue
-            is_open[r] = False
             row, beside = distance[r], np.minimum(distance[r - 1], distance[r + 1])
             # The distance of the previous node, which need not be read again.
             before = np.inf
@@ -268,4 +263,3 @@ def _sweep(distance):  # type: ignore[no-untyped-def]
                     new = 0.5 * (low + high + np.sqrt(2.0 - (high - low) ** 2))
                 if new < here:
                     row[c] = before = new
-                    is_open[r - 1 : r + 2] = True
