@@ -129,9 +129,11 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     problems = _strangers(sums, names) if RECORD_FILE not in sums else []
     most = max(Counter(PurePosixPath(name).parent for name in names).values())
     if len(names) > MOST_FILES or most > MOST_ENTRIES:
-        problem = f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes"
-        cure = "pack it with `tar` and send that with `hf upload`, or make fewer frames"
-        raise SpecsiaError(f"{problem} {MOST_FILES:,} and {MOST_ENTRIES:,}: {cure}")
+        raise SpecsiaError(
+            f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes "
+            f"{MOST_FILES:,} and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or "
+            "make fewer frames"
+        )
     return check_files(folder, sorted({*names, *sums}), sums, problems, advance)
 
 
@@ -223,9 +225,8 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
             answer, advice = f"cannot be reached or used ({brief(text, 200)})", "check the network"
         else:
             text, status = " ".join((cause.server_message or "").split()), cause.response.status_code
-            answer, unknown = f"answered {status} ({brief(text, 120)})", "check the name {repo}, and that"
-            advice = _FAULT if status >= 500 else _ADVICE.get(status, f"{unknown} {_WRITER} may write to it")
-            advice = advice.format(repo=repo)
+            answer = f"answered {status} ({brief(text, 120)})"
+            advice = _FAULT if status >= 500 else _ADVICE.get(status, _OTHERWISE).format(repo=repo)
         problem = f"{constants.ENDPOINT} {answer}: {advice}; the same command continues from here"
         raise SpecsiaError(problem) from error
 
@@ -240,7 +241,9 @@ _ADVICE = {
     413: "a file or commit is too large for the Hub's limits: build with fewer or smaller views",
     429: "too many requests were made: wait a few minutes",
 }
-"""What to do about an HTTP status of the Hub."""
+"""What to do about an HTTP status of the Hub below 500."""
+
+_OTHERWISE = f"check the name {{repo}}, and that {_WRITER} may write to it"
 
 
 def plan_push(

@@ -60,8 +60,10 @@ main.py --config configs/vtx_corr.yaml --train`.
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         if clip.frames < _GAP + 2:
-            problem = f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those"
-            raise CharacterError(f"{problem} {_GAP + 1} apart: a higher --fps makes more")
+            raise CharacterError(
+                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those "
+                f"{_GAP + 1} apart: a higher --fps makes more"
+            )
         pictures, graphs = (out / folder for folder in _folders(part))
         pictures.mkdir(parents=True)
         graphs.mkdir(parents=True)
@@ -70,8 +72,10 @@ main.py --config configs/vtx_corr.yaml --train`.
             graph = clip.frame(STROKES, k)
             count = len(graph[PLACES])
             if not _FEWEST_POINTS <= count <= _MOST_POINTS:
-                problem = f"frame {k} of {part.key} has lines of {count} points, and AnimeInbet takes"
-                raise CharacterError(f"{problem} {_FEWEST_POINTS} to {_MOST_POINTS}")
+                raise CharacterError(
+                    f"frame {k} of {part.key} has lines of {count} points, and AnimeInbet takes "
+                    f"{_FEWEST_POINTS} to {_MOST_POINTS}"
+                )
             (pictures / f"Image{k + 1:04d}.png").write_bytes(clip.raw(LINE, k))
             # In whole pixels: one stage of the reader rounds places, the other truncates them.
             places = np.clip(np.floor(graph[PLACES]), 0, clip.meta["size"] - 1).astype(int).tolist()

@@ -52,8 +52,9 @@ def load_layouts(names: Sequence[str]) -> list[Layout]:
 def check_layouts(config: BuildConfig) -> None:
     """Raise UsageError if a layout does not exist, needs clips, or its reader cannot take these settings."""
     for layout in load_layouts(config.packed_layouts):
-        name, needs_clips = layout.name, layout.unit == "clip" or not _STILL_LAYERS.issuperset(layout.layers)
+        needs_clips = layout.unit == "clip" or not _STILL_LAYERS.issuperset(layout.layers)
         if config.clips is None and needs_clips:
+            name = layout.name
             raise UsageError(f"{name} needs characters in motion: `specsia clips --layout {name}`")
         layout.check(config)
 

@@ -134,7 +134,14 @@ def select_parts(
     if not members:
         raise UsageError(f"no row satisfies {brief(where.text)!r}: `specsia stats` shows what there is")
     build = {"specsia": __version__, "config": settings, SELECTED: {**texts, "of": origins}}
-    facts = Facts(build, settings["source"], len(split_of), {}, split_of, members)
+    facts = Facts(
+        build=build,
+        source=settings["source"],
+        planned=len(split_of),
+        quarantined={},
+        splits=split_of,
+        members=members,
+    )
     columns = _columns(datasets[0])
     weighted = weight is not None or schema.WEIGHT in columns
     layers = [name for name in columns if name in schema.LAYER_COLUMNS]

@@ -118,7 +118,9 @@ def chosen_layers(
         raise SpecsiaError("none of them has any picture")
     shown = [side for item in items for side in item.sides.values()]
     names = {key: name for key, (name, _) in layers_of(shown).items()}
-    main = {name: min(own, key=lambda layer: (layer != GT, layer != COLOR)) for name, own in sides.items()}
+    main = {}
+    for name, there in sides.items():
+        main[name] = next(layer for layer in (GT, COLOR, *there) if layer in there)
     pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show]
     pairs = pairs or [*main.items()]
     several = len({side for side, _ in pairs if side != TARGET}) > 1

@@ -109,7 +109,17 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
     warned = sum(map(bool, warnings.values()))
     lead = f"View 0 of {plural(len(facts), 'character')}, {warned} with warnings or problems."
     reader = SourceReader(pictures)
-    return Gallery("source", name, name, lead, False, tuple(items), tuple(failed), measures=(), reader=reader)
+    return Gallery(
+        kind="source",
+        where=name,
+        title=name,
+        lead=lead,
+        moving=False,
+        items=tuple(items),
+        failed=tuple(failed),
+        measures=(),
+        reader=reader,
+    )
 
 
 @dataclass(frozen=True)

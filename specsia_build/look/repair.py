@@ -80,10 +80,19 @@ def gallery_of_repairs(where: str) -> Gallery:
     folders = repairs_in(Path(where))
     items = tuple(_item(name, read_record(folders[name])) for name in sorted(folders, key=id_order_key))
     failed = _failed(Path(where)) if (Path(where) / LIST).is_file() else ()
-    name, reader = Path(where).absolute().name, RepairReader(folders)
     count = plural(len(items), "drawing")
     lead = f"{count} repaired by `specsia repair`: the reconstruction before, and after."
-    return Gallery("repair", where, name, lead, False, items, failed, measures=(), reader=reader)
+    return Gallery(
+        kind="repair",
+        where=where,
+        title=Path(where).absolute().name,
+        lead=lead,
+        moving=False,
+        items=items,
+        failed=failed,
+        measures=(),
+        reader=RepairReader(folders),
+    )
 
 
 def _item(name: str, record: Mapping[str, Any]) -> Item:

@@ -132,7 +132,8 @@ def _twins(build: Build) -> list[str]:
 
 def _pack_set(build: Build, planned: PlannedSet, failures: Sequence[Failure]) -> SetResult:
     """Write a set's folder if it is not current."""
-    start, run = time.perf_counter(), build.run
+    start = time.perf_counter()
+    run = build.run
     layout, folder = planned.layout, planned.target.folder
     if (reason := missing_reason(run, planned, build.characters, failures)) is not None:
         return SetResult(reason)

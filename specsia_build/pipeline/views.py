@@ -174,8 +174,15 @@ def _characters(where: str, options: ViewOptions, work: Path, from_run: bool) ->
 def _member(entry: Entry, settings: Mapping[str, Any], views: int) -> Member:
     """Summary of a character, whose digest is over the files that its entry states, and the settings."""
     decides = [sources_of(entry).digests((), source_digest), entry_settings(entry), settings]
-    digest = sha256(canonical_json(decides).encode())
-    return Member(entry.id, entry.id, None, views, digest, license=entry.license, credit=entry.source)
+    return Member(
+        id=entry.id,
+        character=entry.id,
+        backend=None,
+        rows=views,
+        digest=sha256(canonical_json(decides).encode()),
+        license=entry.license,
+        credit=entry.source,
+    )
 
 
 def _changed(entry: Entry, before: Written | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from PIL import Image
 from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
-from specsia_build.pictures.masks import box_around, mixture
+from specsia_build.pictures.masks import box_around, distance_to, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
 from specsia_build.repairing.ground import paper_shadow, scan_rim, translucent_shadow
@@ -216,12 +216,9 @@ def _specks(covered: Mask) -> Mask:
 
 
 def _grains(figure: Mask, specks: Mask) -> int:
-    """Number of specks that do not lie beside the figure, if there are more than `MOST_SPECKS` in all."""
-    count = scipy.ndimage.label(specks, np.ones((3, 3)))[1]
-    if count > MOST_SPECKS:
-        away = scipy.ndimage.distance_transform_edt(~figure) > _BESIDE * max(figure.shape)
-        count = scipy.ndimage.label(specks & away, np.ones((3, 3)))[1]
-    return int(count)
+    """Number of specks that do not lie beside the figure."""
+    away = distance_to(figure) > _BESIDE * max(figure.shape)
+    return int(scipy.ndimage.label(specks & away, np.ones((3, 3)))[1])
 
 
 def _clear_haze(figure: Pixels) -> bool:

@@ -115,9 +115,8 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
 
     `front` is the drawing in the scale of `placed`. Its joints are those of the file `joints`, or found. A
     drawing of an animal on four legs from its side gets legs, any other without a person, or from the side,
-    an upright spine. Raises `UsageError` if the file cannot
-    be read or has joints off the figure, or there is a rig already, and `CharacterError` if the mesh has no
-    surface.
+    an upright spine. Raises `UsageError` if the file cannot be read or has joints off the figure, or there is
+    a rig already, and `CharacterError` if the mesh has no surface.
     """
     for character, rig in ((placed.own, placed.rig), (front.own, front.rig)):
         if character is None or rig is None or len(rig.nodes) < 2:
@@ -194,7 +193,7 @@ def joints_of_drawing(joints: Joints, front: Frontal) -> bytes:
     return joints_json(replace(joints, pixels=front.place.in_picture(joints.pixels, size)), front.place.size)
 
 
-def moving(rigged: Rigged, mesh: Mesh, names: Sequence[str]) -> Moving:
+def moving(rigged: Rigged, names: Sequence[str]) -> Moving:
     """Find motions of a reconstruction by names: the figure's own, built-in ones, or files; at least one.
 
     Raises `UsageError` if there is no such motion, or it does not suit the rig.
@@ -205,7 +204,7 @@ def moving(rigged: Rigged, mesh: Mesh, names: Sequence[str]) -> Moving:
         motion, notes = _motion(rigged, name)
         motions.append(motion)
         warnings += notes
-    return Moving(rigged.movable(mesh), rigged.own.rig, tuple(motions), tuple(dict.fromkeys(warnings)))
+    return Moving(rigged.movable(rigged.mesh), rigged.own.rig, tuple(motions), tuple(dict.fromkeys(warnings)))
 
 
 def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:

@@ -164,7 +164,7 @@ def prepare(
         back = None if back is None else back.shrunk(placed.fit)
         rigged = rig_of(placed, front, settings.joints)
         placed = replace(placed, mesh=rigged.mesh)
-        motion = moving(rigged, placed.mesh, settings.motion) if settings.motion else None
+        motion = moving(rigged, settings.motion) if settings.motion else None
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
     guessed = guessed and load_backend(settings.backend).sees_back

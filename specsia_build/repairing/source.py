@@ -34,7 +34,7 @@ def write_source(drawing: Path, folder: Path) -> Path:
         raise UsageError(f"{spelled(folder)} holds other files than this drawing's: name another --out")
     require_writable(folder)
     own = [motion.name for motion in repair.rigged.own.motions]
-    repair = replace(repair, motion=moving(repair.rigged, repair.placed.mesh, own))
+    repair = replace(repair, motion=moving(repair.rigged, own))
     CharacterFile(repair).write(character)
     write_bytes(picture, png.encode(repair.front.image))
     line = {

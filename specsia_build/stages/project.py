@@ -196,10 +196,12 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if not _serves(meta, config):
         pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]
         advice = "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"
-        whose = f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']}"
-        problem = f"{whose} meets the silhouettes with a mean IoU of {mean:.3f}, below min_iou"
-        sentence = f"{problem} {config.min_iou:g}: {reason or advice}"
-        raise LowQualityError(sentence, dict(ChainMap(*pictures)), "low-iou")
+        raise LowQualityError(
+            f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes "
+            f"with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: {reason or advice}",
+            dict(ChainMap(*pictures)),
+            "low-iou",
+        )
     return Artefact(rendered.key, files, meta), ()
 
 

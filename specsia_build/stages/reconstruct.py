@@ -179,8 +179,9 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         return render.mesh_of(entry, config, front)
 
     files: list[Path] = []
-    known: dict[str, Any] = {"read": files.extend, "framed": True}
-    mesh, warnings, reading = _run(backend, image, entry.id, config.seed, ground_truth, **known)
+    mesh, warnings, reading = _run(
+        backend, image, entry.id, config.seed, ground_truth, read=files.extend, framed=True
+    )
     try:
         mesh = accepted(mesh, image, backend, entry.id)
     except LowQualityError as error:

@@ -93,7 +93,7 @@ def test_a_horse_walks_where_its_side_is_sure(characters_dir: Path, tmp_path: Pa
     placed = reconstruct(front, "relief", 4)
     rigged = rig_of(placed, front.shrunk(placed.fit))
     assert front.facing == "left" and not rigged.limbs
-    film = moving(rigged, rigged.mesh, ["walk", "turn"])
+    film = moving(rigged, ["walk", "turn"])
     masks = [frame[0][..., 3] > 127 for frame in film.frames(8, 128, 6.0)]
     assert len(masks) == 8
     # From the front, nobody knows its legs.

@@ -12,6 +12,7 @@ from specsia_build.characters.samples.body import BODY_SIDES, TRUNK, Body
 from specsia_build.characters.samples.measures import vector
 from specsia_build.characters.samples.texture import TEXTURE_SIZE, paint, place_pieces
 from specsia_build.characters.samples.traits import Traits
+from specsia_build.pictures.films import on_white
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -70,10 +71,7 @@ def draw_front(sample: SampleMesh) -> tuple[Pixels, Pixels]:
     )
     (layers,) = FastRenderer().render(mesh, (camera,))
     drawn = draw_contour(layers.color, layers.coverage, _LINE, 30)
-    picture, shown = np.full((_SIZE, _SIZE, 3), 255, np.uint8), drawn[..., 3] > 0
-    alpha = drawn[shown, 3:] / 255.0
-    picture[shown] = np.rint(drawn[shown, :3] * alpha + 255 * (1 - alpha))
-    return picture, np.where(layers.coverage > 127, 255, 0).astype(np.uint8)
+    return on_white(drawn), np.where(layers.coverage > 127, 255, 0).astype(np.uint8)
 
 
 _PARENTS = {

@@ -121,7 +121,8 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     shot = shot_of(clip, actor, config, contour.thickness + 1)
     low, high = box_of(actor.mesh)
     layers = layers_of(settings)
-    motion, surface = earlier[motions.MOTIONS], None
+    motion = earlier[motions.MOTIONS]
+    surface = None
     if ANNOTATIONS & set(layers):
         surface = surface_of(actor, motion.files.get(REGIONS), settings.udp_scale)
     files, colours, empty, plain = _frames(actor, shot, surface, contour, config)

@@ -57,10 +57,11 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     mean, backend = float(np.mean(ious)), earlier[reconstruct.RECONSTRUCT].meta["backend"]
     warnings = []
     if mean < config.min_iou:
-        problem = f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view"
-        amount = f"{clip.view} with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}"
+        where = f"the silhouettes of '{clip.action}' in view {clip.view}"
+        problem = f"meets {where} with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}"
         cure = "look at it in `specsia report`; --clip takes other motions by their names"
-        warnings.append(Warning("low-iou", f"{problem} {amount}: {cure}", clip.action).record())
+        sentence = f"the reconstruction by {backend} {problem}: {cure}"
+        warnings.append(Warning("low-iou", sentence, clip.action).record())
     meta = {
         "id": clip.id,
         "backend": backend,
