@@ -107,6 +107,18 @@ def test_figure_that_is_no_person(tmp_path: Path) -> None:
     assert min(lowest) < lowest[0] - 2
 
 
+@pytest.mark.parametrize("quarters", [0, 1, 3])
+def test_figure_that_lies_is_named(tmp_path: Path, drawings_dir: Path, quarters: int) -> None:
+    path = tmp_path / "drawing.png"
+    Image.open(drawings_dir / "white-shirt.png").rotate(90 * quarters, expand=True).save(path)
+    front = read_drawing(path, DrawingSettings(256, facing="front"))
+    placed = reconstruct(front, "relief", 10)
+    rigged = rig_of(placed, front.shrunk(placed.fit))
+    sentences = [warning.sentence for warning in rigged.own.warnings if warning.code == "side-unsure"]
+    assert len(sentences) == (quarters > 0)
+    assert all({1: "right", 3: "left"}[quarters] in sentence for sentence in sentences)
+
+
 def test_clips_of_a_drawing(tmp_path: Path, drawings_dir: Path) -> None:
     out = tmp_path / "clips"
     drawing = drawings_dir / "white-shirt.png"

@@ -44,7 +44,7 @@ class Relief(Backend):
     """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
 
     name = "relief"
-    version = 5
+    version = 6
     compiles = True
     sees_back = True
     sees_side = True
@@ -94,7 +94,7 @@ class Relief(Backend):
             drawings = _drawings(figure, (front, behind), context.side, round(cut.middle))
             return baked(mesh, drawings, Camera(0.0, figure.size).pixels_per_unit)
         # The network was trained on renders, and knows no spears, whiskers and strands of drawings.
-        surface = surface_of(figure, depth, known=context.framed)
+        surface = surface_of(figure, depth, known=context.framed, split=not context.is_profile)
         return textured(figure, surface, with_sides(drawn, depth[..., 0]), behind)
 
 

@@ -4,6 +4,7 @@ Two sheets over one lattice of the picture, the front and the back, share the ve
 on the silhouette's contour halfway between the depths there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 from specsia_build.arrays import Doubles, Mask
 from specsia_build.backends.base import check_image
 from specsia_build.backends.relief.blocks import LARGEST, faces_of_blocks
+from specsia_build.backends.relief.legs import deep_legs
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.pictures.masks import box_around, continued, distance_to
@@ -32,7 +34,12 @@ NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 p
 _NEAR = 0.3  # Cells from the contour within which a node is moved onto it
 THIN = 2.0  # Cells of half the width below which a part is thin
 _ROUND = 2.0  # Thickness of a thin part as a share of its width
+_LEAST = 0.1  # Half of the least thickness in pixels
 _LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
+_OF_TWO, _INNER = 0.45, 0.1
+"""Most of the depth of two legs that each has, and cells that they lie below the surface of the body, so that
+the three do not touch."""
+
 FINER, _FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
 
@@ -194,13 +201,16 @@ def lattice_of(
         cell = max(_FINEST, cell / FINER)
 
 
-def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = True) -> ClosedSurface:
+def surface_of(
+    figure: FigureCut, depth: NDArray[np.floating], *, known: bool = True, split: bool = True
+) -> ClosedSurface:
     """The surface that fills a figure's silhouette between two depths.
 
     Args:
         figure: in its picture.
         depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer, in figure lengths.
         known: whether the depths of thin parts are sure; else these are about as thick as they are wide.
+        split: whether a leg as deep as a body becomes a front and a hind leg.
 
     Raises:
         CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.
@@ -223,12 +233,18 @@ def surface_of(figure: FigureCut, depth: NDArray[np.floating], *, known: bool = 
     )
     top, bottom = (sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
-    half = (top - bottom) / 2
+    half = np.maximum((top - bottom) / 2, _LEAST)
+    lattice, unit = np.stack([columns, rows]), crop.figure / NODES
+    body, legs = inside.copy(), []
+    for leg in deep_legs(inside, 2 * half / cell) if split else []:
+        body &= ~leg.below
+        own = np.minimum(leg.width[:, None] * cell / 2, _OF_TWO * half)
+        away = half - own - _INNER * cell
+        legs += [_sheets(lattice, middle + way * away, own, leg.whole, unit) for way in (1, -1)]
     if not known:
-        half = np.minimum(half, _thickest(np.maximum(sampled(distance, columns, rows), 0), cell))
-    half = np.where(inside, np.maximum(half, 0.1), 0.0)
-    nodes = np.stack([columns, rows, middle + half, middle - half])
-    return _sheets(nodes, crop.figure / NODES, inside, rim)
+        thickest = _thickest(np.maximum(sampled(distance, columns, rows), 0), cell)
+        half = np.maximum(np.minimum(half, thickest), _LEAST)
+    return _joined([_sheets(lattice, middle, half, body, unit), *legs])
 
 
 def _thickest(distance: Doubles, cell: float) -> Doubles:
@@ -249,15 +265,20 @@ def _thickest(distance: Doubles, cell: float) -> Doubles:
     return np.where(lifted <= 1e-6, np.inf, _ROUND * width / lifted)
 
 
-def _sheets(nodes: Doubles, unit: float, inside: Mask, rim: Mask) -> ClosedSurface:
-    """Two sheets over the cells of a lattice (h, w) whose corners all are inside or on the rim.
+def _sheets(lattice: Doubles, middle: Doubles, half: Doubles, inside: Mask, unit: float) -> ClosedSurface:
+    """Two sheets over the nodes of a lattice that lie inside of a part, and those around them.
 
-    `nodes` (4, h, w) are columns, rows, and heights of front and back, and `unit` is a cell in their unit
-    before the lattice is refined.
+    Args:
+        lattice: (2, h, w), columns and rows.
+        middle, half: (h, w), height halfway between the sheets, and half of their distance.
+        inside: (h, w), nodes of the part; around them the sheets meet.
+        unit: a cell in the unit of the lattice before that is refined.
     """
     beyond = [(0, -(n - 1) % LARGEST) for n in inside.shape]
-    inside, rim = np.pad(inside, beyond), np.pad(rim, beyond)
-    nodes = np.pad(nodes, [(0, 0), *beyond])
+    half = np.where(inside, half, 0.0)
+    nodes = np.pad(np.stack([*lattice, middle + half, middle - half]), [(0, 0), *beyond])
+    inside = np.pad(inside, beyond)
+    rim = scipy.ndimage.binary_dilation(inside, np.ones((3, 3), np.bool_)) & ~inside
     faces = faces_of_blocks(nodes[2:] / unit, inside, rim)
     if not len(faces):
         raise CharacterError("the picture shows nothing that is thicker than a pixel")
@@ -271,6 +292,14 @@ def _sheets(nodes: Doubles, unit: float, inside: Mask, rim: Mask) -> ClosedSurfa
     points = np.concatenate([front, back[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
     return ClosedSurface(points, both, np.arange(len(both)) < len(faces))
+
+
+def _joined(surfaces: Sequence[ClosedSurface]) -> ClosedSurface:
+    """One surface of several."""
+    counts = np.cumsum([0, *(len(surface.points) for surface in surfaces)])
+    faces = [surface.faces + count for surface, count in zip(surfaces, counts[:-1], strict=True)]
+    points = np.concatenate([surface.points for surface in surfaces])
+    return ClosedSurface(points, np.concatenate(faces), np.concatenate([s.front for s in surfaces]))
 
 
 def textured(

@@ -17,7 +17,7 @@ from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, examples, net, train
 from specsia_build.backends.relief.net import CHANNELS
-from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of
+from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of, textured
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
@@ -76,6 +76,35 @@ def test_cells_are_coarse_where_depths_are_flat() -> None:
         sides = np.concatenate([surface.faces[:, [k, (k + 1) % 3]] for k in range(3)])
         assert len(np.unique(sides, axis=0)) == len(sides)
         assert {*map(tuple, sides)} == {*map(tuple, sides[:, ::-1])}
+
+
+ANIMAL = np.maximum(
+    limb(256, (0.5, 0.3), (0.5, 0.45), 0.2),
+    np.maximum(*(limb(256, (x, 0.5), (x, 0.9), 0.04) for x in (0.4, 0.6))),
+)
+
+
+@pytest.mark.parametrize(
+    ("below", "split", "parts"), [(0.3, True, 5), (0.1, True, 1), (0.04, True, 1), (0.3, False, 1)]
+)
+def test_leg_as_deep_as_body_becomes_two(below: float, split: bool, parts: int) -> None:
+    cut = figure_of(painted(ANIMAL))
+    half = np.full((SIZE, SIZE), 0.3)
+    half[SIZE // 2 :] = below
+    surface = surface_of(cut, np.stack([half, -half], axis=-1), split=split)
+    mesh = textured(cut, surface, *[cut.picture[..., :3]] * 2)
+    found = topology(mesh)
+    assert len(found.areas) == parts and found.closed.all()
+    assert iou(seen(mesh, size=256), painted(ANIMAL)) > 0.98
+    profile = seen(mesh, yaw=90.0, size=256)[..., 3] > 0
+    feet = profile[215]
+    assert feet[128] == (parts == 1)
+    if parts > 1:
+        # Each leg is as deep as it is wide, at the ends of the body; the middle of the belly lies above.
+        columns = np.flatnonzero(feet)
+        body = np.flatnonzero(profile[100])
+        assert np.ptp(columns) == pytest.approx(np.ptp(body), abs=4)
+        assert len(columns) == pytest.approx(2 * 0.08 * 256, abs=8)
 
 
 def test_rim_lies_on_contour() -> None:
