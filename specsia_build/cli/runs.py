@@ -201,7 +201,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     from specsia_build.stages.registry import refuse_unused_stages
 
     if source is not None and is_drawing(Path(source)):
-        from specsia_build.repairing.source import write_source
+        from specsia_build.repairing.character import write_source
 
         source = str(write_source(Path(source), Path(f"{out or DEFAULT_CLIPS_OUT}-character")))
     name = settings.pop("config_name")
