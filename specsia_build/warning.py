@@ -97,9 +97,7 @@ def coded(warnings: Iterable[Warning]) -> list[dict[str, str]]:
 
 def recorded(entries: Iterable[Mapping[str, Any] | str]) -> tuple[Warning, ...]:
     """Warnings from their records; those of earlier versions are sentences alone."""
-    return tuple(
-        Warning("uncoded", entry, "") if isinstance(entry, str) else Warning(**entry) for entry in entries
-    )
+    return tuple(Warning("uncoded", e, "") if isinstance(e, str) else Warning(**e) for e in entries)
 
 
 def as_json(warnings: Iterable[Warning]) -> dict[str, list[Any]]:

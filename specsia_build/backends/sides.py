@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from PIL import Image
 
 from specsia_build.arrays import Doubles, Pixels
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import box_around, resampled
 from specsia_build.rendering.layers import HALF_COVERED
 
 ROW_BANDS = 64  # Bands of rows between the figure's top and its bottom
@@ -42,10 +41,10 @@ class _Profile(NamedTuple):
     colour: Doubles
 
 
-def matched(picture: Pixels, front: Pixels, *, nearest: bool = False) -> Matched:
+def matched(picture: Pixels, front: Pixels) -> Matched:
     """Scale and shift a figure (h, w, 4) on transparency so that its rows are those of a front (S, S, 4).
 
-    `nearest` takes the nearest pixel, for pixel art. Both have straight alpha, and show something.
+    Both have straight alpha, and show something.
     """
     rows, columns = box_around(picture[..., 3] >= HALF_COVERED)
     wanted, _ = box_around(front[..., 3] >= HALF_COVERED)
@@ -63,19 +62,16 @@ def matched(picture: Pixels, front: Pixels, *, nearest: bool = False) -> Matched
     top, bottom = rows.start + best[0], rows.stop + best[1]
     scale = (wanted.stop - wanted.start) / (bottom - top)
     margin = 4.0
-    box = (
-        columns.start - margin / scale,
-        top - wanted.start / scale,
-        columns.stop + margin / scale,
-        top + (len(front) - wanted.start) / scale,
-    )
+    left, right = columns.start - margin / scale, columns.stop + margin / scale
+    above, below = wanted.start / scale, (len(front) - wanted.start) / scale
+    box = (left, top - above, right, top + below)
     size = (round((box[2] - box[0]) * scale), len(front))
-    return Matched(_resampled(picture, box, size, nearest), tried[best])
+    return Matched(resampled(picture, box, size), tried[best])
 
 
-def matched_back(picture: Pixels, front: Pixels, *, nearest: bool = False) -> Matched:
+def matched_back(picture: Pixels, front: Pixels) -> Matched:
     """Put a figure from behind (h, w, 4) into the rows of a front (S, S, 4), and behind it, as (S, S, 4)."""
-    back, difference = matched(picture, front, nearest=nearest)
+    back, difference = matched(picture, front)
     size = len(front)
     _, columns = box_around(front[..., 3] >= HALF_COVERED)
     middle = size - (columns.start + columns.stop) / 2
@@ -83,20 +79,6 @@ def matched_back(picture: Pixels, front: Pixels, *, nearest: bool = False) -> Ma
     wide = np.pad(back, ((0, 0), (max(0, left), max(0, size - left - back.shape[1])), (0, 0)))
     first = max(0, -left)
     return Matched(np.ascontiguousarray(wide[:, first : first + size]), difference)
-
-
-def _resampled(
-    picture: Pixels, box: tuple[float, float, float, float], size: tuple[int, int], nearest: bool
-) -> Pixels:
-    """A box (left, top, right, bottom) of a picture, which may reach beyond it, in a size (width, height)."""
-    border = int(max(0.0, -min(box), box[2] - picture.shape[1], box[3] - picture.shape[0])) + 2
-    wide = np.pad(picture, ((border, border), (border, border), (0, 0)))
-    kind = Image.Resampling.NEAREST if nearest else Image.Resampling.HAMMING
-    left, top, right, bottom = (edge + border for edge in box)
-    resized = Image.fromarray(wide).convert("RGBa").resize(size, kind, (left, top, right, bottom))
-    out = np.array(resized.convert("RGBA"))
-    out[out[..., 3] == 0] = 0
-    return out
 
 
 def _profile(picture: Pixels, top: float, bottom: float) -> _Profile:
@@ -112,17 +94,17 @@ def _profile(picture: Pixels, top: float, bottom: float) -> _Profile:
     return _Profile(width, bands[:, 1:] / np.maximum(bands[:, :1], 1e-9))
 
 
-def _difference(one: _Profile, other: _Profile) -> float:
+def _difference(first: _Profile, second: _Profile) -> float:
     """How unlike two profiles are: by colours, and correlations of their widths and of steps of these."""
-    both = (one.width > 0) & (other.width > 0)
-    colours = np.abs(one.colour - other.colour)[both].mean() if both.any() else 255.0
-    logs = [np.log(profile.width + _LEAST_WIDTH) for profile in (one, other)]
+    both = (first.width > 0) & (second.width > 0)
+    colours = np.abs(first.colour - second.colour)[both].mean() if both.any() else 255.0
+    logs = [np.log(profile.width + _LEAST_WIDTH) for profile in (first, second)]
     steps = [np.gradient(scipy.ndimage.gaussian_filter1d(log, 0.5)) for log in logs]
     return float(colours / _COLOURS - (_correlation(*logs) + _correlation(*steps)) / 2)
 
 
-def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Pearson's correlation of two sequences; 0 if one of them is constant."""
-    one, other = one - one.mean(), other - other.mean()
-    length = float(np.sqrt((one @ one) * (other @ other)))
-    return float(one @ other) / length if length > 0 else 0.0
+    first, second = first - first.mean(), second - second.mean()
+    length = float(np.sqrt((first @ first) * (second @ second)))
+    return float(first @ second) / length if length > 0 else 0.0

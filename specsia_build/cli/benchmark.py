@@ -31,8 +31,13 @@ def benchmark(
     folders scores-NAME has tables with intervals, every score and a page, as `specsia evaluate` writes them.
     """
     need_torch()
-    from specsia_build.dravie.benchmark.frozen import SET_SPLIT, frozen_set, make_set
-    from specsia_build.dravie.benchmark.score import label_of, method_of_frames
+    from specsia_build.dravie.benchmark.frozen import (
+        SET_SPLIT,
+        frozen_set,
+        label_of,
+        make_set,
+        method_of_frames,
+    )
     from specsia_build.dravie.evaluate import evaluate as work
     from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
     from specsia_build.dravie.evaluate.perceptual import find_networks

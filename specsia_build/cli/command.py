@@ -137,12 +137,12 @@ processes = click.option(
 
 of_characters = options(
     click.option(
-        "--texture", type=click.IntRange(64, 8192), help="Texels on a side of its texture.  [default: 1024]"
+        "--texture", type=click.IntRange(64, 8192), help="Texels on a side of the texture.  [default: 1024]"
     ),
     click.option(
-        "--height", type=click.FloatRange(0.001, 1000), help="Metres that it is tall.  [default: 1.7]"
+        "--height", type=click.FloatRange(0.001, 1000), help="Height of the figure in metres.  [default: 1.7]"
     ),
-    click.option("--lit", is_flag=True, default=None, help="Let other programs shade it."),
+    click.option("--lit", is_flag=True, default=None, help="Let other programs shade the figure."),
 )
 
 

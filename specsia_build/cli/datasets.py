@@ -142,7 +142,7 @@ def select(datasets: tuple[str, ...], expression: str, weight: str | None, out: 
         "next": [f"specsia stats {argument(out)}"],
     }
     document = {"rows": report.rows, "characters": len(chosen.splits), "dataset": str(out), "ok": report.ok}
-    conclude(document, [f"{rows} are in {out}"], f"{rows} where {expression}", facts, ok=report.ok)
+    conclude(document, [f"{out} holds {rows}"], f"{rows} where {expression}", facts, ok=report.ok)
 
 
 def _verified(report: Report) -> dict[str, list[str]]:

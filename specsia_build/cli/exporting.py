@@ -59,10 +59,10 @@ _SHARED = options(
     "--layers", metavar="A,B", callback=comma_names, help=f"More layers of views: {', '.join(MORE_LAYERS)}."
 )
 @option("--motion", metavar="NAME|FILE", help="Draw figures in motion, a pose in each view.")
-@option("--seed", type=click.IntRange(0, 2**53), help="Of random cameras and of light.")
-@option("--limit", type=click.IntRange(1), help="Take the first so many characters.")
-@option("--strict", is_flag=True, help="Refuse lists that leave the trainer nothing.")
-@option("--dry-run", is_flag=True, help="Say how many files, bytes and minutes it would be.")
+@option("--seed", type=click.IntRange(0, 2**53), help="Seed of random cameras and of light.")
+@option("--limit", type=click.IntRange(1), help="Only the first N characters.")
+@option("--strict", is_flag=True, help="Fail where a list leaves the trainer nothing to train on.")
+@option("--dry-run", is_flag=True, help="Show how many files, bytes and minutes it would take.")
 def export(where: str, layout: str, out: Path, backend: str | None, workers: int, **more: Any) -> None:
     """Write characters, a run, or a packed dataset (a folder, a URL or OWNER/NAME on the Hub), in a layout.
 
@@ -101,7 +101,7 @@ def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -
 @command("specsia mesh Knight.glb --out knight.glb", "specsia mesh my-run/0 --out 0.obj", source=True)
 @click.argument("where", metavar="SOURCE|RUN/ID")
 @option("--out", required=True, type=FILE, help="File to write: x.glb, x.vrm, x.obj, x.ply or x.stl.")
-@option("--backend", metavar="NAME", help="Whose reconstruction of a run to take.  [default: the only one]")
+@option("--backend", metavar="NAME", help="Backend of a run's reconstruction.  [default: the only one]")
 @of_characters
 @json_option
 def mesh(where: str, out: Path, backend: str | None, texture: int | None, **look: Any) -> None:
@@ -163,7 +163,7 @@ def _export(request: Request, workers: int) -> None:
     document = {"folder": str(out), "layout": request.name, **counts, "left_out": reasons}
     every = (warning for _, own in sorted(written.warnings.items()) for warning in own)
     document |= {"notes": list(written.notes), **as_json(every)}
-    lines = [f"{parts} of {where} are in {out}, as {request.name}"]
+    lines = [f"{out} holds {parts} of {where}, as {request.name}"]
     conclude(document, lines, title, facts, trouble=failed[0] if failed else None)
 
 

@@ -140,7 +140,7 @@ def backends() -> None:
 @backends.command("list", examples=("specsia backends list", "specsia backends list --json"))
 @json_option
 def list_backends() -> None:
-    """Name the backends that are installed."""
+    """List the installed backends."""
     from specsia_build.backends.registry import available_backends
 
     names = available_backends()
@@ -223,17 +223,17 @@ def doctor(clean: bool, yes: bool) -> None:
 
 
 def _clean(yes: bool) -> None:
-    found = caches()
-    sizes = {name: size_of(folders) for name, folders in found.items()}
-    for name, folders in found.items():
+    stored = caches()
+    sizes = {name: size_of(folders) for name, folders in stored.items()}
+    for name, folders in stored.items():
         if sizes[name]:
             places = sorted({str(folder.parent) for folder in folders if folder.is_dir()})
             say(f"{format_size(sizes[name])} of {name} in {', '.join(places)}")
     total = sum(sizes.values())
     if total and (yes or click.confirm(f"Remove these {format_size(total)}?", abort=True, err=True)):
-        for folder in chain(*found.values()):
+        for folder in chain(*stored.values()):
             remove_tree(folder)
-    left = sum(map(size_of, found.values()))
+    left = sum(map(size_of, stored.values()))
     tell({"removed": sizes, "left": left}, [f"removed {format_size(total - left)}"], ok=left == 0)
 
 
@@ -246,7 +246,7 @@ def _check_lines(state: str, name: str, result: str, fix: str | None, enables: s
 @click.argument("runs", metavar="RUN...", nargs=-1)
 @option("--out", type=FOLDER, help="Folder of the page: new or empty.")
 @option("--pairs", type=click.IntRange(1, 1000), default=30, show_default=True, help="Most pairs of films.")
-@option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of pairs, sides and order.")
+@option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of pairs and order.")
 @option("--question", default="Which one looks better?", show_default=True, help="What the page asks.")
 @option("--score", type=OLD_FILE, multiple=True, help="Score the answers of a person; may be repeated.")
 @json_option

@@ -35,7 +35,7 @@ COMMANDS = {
         ("export", "exporting", "Write a run or a dataset in another layout."),
         ("convert", "exporting", "Convert a dataset to the published schema."),
         ("mesh", "exporting", "Write a character or a reconstruction as a GLB, VRM, OBJ, PLY or STL file."),
-        ("backends", "inspecting", "Name, check and try reconstruction backends."),
+        ("backends", "inspecting", "List, check and test reconstruction backends."),
         ("repair", "models", "Repair a drawing from every side."),
         ("web", "web", "Serve a page to drop a drawing on."),
         ("train", "models", "Train DraViE on a dataset."),

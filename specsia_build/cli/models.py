@@ -342,12 +342,12 @@ def conclude_evaluation(scores: Evaluation, out: Path, dataset: str) -> None:
 @option(
     "--sheet", type=OLD_FILE, help="Model sheet in place of DRAWING: front, side and back beside each other."
 )
-@option("--order", metavar="ROLES", help="What a sheet's figures show, as front,side,back.  [default: found]")
+@option("--order", metavar="ROLES", help="Roles of a sheet's figures: front,side,back.  [default: detected]")
 @option(
     "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
 )
-@option("--figure", type=click.IntRange(1, 999), help="Take only this of several figures, from the left.")
-@option("--facing", type=FACINGS, help="Side that the drawing shows.  [default: found]")
+@option("--figure", type=click.IntRange(1, 999), help="Repair only figure N, counted from the left.")
+@option("--facing", type=FACINGS, help="Side that the drawing shows.  [default: detected]")
 @option("--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure.")
 @option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model.")
 @option(
@@ -355,7 +355,7 @@ def conclude_evaluation(scores: Evaluation, out: Path, dataset: str) -> None:
 )
 @option("--seconds", type=click.FloatRange(0.1, 3600), help="Seconds of one turn.  [default: 3]")
 @option("--fps", type=click.FloatRange(0.1, 60), help="Frames a second.  [default: 12]")
-@option("--views", type=click.IntRange(1, 360), help="Frames of one turn, instead.  [default: 36]")
+@option("--views", type=click.IntRange(1, 360), help="Frames of one turn, in place of --fps.  [default: 36]")
 @option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
 @option("--mesh", type=OLD_PLACE, help="Reconstruction of the drawing by any tool.")
 @option("--motion", metavar="NAME|FILE", multiple=True, help="Play a motion, or several in turn.")

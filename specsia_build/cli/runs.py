@@ -47,7 +47,7 @@ MOTION_HELP = (
 source = click.argument("source", required=False)
 
 max_failures = option(
-    "--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]"
+    "--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, at least 1]"
 )
 
 layouts = option(
@@ -113,9 +113,7 @@ _SHARED = options(
 @option("--stage", "stages", multiple=True, type=click.Choice(STAGE_NAMES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
 @option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
-@option(
-    "--renderer", metavar="NAME", help=f"Of Y* and Z: {', '.join(get_args(RendererName))}.  [default: fast]"
-)
+@option("--renderer", metavar="NAME", help=f"Renderer: {', '.join(get_args(RendererName))}.  [default: fast]")
 @option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @option(
     "--cameras",
@@ -203,7 +201,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     from specsia_build.stages.registry import refuse_unused_stages
 
     if source is not None and is_drawing(Path(source)):
-        from specsia_build.repairing.source import write_source
+        from specsia_build.repairing.character import write_source
 
         source = str(write_source(Path(source), Path(f"{out or DEFAULT_CLIPS_OUT}-character")))
     name = settings.pop("config_name")

@@ -26,7 +26,7 @@ _NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
 
 
 class _Fit(NamedTuple):
-    """How a character's positions are turned; None if that could not be told."""
+    """How a character's positions are turned; None if that is unknown."""
 
     placement: places.FittedTurns | None
 

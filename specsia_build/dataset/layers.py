@@ -77,9 +77,8 @@ LAYERS: dict[str, LayerFormat] = {
 }
 """The layers of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on;
 float32 arrays, the flows (H, W, 2) in pixels, UDP (H, W, 4) from 0 to 1, and tracks (N, 3) of the points
-visible in the clip's
-first frame: x and y in pixels, the first one's centre at (0.5, 0.5), and 1 where the frame shows the point;
-flags (H, W) bool; and strokes as a mapping."""
+visible in the clip's first frame: x and y in pixels, the first one's centre at (0.5, 0.5), and 1 where the
+frame shows the point; flags (H, W) bool; and strokes as a mapping."""
 
 
 def view_file(name: str, view: int) -> str:

@@ -114,8 +114,8 @@ def check_public(folder: Path) -> None:
     except (OSError, UnicodeDecodeError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise SpecsiaError(f"the licences of {folder} cannot be read: {brief(str(error))}") from error
     if problems:
-        one = "an SPDX id, or LicenseRef-NAME for one you have read and may pass on under"
-        cure = f"state the licence of each character in the manifest ({one}), or push it --private"
+        kinds = "an SPDX id, or LicenseRef-NAME for a licence that you have read and that lets you pass it on"
+        cure = f"state the licence of each character in the manifest ({kinds}), or push it --private"
         raise SpecsiaError(f"{folder} cannot be made public: it holds {'; '.join(problems)}; {cure}")
 
 

@@ -208,7 +208,7 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
         raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token() or ""
     if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
-        problem = "there is no usable token: run `hf auth login`, or set HF_WRITER to one that may write"
+        problem = "there is no usable token: run `hf auth login`, or set HF_TOKEN to one that may write"
         raise UsageError(problem)
     # Log lines of huggingface_hub show signed addresses.
     hub_logging.set_verbosity_error()
@@ -232,7 +232,7 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
 
 
 _FAULT = "the Hub has a fault of its own (see https://status.huggingface.co): wait a few minutes"
-_WRITER = "the token (`hf auth login` or HF_WRITER)"
+_WRITER = "the token (`hf auth login` or HF_TOKEN)"
 _ADVICE = {
     401: f"{_WRITER} is unknown or has expired: make one that may write to {{repo}}",
     403: f"{_WRITER} may not write to {{repo}}: give it that permission, or push to a name of your own",

@@ -17,10 +17,9 @@ import yaml
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.foreign import Foreign, stored_columns
-from specsia_build.dataset.parquet import array_of, batches, table
+from specsia_build.dataset.parquet import array_of, batches, checked_rows, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.schema import Shard
-from specsia_build.dataset.values import checked_rows
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural, some
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import PlainLoader, parse_json

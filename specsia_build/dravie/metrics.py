@@ -206,6 +206,5 @@ def clip_flicker(
 
 def _changes(before: Pixels, after: Pixels, step: PixelMatch) -> Floats:
     """Changes (N, 3) of the colours of the same points from one frame to the next."""
-    return (
-        levels_on_white(after).reshape(-1, 3)[step.there] - levels_on_white(before).reshape(-1, 3)[step.here]
-    )
+    old, new = (levels_on_white(frame).reshape(-1, 3) for frame in (before, after))
+    return new[step.there] - old[step.here]

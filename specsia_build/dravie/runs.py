@@ -133,8 +133,8 @@ class SeenCharacters:
         owners |= {name: name for group in learnt for name in group}
         known: dict[str, str] = {}
         for name, contents in characters.items():
-            found = [owners[key] for key in (name, *contents) if key in owners]
-            known |= {name: found[0]} if found else {}
+            matches = [owners[key] for key in (name, *contents) if key in owners]
+            known |= {name: matches[0]} if matches else {}
         return known
 
     def adapted_to(self, frontal: Pair) -> SeenCharacters:

@@ -122,11 +122,12 @@ def _members(dataset: OpenedDataset, config: str, split: str) -> list[tuple[Memb
     groups: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
     for number, row in enumerate(dataset.stream(config, split, columns)):
         groups.setdefault(row.get("clip") or row["character_id"], []).append((number, row))
-    digest, found = dataset.digest(), []
+    digest = dataset.digest()
+    members = []
     for key, rows in groups.items():
         member = member_of([row for _, row in rows], config, [digest, config, key])
-        found.append((member, [number for number, _ in rows]))
-    return found
+        members.append((member, [number for number, _ in rows]))
+    return members
 
 
 def member_of(rows: Sequence[Mapping[str, Any]], config: str, content: Sequence[Any]) -> Member:

@@ -81,7 +81,7 @@ class LoadSelected:
 
 
 @dataclass
-class _Found:
+class _Group:
     """A character or clip of one dataset: where its rows are, their values, and whether each is chosen."""
 
     number: int  # Of its dataset, from 0
@@ -112,23 +112,23 @@ def select_parts(
     split_of: dict[str, str] = {}
     loads: dict[tuple[str, str | None], LoadRows] = {}
     weights: dict[tuple[str, str | None], Sequence[float]] = {}
-    for found in _found(datasets, where):
-        if not (chosen := found.chosen):
+    for group in _groups(datasets, where):
+        if not (chosen := group.chosen):
             continue
         numbers, rows = zip(*chosen, strict=True)
-        content = [origins[found.number]["digest"], found.config, rows[0]["uid"], numbers, texts]
-        member = member_of(rows, found.config, content)
+        content = [origins[group.number]["digest"], group.config, rows[0]["uid"], numbers, texts]
+        member = member_of(rows, group.config, content)
         key = member.id, member.backend
-        dataset = datasets[found.number]
-        split = split_of.setdefault(member.character, found.split)
-        if key in loads or split != found.split:
-            other = f"in {split}" if split != found.split else f"by {member.backend}"
+        dataset = datasets[group.number]
+        split = split_of.setdefault(member.character, group.split)
+        if key in loads or split != group.split:
+            other = f"in {split}" if split != group.split else f"by {member.backend}"
             problem = f"{member.id} of {dataset.where} is also {other} of another dataset"
             cure = "leave it out of one, as by 'not (dataset == 2 and character_id == ...)'"
             raise UsageError(f"{problem}: {cure}")
         members.append(member)
-        place = OpenedMember(found.config, found.split, numbers)
-        loads[key] = LoadRows(dataset, {key: place}, frames[found.number])
+        place = OpenedMember(group.config, group.split, numbers)
+        loads[key] = LoadRows(dataset, {key: place}, frames[group.number])
         if weight is not None:
             weights[key] = [_weight(weight, values) for values in rows]
     if not members:
@@ -154,16 +154,16 @@ def select_parts(
     return layout.parts(members, split_of, options, load), facts
 
 
-def _found(datasets: Sequence[OpenedDataset], where: Expression) -> Iterator[_Found]:
+def _groups(datasets: Sequence[OpenedDataset], where: Expression) -> Iterator[_Group]:
     """Characters or clips of all datasets, in order."""
     for number, dataset in enumerate(datasets):
         columns = [name for name in dataset.columns if name not in schema.ALL_IMAGES]
         for config in dataset.configs:
             for split in dataset.splits(config):
-                groups: dict[str, _Found] = {}
+                groups: dict[str, _Group] = {}
                 for index, row in enumerate(dataset.stream(config, split, columns)):
                     values = {**row, "config": config, "split": split, "dataset": number + 1}
-                    group = _Found(number, dataset.moving, config, split, [])
+                    group = _Group(number, dataset.moving, config, split, [])
                     group = groups.setdefault(row.get("clip") or row["character_id"], group)
                     group.rows.append((index, values, bool(where.of(values))))
                 yield from groups.values()

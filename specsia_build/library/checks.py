@@ -43,6 +43,4 @@ def check_mesh(mesh: object) -> Mesh:
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Convert numpy's numbers in settings to Python's."""
-    return {
-        name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()
-    }
+    return {k: value.item() if isinstance(value, np.generic) else value for k, value in settings.items()}

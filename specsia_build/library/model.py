@@ -24,20 +24,7 @@ _Values = dict[str, Any]
 `pos`, `gt` (H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`,
 `iou` and `gt_mask`; clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
 
-_KEPT = (
-    "uid",
-    "character_id",
-    "view",
-    "pos",
-    "gt",
-    "gt_mask",
-    "iou",
-    "backend",
-    "clip",
-    "frame",
-    "time",
-    "action",
-)
+_LEFT_OUT = frozenset({"z", "outline_px", "outline_grey", "outline_rgb"})  # Of a pair, or under another name
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset as _Rows
@@ -91,7 +78,7 @@ class Dataset(_Rows[_Values]):
     def __getitem__(self, index: int) -> _Values:
         pair = self.pair(index)
         row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
-        return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}
+        return row | {k: v for k, v in vars(pair).items() if v is not None and k not in _LEFT_OUT}
 
 
 def open_dataset(where: str | Path, split: str | None = None, config: str | None = None) -> Dataset:

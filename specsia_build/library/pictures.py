@@ -55,9 +55,7 @@ def load(path: str | Path, **overrides: Any) -> Character:
     """
     if unknown := sorted(overrides.keys() - {*OVERRIDES}):
         raise UsageError(f"a character has no '{unknown[0]}' to override: there are {', '.join(OVERRIDES)}")
-    line: dict[str, Any] = {
-        name: str(value) if isinstance(value, Path) else value for name, value in overrides.items()
-    }
+    line: dict[str, Any] = {k: str(v) if isinstance(v, Path) else v for k, v in overrides.items()}
     if (problem := problem_of(line)) is not None:
         raise UsageError(problem)
     if "drop" in line:

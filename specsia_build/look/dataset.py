@@ -92,7 +92,6 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
         lead=f"{plural(rows, 'frame' if dataset.moving else 'row')}{clips}, {SCHEMAS[dataset.kind]}.",
         moving=dataset.moving,
         items=tuple(_item(dataset, key, clean[key], sides) for key in ids),
-        failed=(),
         measures=() if dataset.kind == "published" else (IOU,),
         reader=DatasetReader(dataset, places),
     )

@@ -104,7 +104,6 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
         lead=f"{plural(len(keys), noun)} of the split {split}, {repaired} (the first repeat).",
         moving=moving,
         items=tuple(_item(key, grouped[key], names, measures, split) for key in keys),
-        failed=(),
         measures=measures,
         reader=EvaluationReader(
             Path(where),

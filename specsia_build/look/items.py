@@ -129,9 +129,9 @@ class Gallery:
     lead: str
     moving: bool  # Whether its items are clips
     items: tuple[Item, ...]  # In the order of their ids
-    failed: tuple[FailedItem, ...]
-    measures: tuple[Measure, ...]  # The main one first
     reader: Reader
+    failed: tuple[FailedItem, ...] = ()
+    measures: tuple[Measure, ...] = ()  # The main one first
     missing: tuple[str, ...] = ()  # Sentences on what a complete run would also have
     go_on: str | None = None  # Command that continues it
 

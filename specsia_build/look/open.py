@@ -14,7 +14,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.places import HUB_ID
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK, POS
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
 from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look import sections
 from specsia_build.look.dataset import gallery_of_dataset
@@ -35,7 +35,7 @@ STEPS = 36  # Angles of a turn that looks smooth
 
 
 def _is_run(where: str) -> bool:
-    """Whether a place is a run, or a folder without any Parquet file, for which the error about runs fits."""
+    """Whether a place is a run rather than a dataset; raises UsageError for a folder that is neither."""
     if "://" in where:
         return paths_of(where).config.is_file()
     folder = Path(where)
@@ -44,7 +44,10 @@ def _is_run(where: str) -> bool:
         raise UsageError(f"there is no folder {where}: give {kinds}")
     if RunPaths(folder).config.is_file():
         return True
-    return folder.is_dir() and not is_tree(folder) and not any(folder.rglob("*.parquet"))
+    if folder.is_dir() and not is_tree(folder) and not any(folder.rglob("*.parquet")):
+        kinds = "run, dataset, evaluation or repair"
+        raise UsageError(f"{spelled(folder)} holds no {kinds}: give the folder that such a command wrote to")
+    return False
 
 
 def page_of(where: str) -> Path:
@@ -107,18 +110,15 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
     reasons = {key: "; ".join(own) or "nothing can be drawn of it" for key, own in warnings.items()}
     failed = [FailedItem(f.id, f.id, "read", None, reasons[f.id]) for f in facts if f.id not in pictures]
     warned = sum(map(bool, warnings.values()))
-    lead = f"View 0 of {plural(len(facts), 'character')}, {warned} with warnings or problems."
-    reader = SourceReader(pictures)
     return Gallery(
         kind="source",
         where=name,
         title=name,
-        lead=lead,
+        lead=f"View 0 of {plural(len(facts), 'character')}, {warned} with warnings or problems.",
         moving=False,
         items=tuple(items),
+        reader=SourceReader(pictures),
         failed=tuple(failed),
-        measures=(),
-        reader=reader,
     )
 
 

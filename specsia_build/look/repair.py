@@ -81,29 +81,26 @@ def gallery_of_repairs(where: str) -> Gallery:
     items = tuple(_item(name, read_record(folders[name])) for name in sorted(folders, key=id_order_key))
     failed = _failed(Path(where)) if (Path(where) / LIST).is_file() else ()
     count = plural(len(items), "drawing")
-    lead = f"{count} repaired by `specsia repair`: the reconstruction before, and after."
     return Gallery(
         kind="repair",
         where=where,
         title=Path(where).absolute().name,
-        lead=lead,
+        lead=f"{count} repaired by `specsia repair`: the reconstruction before, and after.",
         moving=False,
         items=items,
         failed=failed,
-        measures=(),
         reader=RepairReader(folders),
     )
 
 
 def _item(name: str, record: Mapping[str, Any]) -> Item:
     frames = int(record["frames"])
-    sides = (Side(AFTER, (COLOR,)), Side(BEFORE, (COLOR,)))
     return Item(
         id=name,
         character=str(record["name"]),
         split="",
         frames=frames,
-        sides={side.name: side for side in sides},
+        sides={name: Side(name, (COLOR,)) for name in (AFTER, BEFORE)},
         yaws=tuple(view_yaws(frames)),
         warnings=tuple(map(str, record["warnings"])),
     )

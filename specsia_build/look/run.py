@@ -299,8 +299,8 @@ def _missing(
     config = facts.config
     noun, first = ("character", render.RENDER) if config.clips is None else ("clip", draw.DRAW)
     for name, count in survey.outdated.items():
-        made = "made with other settings or versions; a build makes them again"
-        yield f"{plural(count, 'artefact')} of {name} {made}."
+        origin = "made with other settings or versions; a build makes them again"
+        yield f"{plural(count, 'artefact')} of {name} {origin}."
     failed = {failure.key for failure in failures if failure.backend is None}
     waiting = len(set(expected) - failed - {item.id for item in items}) - survey.outdated[first.name]
     if waiting > 0:

@@ -1,14 +1,17 @@
-"""Masks of figures: the box around one, distances to it, and what surrounds it filled from inside."""
+"""Figures in pictures: their masks, the boxes around them, and boxes scaled to another size."""
 
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.jit import compiled, ready
 
 _Value = TypeVar("_Value", bound=np.generic)
+PixelBox = tuple[float, float, float, float]
+"""Left, top, right and bottom of a box in pixels of a picture; it may reach beyond."""
 
 
 def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
@@ -16,6 +19,22 @@ def box_around(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
     sides = [(np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis]) for axis in (0, 1)]
     rows, columns = (slice(max(0, int(at[0]) - margin), min(n, int(at[-1]) + 1 + margin)) for at, n in sides)
     return rows, columns
+
+
+def resampled(picture: Pixels, box: PixelBox, size: tuple[int, int]) -> Pixels:
+    """Scale a box of a picture, (h, w) or (h, w, 4) with straight alpha, to a size (width, height).
+
+    Colours are weighted by alpha, and averaged where the picture gets smaller. Beyond the picture is 0.
+    """
+    border = int(max(0.0, -min(box), box[2] - picture.shape[1], box[3] - picture.shape[0])) + 2
+    wide = Image.fromarray(np.pad(picture, ((border, border), (border, border), (0, 0))[: picture.ndim]))
+    left, top, right, bottom = (edge + border for edge in box)
+    if picture.ndim == 2:
+        return np.array(wide.resize(size, Image.Resampling.HAMMING, (left, top, right, bottom)))
+    scaled = wide.convert("RGBa").resize(size, Image.Resampling.HAMMING, (left, top, right, bottom))
+    out = np.array(scaled.convert("RGBA"))
+    out[out[..., 3] == 0] = 0
+    return out
 
 
 def mixture(colours: Pixels, outer: Pixels, inner: Pixels) -> Doubles:

@@ -242,15 +242,15 @@ def _refined(
             normal += rows.T @ (rows * weights[:, None])
             target += rows.T @ (errors * weights)
             distances.append(np.abs(errors))
-    found = np.concatenate(distances) if distances else np.zeros(0)
-    total = max(1.0, float(len(found)))
+    residuals = np.concatenate(distances) if distances else np.zeros(0)
+    total = max(1.0, float(len(residuals)))
     normal += np.eye(3 * DIRECTIONS) * _LOOSE * total
     if reach > _HELD_ABOVE:
         normal[range(DIRECTIONS), range(DIRECTIONS)] += _HELD * total
         target[:DIRECTIONS] += _HELD * total * np.nan_to_num(boxes.centres - first.centres)
     step = np.linalg.solve(normal, target)
     centres, middles = boxes.centres - step[:DIRECTIONS], boxes.middles - step[DIRECTIONS : 2 * DIRECTIONS]
-    return Boxes(boxes.widths, centres, boxes.depths - step[2 * DIRECTIONS :], middles), found, compared
+    return Boxes(boxes.widths, centres, boxes.depths - step[2 * DIRECTIONS :], middles), residuals, compared
 
 
 def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:

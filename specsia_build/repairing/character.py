@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from specsia_build import png
+from specsia_build.errors import UsageError, spelled
+from specsia_build.files.writing import require_writable, write_bytes
+from specsia_build.folders import is_vacant
 from specsia_build.frame import Camera, front_rotation
 from specsia_build.look.repair import CHARACTER_FILE
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.drawing import FACES
-from specsia_build.repairing.repair import Repair, RepairedView
+from specsia_build.repairing.moving import moving
+from specsia_build.repairing.repair import Repair, RepairedView, prepare
+from specsia_build.repairing.settings import RepairSettings
 from specsia_build.warning import Warning
 from specsia_build.writers.baking import Bake
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import write_glb
 from specsia_build.writers.vrm import write_vrm
 
+MANIFEST = "characters.jsonl"  # Of a drawing that is a source of characters
 _VIEWS = 12  # Views that the texture is baked from; more blur it, where frames differ
 _FEWEST = 4  # Views that a film needs so that its frames serve
 _DRAWING = 8.0  # Weight of the drawing, beside 1 of a repaired frame
@@ -101,3 +110,31 @@ class CharacterFile:
 
     def _mesh(self) -> Mesh:
         return self._bake.finished() if self._bakes else self._repair.placed.mesh
+
+
+def write_source(drawing: Path, folder: Path) -> Path:
+    """Write a drawing's character with its rig and the motions that any figure can play, and its manifest.
+
+    Its textures are the repaired frames; equal drawings give equal bytes. Returns the manifest, a source of
+    `specsia clips`. Raises `UsageError` if the folder holds something else, and as `prepare`.
+    """
+    with TemporaryDirectory(prefix="specsia-") as scratch:
+        repair = prepare(drawing, RepairSettings(), Path(scratch))
+    name = repair.front.name
+    character, picture = folder / f"{name}.glb", folder / f"{name}.png"
+    names = set() if is_vacant(folder) else {path.name for path in folder.iterdir()}
+    if not names <= {character.name, character.with_suffix(".vrm").name, picture.name, MANIFEST}:
+        raise UsageError(f"{spelled(folder)} holds other files than this drawing's: name another --out")
+    require_writable(folder)
+    own = [motion.name for motion in repair.rigged.own.motions]
+    repair = replace(repair, motion=moving(repair.rigged, own))
+    CharacterFile(repair).write(character)
+    write_bytes(picture, png.encode(repair.front.image))
+    line = {
+        "id": name,
+        "path": character.name,
+        "drawing": picture.name,
+        "source": f"reconstructed from the drawing {drawing.name}, so Y* is a reconstruction, too",
+    }
+    write_bytes(folder / MANIFEST, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+    return folder / MANIFEST

@@ -275,7 +275,8 @@ def _chosen(
     places = some([f"{k} ({', '.join(map(str, box))})" for k, box in enumerate(boxes, 1)], _MOST_LISTED)
     sentence = (
         f"the drawing shows {len(boxes)} figures, which are repaired as one: --figure N takes one of "
-        f"{places} (left, top, right and bottom in pixels)"
+        f"{places} (left, top, right and bottom in pixels); if they are one character from several sides, "
+        "give the file as --sheet"
     )
     return figure, boxes, [Warning("several-figures", sentence, "drawing")]
 
@@ -305,9 +306,8 @@ def scale_whole(figure: Pixels, longest: float) -> Pixels:
     """
     solid = figure[..., 3] >= HALF_COVERED
     box = box_around(solid)
-    cropped = np.where(solid[box][..., None], figure[box] | np.array([0, 0, 0, 255], np.uint8), 0).astype(
-        np.uint8
-    )
+    opaque = figure[box] | np.array([0, 0, 0, 255], np.uint8)
+    cropped = np.where(solid[box][..., None], opaque, np.uint8(0))
     side = max(cropped.shape[:2])
     if side > longest:
         step = int(-(-side // longest))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import ImageColor
 
 from specsia_build.animation.rig import Rig
 from specsia_build.arrays import Doubles, Pixels
@@ -17,7 +17,7 @@ from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import PixelBox, box_around, resampled
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
@@ -38,8 +38,6 @@ PROFILES = ("left", "right")  # What a drawing shows of a character that is draw
 KEEP, NO_OUTLINE = "keep", "none"  # Outlines of `DrawingSettings` that are no colours
 OWN_WIDTH = 2.0  # Width of a contour in a 512 px frame where neither the drawing nor the user gives one
 _FINEST = 1536  # Most pixels on a side of the frame in which a drawing's contour is looked for
-
-_Box = tuple[float, float, float, float]
 
 _VIEWS = 10  # Silhouettes of a character that its reconstruction is registered to, as in a build
 
@@ -76,7 +74,7 @@ class FramePlace:
     """
 
     size: tuple[int, int]
-    box: tuple[float, float, float, float]
+    box: PixelBox
     cut: tuple[str, ...] = ()
 
     def in_frame(self, pixels: Doubles, side: int) -> Doubles:
@@ -91,9 +89,8 @@ class FramePlace:
         """The same in a picture `step` times as large."""
         width, height = self.size
         left, top, right, bottom = self.box
-        return FramePlace(
-            (width * step, height * step), (left * step, top * step, right * step, bottom * step)
-        )
+        box = (left * step, top * step, right * step, bottom * step)
+        return FramePlace((width * step, height * step), box)
 
     def widened(self, factor: float) -> FramePlace:
         """The place of a frame that shows `factor` times as much around the same middle."""
@@ -159,13 +156,13 @@ class Frontal:
             return self
         size, span = len(self.image), len(self.image) / factor
         box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
-        masks = np.stack([np.asarray(_crop(Image.fromarray(mask), box, size)) for mask in self.masks])
+        frame = (size, size)
+        masks = np.stack([resampled(mask, box, frame) for mask in self.masks])
         ink = None if self.ink is None else replace(self.ink, width=self.ink.width * factor)
-        bare = None if self.bare is None else _rgba(self.bare, box, size)
+        bare = None if self.bare is None else resampled(self.bare, box, frame)
         place = None if self.place is None else self.place.widened(1 / factor)
-        front = replace(
-            self, image=_rgba(self.image, box, size), masks=masks, bare=bare, ink=ink, place=place
-        )
+        image = resampled(self.image, box, frame)
+        front = replace(self, image=image, masks=masks, bare=bare, ink=ink, place=place)
         if self.mesh is None or self.rig is None:
             return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
@@ -232,7 +229,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     if not (bare[..., 3] >= HALF_COVERED).any():
         bare, contour = framed, replace(contour, score=0.0)
     whole = (0.0, 0.0, float(fine), float(fine))
-    image, bare = _rgba(framed, whole, size), _rgba(bare, whole, size)
+    image, bare = (resampled(picture, whole, (size, size)) for picture in (framed, bare))
     mask = bare[..., 3].copy()
     width = min(contour.ink.width * size / fine, MOST_THICKNESS * size / 512)
     drawn = replace(contour.ink, width=width) if contour.kept else None
@@ -289,7 +286,7 @@ def _longest(figure: Pixels) -> int:
     return int(max(rows.stop - rows.start, columns.stop - columns.start))
 
 
-def _tiled(figure: Pixels, size: int) -> tuple[Pixels, _Box]:
+def _tiled(figure: Pixels, size: int) -> tuple[Pixels, PixelBox]:
     """Put pixel art (h, w, 4) into the middle of a frame, scaled by a whole number, and return its box."""
     tiles = scale_whole(figure, size * EXTENT / ORTHO_WIDTH)
     height, width = tiles.shape[:2]
@@ -302,30 +299,14 @@ def _tiled(figure: Pixels, size: int) -> tuple[Pixels, _Box]:
     return out, (first, upper, first + size * pitch, upper + size * pitch)
 
 
-def _framed(figure: Pixels, size: int, contour: float) -> tuple[Pixels, _Box]:
+def _framed(figure: Pixels, size: int, contour: float) -> tuple[Pixels, PixelBox]:
     """Scale a figure (h, w, 4) so that its longer side is `EXTENT`, besides a contour of so many pixels.
 
     Returned are the frame and its box in pixels of the figure's picture.
     """
     rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
     longest = size * EXTENT / ORTHO_WIDTH + 2 * contour
-    half = max(rows.stop - rows.start, columns.stop - columns.start) * size / longest / 2
+    half = _longest(figure) * size / longest / 2
     middle_x, middle_y = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
     box = middle_x - half, middle_y - half, middle_x + half, middle_y + half
-    return _rgba(figure, box, size), box
-
-
-def _rgba(picture: Pixels, box: _Box, size: int) -> Pixels:
-    """Crop and scale a picture (h, w, 4) to (size, size, 4), weighing by alpha; a box may reach beyond it."""
-    out = np.array(_crop(Image.fromarray(picture).convert("RGBa"), box, size).convert("RGBA"))
-    out[out[..., 3] == 0] = 0
-    return out
-
-
-def _crop(image: Image.Image, box: _Box, size: int) -> Image.Image:
-    """Crop and scale an image to (size, size), averaged where it gets smaller."""
-    margin = int(max(0.0, -min(box), box[2] - image.width, box[3] - image.height)) + 2
-    wide = Image.new(image.mode, (image.width + 2 * margin, image.height + 2 * margin))
-    wide.paste(image, (margin, margin))
-    left, top, right, bottom = (edge + margin for edge in box)
-    return wide.resize((size, size), Image.Resampling.HAMMING, box=(left, top, right, bottom))
+    return resampled(figure, box, (size, size)), box

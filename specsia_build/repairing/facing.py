@@ -1,4 +1,4 @@
-"""Tell by a small network which side a drawing shows; ``python -m benchmarks.facing`` trains it."""
+"""Find by a small network which side a drawing shows; ``python -m benchmarks.facing`` trains it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +19,8 @@ character whose left side is shown looks to the left of the picture."""
 
 _WEIGHTS = Path(__file__).parent / "weights"
 MIRRORED = np.array([0, 3, 2, 1])  # Place in `DRAWN_SIDES` of each side's mirror image
-RARE = np.log(
-    np.array([1.0, 0.15, 0.15, 0.15])
-)  # How often drawings show each side, relative to the front, as logits
+# How often drawings show each side, relative to the front, as logits
+RARE = np.log(np.array([1.0, 0.15, 0.15, 0.15]))
 
 SURE, UNSURE_FRONT = 0.98, 0.5
 """Probability of a side from which it is taken, and of the front below which the others are mentioned."""
@@ -48,9 +47,9 @@ def choose_facing(figure: Pixels) -> tuple[str, tuple[Warning, ...]]:
 
 def facing_chances(figure: Pixels) -> NDArray[np.float64]:
     """Probability of each of `DRAWN_SIDES` for a figure (h, w, 4) on transparency, (4,)."""
-    crop = crop_of(figure)
-    crops = np.stack([crop, crop[:, ::-1]])
-    measured = np.stack([measures(one) for one in crops])
+    own = crop_of(figure)
+    crops = np.stack([own, own[:, ::-1]])
+    measured = np.stack([measures(crop) for crop in crops])
     logits = np.mean([side_logits(crops, measured, tensors) for tensors in networks(_WEIGHTS)], axis=0)
     scores = (logits[0] + logits[1][MIRRORED]) / 2 + RARE
     chances: NDArray[np.float64] = np.exp(scores - scores.max())
@@ -72,7 +71,6 @@ def crop_of(figure: Pixels) -> Floats:
     wide = np.pad(figure[rows, columns], ((margin, margin), (margin, margin), (0, 0)))
     x, y = middle_x - columns.start + margin, middle_y - rows.start + margin
     image = Image.fromarray(wide).convert("RGBa")
-    crop = image.resize(
-        (FRONT_SIZE, FRONT_SIZE), Image.Resampling.BOX, (x - half, y - half, x + half, y + half)
-    )
+    edges = (x - half, y - half, x + half, y + half)
+    crop = image.resize((FRONT_SIZE, FRONT_SIZE), Image.Resampling.BOX, edges)
     return np.asarray(crop, np.float32) / np.float32(255)

@@ -20,8 +20,7 @@ WITHIN = 0.8  # Share of a part's box inside another's from which it belongs to 
 
 _BESIDE, ABOVE = 0.01, 0.15
 """Gap between two figures, at least, in lengths of the picture's figures; and between parts that are one
-above the
-other, in heights of the taller: a head may float above its body."""
+above the other, in heights of the taller: a head may float above its body."""
 
 # Share of the narrower part's width below, or above, the other from which one is above the other
 ALIGNED = 0.5
@@ -38,15 +37,16 @@ def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
     candidates = [part for part in candidates if (coarse == part).any()]
     if len(candidates) < 2:
         return np.ones(covered.shape, np.int32)
-    figures = _ordered(_joined(coarse, candidates), coarse)
+    figures = _joined(coarse, candidates)
+    # From left to right.
+    figures.sort(key=lambda members: box_around(np.isin(coarse, members))[1].start)
     number = np.zeros(count + 1, np.int32)
     for index, members in enumerate(figures, 1):
         number[members] = index
     numbered = number[coarse]
     nearest = scipy.ndimage.distance_transform_edt(numbered == 0, return_distances=False, return_indices=True)
-    around = np.repeat(np.repeat(numbered[tuple(nearest)], step, 0), step, 1)[
-        : parts.shape[0], : parts.shape[1]
-    ]
+    around = np.repeat(np.repeat(numbered[tuple(nearest)], step, 0), step, 1)
+    around = around[: parts.shape[0], : parts.shape[1]]
     # Each other part goes as a whole to the figure that is nearest to its first pixel.
     present, first = np.unique(parts, return_index=True)
     number[present] = np.where(number[present] > 0, number[present], around.ravel()[first])
@@ -55,8 +55,8 @@ def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
 
 def figure_boxes(labels: Labels, alpha: NDArray[np.uint8]) -> tuple[FigureBox, ...]:
     """Left, top, right and bottom of each figure, see `figure_labels`, in pixels of its silhouette (h, w)."""
-    found = scipy.ndimage.find_objects(np.where(alpha >= HALF_COVERED, labels, 0))
-    return tuple((columns.start, rows.start, columns.stop, rows.stop) for rows, columns in found)
+    boxes = scipy.ndimage.find_objects(np.where(alpha >= HALF_COVERED, labels, 0))
+    return tuple((columns.start, rows.start, columns.stop, rows.stop) for rows, columns in boxes)
 
 
 def _candidates(parts: Labels, count: int) -> list[int]:
@@ -64,9 +64,8 @@ def _candidates(parts: Labels, count: int) -> list[int]:
     areas = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     boxes = scipy.ndimage.find_objects(parts)
     heights = np.array([rows.stop - rows.start for rows, _ in boxes])
-    largest = [
-        part for part in np.argsort(-areas, kind="stable")[:_MOST] if areas[part] >= _LEAST_AREA * areas.max()
-    ]
+    ranked = np.argsort(-areas, kind="stable")[:_MOST]
+    largest = [part for part in ranked if areas[part] >= _LEAST_AREA * areas.max()]
     tallest = max(heights[part] for part in largest)
     return [int(part) + 1 for part in largest if heights[part] >= LEAST_HEIGHT * tallest]
 
@@ -94,14 +93,8 @@ def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, le
     """Whether parts in two boxes, `gap` pixels apart, are one figure; `length` is that of all figures."""
     height, width = (along.stop - along.start for along in box)
     tall, wide = (along.stop - along.start for along in other)
-    down, across = (
-        max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(box, other, strict=True)
-    )
+    sides = zip(box, other, strict=True)
+    down, across = (max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in sides)
     if gap < _BESIDE * length or down * across >= WITHIN * min(height * width, tall * wide):
         return True
     return bool(across >= ALIGNED * min(width, wide) and gap < ABOVE * max(height, tall))
-
-
-def _ordered(groups: list[list[int]], parts: Labels) -> list[list[int]]:
-    """Groups from left to right."""
-    return sorted(groups, key=lambda members: box_around(np.isin(parts, members))[1].start)

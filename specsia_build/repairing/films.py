@@ -60,6 +60,5 @@ def write_sheet(
     """
     sheet = Sheet(("",), ("before", "after"), ("drawing", *(f"{yaw:.0f}°" for yaw in yaws)), tile=tile)
     before, after = zip(*pairs, strict=True)
-    write_still(
-        path, sheet.draw([drawing, *before, np.zeros_like(drawing) if skeleton is None else skeleton, *after])
-    )
+    below = np.zeros_like(drawing) if skeleton is None else skeleton
+    write_still(path, sheet.draw([drawing, *before, below, *after]))

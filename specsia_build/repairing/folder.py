@@ -127,13 +127,11 @@ def _repair_one(
     except Exception as error:
         if (trouble := write_trouble(error)) is not None:
             raise trouble from error
+        result.failed[name] = str(error)
         if not isinstance(error, SpecsiaError):
+            result.failed[name] = f"a bug in specsia: {brief(f'{type(error).__name__}: {error}')}"
             for line in traceback.format_exc().splitlines():
                 terminal.say(line)
-        known = isinstance(error, SpecsiaError)
-        result.failed[name] = (
-            str(error) if known else f"a bug in specsia: {brief(f'{type(error).__name__}: {error}')}"
-        )
         return
     result.repaired.append(name)
     result.warnings[name] = repaired.warnings

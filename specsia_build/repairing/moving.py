@@ -109,9 +109,8 @@ class Moving:
         for k, vertices in enumerate(self.rig.each_vertices(track)):
             shifts[k, :2] = -vertices[:, :2].mean(axis=0)
             moved = vertices + shifts[k]
-            reach = max(
-                reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max())
-            )
+            across, upright = np.linalg.norm(moved[:, :2], axis=1).max(), np.abs(moved[:, 2]).max()
+            reach = max(reach, float(across), float(upright))
         return shifts, max(ORTHO_WIDTH, 2 * reach * size / (size - 2 * VIEW_MARGIN))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -38,24 +38,17 @@ def with_back(drawing: Drawing, back: Frontal, pos: Pixels) -> Drawing:
 
 
 def painter(predictor: Predictor, drawing: Drawing) -> Painter:
-    """Return a function that repairs the frames of a drawing with a model."""
-    return _Painter(predictor, drawing)
+    """Return a function that repairs frames, which do not jump where the film passes the drawing."""
 
-
-@dataclass(frozen=True, eq=False)
-class _Painter:
-    """Repairs frames so that they do not jump where the film passes the drawing."""
-
-    predictor: Predictor
-    drawing: Drawing
-
-    def __call__(self, z: Pixels, pos: Pixels, yaw: float) -> Pixels:
-        out = repair(self.predictor, z, pos, self.drawing)
+    def paint(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
+        out = repair(predictor, z, pos, drawing)
         share = _share(yaw)
         if share == 0:
             return out
         depth = scipy.ndimage.distance_transform_edt((z[..., 3] == 255) & (out[..., 3] == 255))
-        return self.drawing.paste(z, pos, out, share * np.clip(depth / _RIM - 0.5, 0, 1)[..., None])
+        return drawing.paste(z, pos, out, share * np.clip(depth / _RIM - 0.5, 0, 1)[..., None])
+
+    return paint
 
 
 def _share(yaw: float) -> float:

@@ -32,7 +32,7 @@ from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import reconstruct_picture
 from specsia_build.warning import Warning
 
-_LEAST_IOU = 0.8
+_LEAST_FIT = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes
 by two backends; a fox reaches 0.73 on a knight."""
 TRIED = 3  # Axis-aligned frames to register, the best of 48
@@ -84,8 +84,7 @@ def read_single(path: Path) -> AnimatedCharacter:
 def reconstruct(
     front: Frontal, spec: str, views: int, back: Frontal | None = None, side: SideDrawing | None = None
 ) -> Placed:
-    """Reconstruct a drawing, and a drawn back and side if there are any, by a backend, and register it to the
-    silhouette.
+    """Reconstruct a drawing, with its drawn back and side if any, by a backend, and place it in the frame.
 
     Raises `UsageError` if there is no such backend, it takes no back or no side, or it needs the character
     itself and there is none, and `SpecsiaError` if it gives no usable mesh, or one that does not fit the
@@ -105,6 +104,12 @@ def reconstruct(
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
+    if placed.iou < _LEAST_FIT:
+        raise SpecsiaError(
+            f"the mesh by {backend.name} does not fit the drawing: its silhouette has an IoU of "
+            f"{placed.iou:.2f}, and {_LEAST_FIT} is needed; if its lines are thin, draw them thicker or give "
+            "a larger --size, else try another --backend, or give a mesh by --mesh"
+        )
     own = backend.animated(front.name) if backend.generates else None
     return replace(placed, own=own, warnings=warnings)
 
@@ -114,9 +119,8 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
     character = own.character
     mesh, goal = compacted(character.mesh), small(front.color, front.mask)
     likely = sorted(in_frames(mesh, goal, "unlit"), key=_preference, reverse=True)[:TRIED]
-    best = max(
-        (_try(mesh, turn.matrix, front, goal) for turn in likely), key=lambda trial: _preference(trial[0])
-    )
+    trials = [_try(mesh, turn.matrix, front, goal) for turn in likely]
+    best = max(trials, key=lambda trial: _preference(trial[0]))
     if best[0].likeness.iou < ASKEW_IOU:
         askew = _try(mesh, best[0].matrix, front, goal, any_yaw=True)
         best = askew if _preference(askew[0]) > _preference(best[0]) + ASKEW_BY else best
@@ -132,7 +136,13 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
     # The drawing shows which way it faces, whatever the file says.
     of_front = ("front-axis", "front-unsure")
     warnings = tuple(warning for warning in character.warnings if warning.code not in of_front)
-    return replace(_placed(mesh, similarity, turn.matrix, front, note, views), own=own, warnings=warnings)
+    placed = _placed(mesh, similarity, turn.matrix, front, note, views)
+    if placed.iou < _LEAST_FIT:
+        raise SpecsiaError(
+            f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {placed.iou:.2f} "
+            f"at best, and {_LEAST_FIT} is needed; is it this character, in this pose?"
+        )
+    return replace(placed, own=own, warnings=warnings)
 
 
 def _preference(turned: Turned) -> float:
@@ -164,10 +174,7 @@ def _register(mesh: Mesh, front: Frontal, *, any_yaw: bool) -> Similarity:
 def _placed(
     mesh: Mesh, similarity: Similarity, turn: NDArray[np.float64], front: Frontal, note: str, views: int
 ) -> Placed:
-    """Place a mesh by its turn and similarity, with its middle at depth 0, shrunk so that no view cuts it.
-
-    Raises `SpecsiaError` if its silhouette is not that of the drawing.
-    """
+    """Place a mesh by its turn and similarity, with its middle at depth 0, shrunk so that no view cuts it."""
     matrix = np.eye(4)
     matrix[:3, :3] = similarity.scale * similarity.rotation() @ turn
     matrix[:3, 3] = similarity.translation
@@ -180,16 +187,10 @@ def _placed(
         matrix[:3, 3] -= depth
     (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
     overlap = iou(layers.mask, front.mask)
-    if overlap < _LEAST_IOU:
-        raise SpecsiaError(
-            f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {overlap:.2f} at "
-            f"best, and {_LEAST_IOU} is needed; is it this character, in this pose?"
-        )
     cameras = view_cameras(views, len(front.mask))
     room = cameras[0].width / 2 - VIEW_MARGIN / cameras[0].pixels_per_unit
-    reach = max(
-        float(np.abs(moved.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras
-    )
+    axes = (camera.basis()[:2].T.astype(np.float32) for camera in cameras)
+    reach = max(float(np.abs(moved.vertices @ both).max()) for both in axes)
     fit = min(1.0, room / reach)
     if fit < 1:
         moved, matrix[:3] = moved.with_vertices(moved.vertices * np.float32(fit)), matrix[:3] * fit
@@ -215,8 +216,6 @@ def with_nearest_texels(mesh: Mesh) -> Mesh:
     """A mesh whose textures show the nearest texel, as pixel art should."""
     materials = []
     for material in mesh.materials:
-        texture = material.texture
-        materials.append(
-            material if texture is None else replace(material, texture=replace(texture, nearest=True))
-        )
+        texture = None if material.texture is None else replace(material.texture, nearest=True)
+        materials.append(replace(material, texture=texture))
     return replace(mesh, materials=tuple(materials))

@@ -174,9 +174,7 @@ class RepairSettings:
         for name in _UNNAMED:
             if values[name] is None:
                 del values[name]
-        named = {
-            name: Path(value).name for name, value in values.items() if name in _FILES and value is not None
-        }
+        named = {k: Path(value).name for k, value in values.items() if k in _FILES and value is not None}
         values["motion"] = [Path(name).name for name in self.motion]
         return values | named | {"model": self.model if self.model == NAME else Path(self.model).name}
 

@@ -101,9 +101,9 @@ def read_side(drawn: DrawnSide, front: Frontal, reading: DrawingSettings) -> Sid
     """Cut a drawn side out, take its contour off, and match it to the rows of a front; see `fit_side`."""
     picture = load_drawing(drawn.picture)[0] if isinstance(drawn.picture, Path) else drawn.picture
     cutout = cut(picture)
-    found = fit_side(cutout.picture, drawn.shows, front, reading)
+    side = fit_side(cutout.picture, drawn.shows, front, reading)
     of_cut = [replace(warning, sentence=f"the side: {warning}") for warning in cutout.warnings]
-    return replace(found, warnings=(*of_cut, *found.warnings))
+    return replace(side, warnings=(*of_cut, *side.warnings))
 
 
 def fit_side(
@@ -187,8 +187,8 @@ def even_chances(figure: Pixels) -> NDArray[np.float64]:
 def sheet_roles(figures: Sequence[Pixels], heights: Sequence[int]) -> tuple[str, ...]:
     """Roles of figures (h, w, 4) of some heights in pixels, from left to right, without ``side``.
 
-    The figure that is most like a profile is the side. Front and back are mirror images in their silhouettes,
-    and told from each other by the network and by their places. Raises `UsageError` if none is frontal.
+    The figure that is most like a profile is the side. The silhouettes of front and back are mirror images of
+    each other; the network and their places decide which is which. Raises `UsageError` if none is frontal.
     """
     chances = np.stack([even_chances(figure) for figure in figures])
     usual = float(np.median(heights))

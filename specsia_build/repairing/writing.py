@@ -216,9 +216,8 @@ def _write_sheet(folder: Path, repair: Repair) -> None:
     else:
         for turn, (z, pos) in enumerate(turntable(repair.placed, ANGLES, size)):
             number, beside = divmod(turn * count, ANGLES)
-            pairs.append(
-                (z, repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number))
-            )
+            after = repair.paint(z, pos, yaws[turn]) if beside else _stored(folder, REPAIRED, number)
+            pairs.append((z, after))
     image, joints = repair.front.image, repair.rigged.joints
     skeleton = None if joints is None or not repair.rigged.limbs else draw_joints(image, joints)
     write_sheet(folder / REPAIR_SHEET, image, skeleton, yaws, pairs, tile)

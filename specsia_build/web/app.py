@@ -45,22 +45,22 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
                     left, back = _drawing_input("Its left side"), _drawing_input("Its back")
                 gr.Examples([[str(path)] for path in examples], drawing, label="Examples (CC0)")
             with gr.Column():
-                found = gr.Markdown(_NOTHING, elem_id="found")
+                findings = gr.Markdown(_NOTHING, elem_id="found")
                 preview = joints_editor()
                 motion = gr.Radio(list(_MOTIONS), value="", label="What it does", elem_id="motion")
                 start = gr.Button("Bring it to life", variant="primary", interactive=False, elem_id="start")
-                told = gr.Markdown(elem_id="told")
+                outcome = gr.Markdown(elem_id="told")
         with gr.Row(visible=False) as results:
             film = gr.Video(label="The film", autoplay=True, loop=True, elem_id="film")
             figure = gr.Model3D(label="The character", interactive=False, height=360, elem_id="figure")
             files = gr.File(label="Files", interactive=False, elem_id="files")
-        seen = [found, preview, motion, start, results]
+        looked_at = [findings, preview, motion, start, results]
         glb = gr.State()
-        made = [told, results, film, glb, files]
+        repaired = [outcome, results, film, glb, files]
         handlers = Handlers(Visitors(server), options or {}, Form(drawing, left, back, preview, motion))
-        drawing.change(handlers.look, [drawing], seen, show_progress="minimal")
+        drawing.change(handlers.look, [drawing], looked_at, show_progress="minimal")
         # One at a time, in the order in which visitors ask.
-        done = start.click(handlers.repair, {*handlers.form}, made, concurrency_limit=1)
+        done = start.click(handlers.repair, {*handlers.form}, repaired, concurrency_limit=1)
         # The viewer shows a character only if it was there before that.
         done.then(_same, [glb], [figure])
         app.load(js=_NAMES)

@@ -60,7 +60,7 @@ class GlbBody:
 
     def about(self, path: Path) -> tuple[Warning, ...]:
         """What the file lacks."""
-        return tuple(Warning("not-written", f"{path.name}: {said}", path.name) for said in self._lacks)
+        return tuple(Warning("not-written", f"{path.name}: {lack}", path.name) for lack in self._lacks)
 
     def encode(self) -> bytes:
         """The bytes of the file."""

@@ -129,6 +129,7 @@ def test_token_without_rights(server: HubServer, dataset: Path, monkeypatch: pyt
     monkeypatch.setenv("HF_TOKEN", "hf_madeupmadeup")
     result = specsia_push(dataset)
     assert "answered 401" in sentence(result)
+    assert "HF_TOKEN" in sentence(result)
     assert "hf_madeup" not in result.output
 
 
@@ -148,7 +149,9 @@ def test_missing_token_network_or_name(
     assert "there is no usable token" in sentence(specsia_push(dataset), 2)
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(dataset.parent / "token"))
-    assert "there is no usable token" in sentence(specsia_push(dataset), 2)
+    refused = sentence(specsia_push(dataset), 2)
+    assert "there is no usable token" in refused
+    assert "HF_TOKEN" in refused
     put_there(server, {})
     planned = specsia_push(dataset, "--dry-run")
     assert planned.exit_code == 0, planned.output

@@ -158,7 +158,7 @@ def test_more_pictures_are_smaller() -> None:
 
     def tile(count: int) -> int:
         items = (Item(str(k), str(k), "train", 60, {TARGET: side}) for k in range(count))
-        return tile_of(Gallery("run", "here", "t", "l", False, tuple(items), (), (), reader))
+        return tile_of(Gallery("run", "here", "t", "l", False, tuple(items), reader))
 
     tiles = [tile(count) for count in (3, 500, 4_000, 15_000)]
     assert tiles[0] == 256 and tiles[-1] < 96

@@ -242,6 +242,18 @@ def test_svg(tmp_path: Path, way: str) -> None:
     assert bool(warnings) == (way in ("linked", "entity"))
 
 
+def test_animation(tmp_path: Path) -> None:
+    """The first frame is taken, which is said."""
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    for suffix in ("gif", "webp", "png"):
+        frames[0].save(tmp_path / f"still.{suffix}")
+        frames[0].save(tmp_path / f"film.{suffix}", save_all=True, append_images=frames[1:])
+        assert load_drawing(tmp_path / f"still.{suffix}")[1] == ()
+        picture, (warning,) = load_drawing(tmp_path / f"film.{suffix}")
+        assert warning.code == "not-read"
+        assert picture[0, 0, 0] > 200
+
+
 def test_bad_files(tmp_path: Path) -> None:
     """A sentence and nothing else for each; sizes are judged before anything is decoded."""
     files = {

@@ -77,10 +77,8 @@ class Report:
         size = f"{plural(self.rows, self.unit.removesuffix('s'))} of {plural(self.characters, 'character')}"
         lines = [f"{size}{several}"]
         for check in self.checks:
-            verdict, total = (
-                "ok    " if check.passed else "FAILED",
-                f" ({check.count})" if check.count else "",
-            )
+            verdict = "ok    " if check.passed else "FAILED"
+            total = f" ({check.count})" if check.count else ""
             lines.append(f"{verdict} {check.name}: {CHECKS[check.name]}{total}")
             listed = [p for p in self.problems if p.check == check.name]
             lines += [f"         {p.where}: {p.message}" for p in listed]

@@ -1,1 +1,1 @@
-"""The benchmark: a frozen set of characters anyone may pass on (`frozen`), and scores of frames (`score`)."""
+"""The benchmark: a frozen set of characters that anyone may pass on, and methods scored on it (`frozen`)."""

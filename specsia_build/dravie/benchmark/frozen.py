@@ -1,4 +1,4 @@
-"""The frozen set of `specsia benchmark`: its characters by SHA-256 and address, and how they become pairs.
+"""The frozen set of `specsia benchmark`: its characters by SHA-256 and address, and methods scored on them.
 
 Every character is in the split ``test``: nothing may be trained on them. Procedural ones follow from a seed.
 """
@@ -14,14 +14,21 @@ import msgspec
 import yaml
 
 from specsia_build import __version__, terminal
+from specsia_build.arrays import Pixels
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
+from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.dravie.evaluate.methods import Method
+from specsia_build.dravie.repair.enhance import dataset_frames
+from specsia_build.dravie.runs import SeenCharacters
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.digests import file_digest
 from specsia_build.files.writing import write_bytes, writing
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.layouts.card import table
+from specsia_build.look.evaluation import UNREPAIRED
+from specsia_build.pictures.sheets import rgba
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.run import effective
 from specsia_build.stages.registry import character_stages
@@ -132,3 +139,40 @@ CC0-1.0), by {", ".join(frozen.backends)}: {frozen.views} views of {frozen.size}
 view 0. Its frames are `BACKEND/{SET_SPLIT}/UID.png`, RGBA, as `specsia enhance` writes them, and
 `specsia benchmark FRAMES` scores them. Cite the version of the set and of specsia beside the numbers.
 """
+
+
+def method_of_frames(folder: Path, label: str, dataset: OpenedDataset) -> Method:
+    """A method whose results are the files of a folder, named as `enhance` names those of a dataset.
+
+    Raises UsageError if the folder lacks a frame.
+    """
+    names = [f"{frame.name}.png" for frame in dataset_frames(dataset, SET_SPLIT).each()]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        lacks = f"lacks {len(missing)} of {plural(len(names), 'frame')}, {missing[0]} first"
+        raise UsageError(f"{folder} {lacks}: give it one for each row of the set")
+
+    def read(pair: Pair) -> Pixels:
+        backend = (pair.backend or "") if len(dataset.configs) > 1 else ""
+        return _frame(folder / backend / SET_SPLIT / f"{pair.uid}.png", pair)
+
+    return Method(label, lambda _: read, seen=SeenCharacters(training={}))
+
+
+def _frame(path: Path, pair: Pair) -> Pixels:
+    try:
+        picture = rgba(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SpecsiaError(f"{path} cannot be read: {error}") from error
+    if picture.shape != pair.z.shape:
+        height, width = picture.shape[:2]
+        raise SpecsiaError(f"{path} has {width} x {height} pixels, unlike the set's {pair.z.shape[0]}")
+    return picture
+
+
+def label_of(folder: Path, name: str | None) -> str:
+    """Label of a folder's method: its `name`, else the folder's; a UsageError for one of a baseline."""
+    label = name or folder.resolve().name
+    if label.startswith(("DraViE", UNREPAIRED, "line", "look-up", "sample-wise")):
+        raise UsageError(f"'{label}' is the name of another row: give --name")
+    return label

@@ -217,11 +217,8 @@ def frames_of(
         raise SpecsiaError(f"'{blank[0]}' is all background in Z or in Y*: there is nothing to learn from it")
     pixels, runs = io.BytesIO(), io.BytesIO()
     index = _write(boxes, pixels, runs)
-    arrays = (
-        np.frombuffer(pixels.getbuffer(), np.uint8),
-        np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3),
-    )
-    return FrameArrays(*arrays, np.array(index.extents, np.int64), index.views)
+    flat, spans = np.frombuffer(pixels.getbuffer(), np.uint8), np.frombuffer(runs.getbuffer(), np.int32)
+    return FrameArrays(flat, spans.reshape(-1, 3), np.array(index.extents, np.int64), index.views)
 
 
 def open_frames(dataset: OpenedDataset, config: str, split: str) -> FrameArrays:

@@ -44,10 +44,10 @@ def _repaired(worker: Supervisor, drawing: Pixels, pair: Pair) -> Pixels:
             ground = Image.new("RGBA", pixels.shape[1::-1], "white")
             Image.alpha_composite(ground, Image.fromarray(pixels)).convert("RGB").save(path)
         try:
-            made = rgba(worker.reconstruct(picture, Path(folder) / "made", seed).read_bytes())
+            repaired = rgba(worker.reconstruct(picture, Path(folder) / "made", seed).read_bytes())
         except ValueError as error:
             raise SpecsiaError(f"{DIFIX} wrote no picture for {pair.uid}: {error}") from error
-    return without_ground(made)
+    return without_ground(repaired)
 
 
 def without_ground(picture: Pixels) -> Pixels:

@@ -81,7 +81,7 @@ def evaluate(
     fronts = {config: frontal_rows(dataset, config, (split,)) for config in configs}
     views = sum(dataset.splits(config).get(split, 0) for config in configs) * len(methods)
     scores: list[Score] = []
-    found: FeatureSets = {}
+    sets: FeatureSets = {}
     with terminal.bar("evaluate", views, "view") as bar:
         for config in configs:
             front: DrawnPair | None = None
@@ -122,9 +122,9 @@ def evaluate(
                         if features is not None:
                             both = features[k], targets.features[k]
                             keyed = config, method.label, scores[-1].kind, method.repeat
-                            found.setdefault(keyed, {}).setdefault(character_id, []).append(both)
+                            sets.setdefault(keyed, {}).setdefault(character_id, []).append(both)
                     bar(len(pairs))
-    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), features=found)
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), features=sets)
 
 
 def _write_pictures(

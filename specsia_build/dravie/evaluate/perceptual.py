@@ -67,7 +67,7 @@ def _batches(network: Callable[[Tensor], Tensor], device: torch.device, pictures
 def _inception(device: torch.device, folder: Path | None) -> Network:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    # It reads a pickle of any kind from where it is told to: give it one that holds tensors alone.
+    # It unpickles whatever file it is given, so it gets one that holds tensors alone.
     torch.save(stored_weights(folder, INCEPTION_URL), stream := io.BytesIO())
     stream.seek(0)
     network: Any = FeatureExtractorInceptionV3("inception", [str(INCEPTION_WIDTH)], stream).to(device)

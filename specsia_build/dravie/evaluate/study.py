@@ -89,11 +89,9 @@ def write_study(runs: Sequence[str], out: Path, pairs: int, seed: int, question:
         raise UsageError(f"{out} is not empty: name another --out")
     require_writable(out)
     sides = contestants(runs)
-    both = [
-        (item, *pair)
-        for pair in itertools.combinations(sides, 2)
-        for item in sorted(pair[0].items.keys() & pair[1].items.keys())
-    ]
+    both = []
+    for first, second in itertools.combinations(sides, 2):
+        both += [(item, first, second) for item in sorted(first.items.keys() & second.items.keys())]
     if not both:
         raise UsageError(
             f"no two of {', '.join(side.name for side in sides)} show the same character or clip"

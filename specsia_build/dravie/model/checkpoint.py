@@ -70,24 +70,15 @@ def save_model(
     from safetensors.torch import save
 
     path = run / CHECKPOINTS_FOLDER / f"{step:07d}"
-    state = {
-        "step": step,
-        "model": asdict(generator.config),
-        "specsia": __version__,
-        "torch": torch.__version__,
-    }
+    versions = {"specsia": __version__, "torch": torch.__version__}
+    state = {"step": step, "model": asdict(generator.config), **versions}
     contents = {MODEL_FILE: save(_plain(generator.network.state_dict()))}
     if training:
         contents[TRAINING] = save(_plain(training))
     if drawing is not None:
-        values = {
-            "places": drawing.places,
-            "colours": drawing.colours,
-            "width": np.array([drawing.ink.width]),
-        }
-        contents[DRAWING_FILE] = arrays.save(
-            {**values, "beside": drawing.ink.beside, "inks": drawing.ink.colours}
-        )
+        ink = drawing.ink
+        values = {"places": drawing.places, "colours": drawing.colours, "width": np.array([ink.width])}
+        contents[DRAWING_FILE] = arrays.save({**values, "beside": ink.beside, "inks": ink.colours})
     contents[STATE_FILE] = json.dumps(state, indent=1).encode()
     with replacing(path) as temporary:
         temporary.mkdir()
@@ -155,7 +146,7 @@ def load_drawing(run: Path) -> Drawing | None:
 def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> NamedWeights:
     """Read finite weights of the right names and shapes; raises `ValueError` for others.
 
-    NamedWeights that see a contour's grey, the last channel of the input, are turned into ones that see its
+    Weights that see a contour's grey, the last channel of the input, are turned into ones that see its
     colour: each of three channels has a third of the weight, so that a grey gives the same output.
     """
     weights = arrays.load_file(path)

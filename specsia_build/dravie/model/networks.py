@@ -56,8 +56,8 @@ class Tiny(_Padded):
 
     With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the
     contour's) with learnt weights, plus a small change, under a learnt alpha. Without a drawing it is the sum
-    of Z and a change,
-    which is slow to learn copying: after 3,000 steps its L1 on novel views was 1.25 times as large.
+    of Z and a change, which learns to copy slowly: after 3,000 steps its L1 on novel views was 1.25 times as
+    large.
     """
 
     multiple = GEOMETRY["tiny"].multiple
@@ -271,9 +271,8 @@ class VggFeatures(nn.Module):
         """Mean squared difference of all features of two batches (N, 3, H, W)."""
         with torch.no_grad():
             features = self(target)
-        squares = [
-            (p.float() - t.float()).square().sum() for p, t in zip(self(painted), features, strict=True)
-        ]
+        pairs = zip(self(painted), features, strict=True)
+        squares = [(p.float() - t.float()).square().sum() for p, t in pairs]
         count: int = sum(t.numel() for t in features)
         return torch.stack(squares).sum() / count
 

@@ -12,7 +12,7 @@ from specsia_build.dravie.data.encoding import CANDIDATES, TARGET_CHANNELS, inpu
 from specsia_build.networks import unet
 
 NamedWeights = Mapping[str, NDArray[Any]]
-"""NamedWeights by the names of torch; those of convolutions are (out, in, height, width)."""
+"""Weights by the names of torch; those of convolutions are (out, in, height, width)."""
 
 
 class Predictor(NamedTuple):
@@ -89,14 +89,14 @@ def tiny_predictor(config: ModelConfig, weights: NamedWeights) -> Predictor:
 def _blend(x: Floats, output: Floats) -> Floats:
     """Colour on white and alpha (H, W, 4) from an input and the head's output; see `networks.Tiny`."""
     # Planes are as fast as memory; rows of three numbers are not.
-    seen, told = (np.ascontiguousarray(picture.transpose(2, 0, 1)) for picture in (x, output))
-    told = np.float32(BLEND_BOUND) * np.tanh(told / np.float32(BLEND_BOUND))
-    weights = np.exp(np.float32(SHARPNESS) * (told[TARGET_CHANNELS:] - told[TARGET_CHANNELS:].max(axis=0)))
+    inputs, head = (np.ascontiguousarray(picture.transpose(2, 0, 1)) for picture in (x, output))
+    head = np.float32(BLEND_BOUND) * np.tanh(head / np.float32(BLEND_BOUND))
+    weights = np.exp(np.float32(SHARPNESS) * (head[TARGET_CHANNELS:] - head[TARGET_CHANNELS:].max(axis=0)))
     weights /= weights.sum(axis=0)
-    colour = np.tanh(told[:3])
+    colour = np.tanh(head[:3])
     for weight, first in zip(weights, CANDIDATES, strict=True):
-        colour += weight * seen[first : first + 3]
-    ink = seen[CANDIDATES[-1] : CANDIDATES[-1] + 3]
-    colour += (1 - seen[3]) / 2 * (ink - ink.mean(axis=0))
-    alpha = 1 / (1 + np.exp(-(told[3] + np.float32(MASK_PULL) * seen[3])))
+        colour += weight * inputs[first : first + 3]
+    ink = inputs[CANDIDATES[-1] : CANDIDATES[-1] + 3]
+    colour += (1 - inputs[3]) / 2 * (ink - ink.mean(axis=0))
+    alpha = 1 / (1 + np.exp(-(head[3] + np.float32(MASK_PULL) * inputs[3])))
     return np.stack([*(alpha * colour + (1 - alpha)), 2 * alpha - 1], axis=2)

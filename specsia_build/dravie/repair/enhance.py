@@ -162,17 +162,17 @@ def enhance(predictor: Predictor, frames: FrameSource, out: Path, film: bool = F
                     yield frame
 
         def repaired() -> Iterator[tuple[Path, Pixels]]:
-            for frame, (z, pos, *_) in map_ahead(
-                pool, lambda frame: (frame, frame.load()), unfinished(), _AHEAD
-            ):
+            loaded = map_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), _AHEAD)
+            for frame, (z, pos, *_) in loaded:
                 warning = frame_warning(z, pos)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
                 yield _target(out, frame), repair(predictor, z, pos, frame.drawing())
 
-        for _ in map_ahead(
-            pool, lambda result: write_bytes(result[0], png.encode(result[1])), repaired(), _AHEAD
-        ):
+        def write(result: tuple[Path, Pixels]) -> None:
+            write_bytes(result[0], png.encode(result[1]))
+
+        for _ in map_ahead(pool, write, repaired(), _AHEAD):
             written += 1
             bar()
     warnings: tuple[Warning, ...] = ()

@@ -200,8 +200,7 @@ def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float,
         result = repair(predictor, pair.z, pair.pos, drawing)
         rows.append(side_by_side((pair.z, result, pair.gt), (height, width)))
         gt, pixels = levels_on_white(pair.gt), region(pair)
-        errors.append(
-            [float(np.abs(levels_on_white(picture) - gt)[pixels].mean()) for picture in (result, pair.z)]
-        )
+        shown = (levels_on_white(picture) for picture in (result, pair.z))
+        errors.append([float(np.abs(levels - gt)[pixels].mean()) for levels in shown])
     ours, raw = np.mean(errors, axis=0).tolist()
     return ours, raw, png.encode(np.concatenate(rows))

@@ -26,7 +26,7 @@ _LEAST_PIXELS = 100  # Pixels from which on normals are judged
 
 
 class CheckedView(NamedTuple):
-    """A view of a character of `longest` side in the units of its camera, H x W pixels."""
+    """A view of a character, H x W pixels; lengths are in the units of its camera."""
 
     name: str
     camera: Camera
