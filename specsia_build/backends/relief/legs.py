@@ -41,10 +41,10 @@ def deep_legs(inside: Mask, depth: Doubles) -> list[DeepLeg]:
     """Find the parts of a figure below a gap between legs that are too deep for one leg each.
 
     Args:
-        inside: (h, w), nodes of a lattice that lie in the figure.
+        inside: (h, w), nodes of a lattice that lie in the figure; there may be none.
         depth: (h, w), from front to back, in cells of the lattice.
     """
-    top = _crotch(inside)
+    top = _crotch(inside) if inside.any() else None
     if top is None:
         return []
     low = inside.copy()
