@@ -39,5 +39,5 @@ def test_compiles_once_and_not_on_one_core(marker: Path, monkeypatch: pytest.Mon
         assert not programs()
 
 
-def test_draws_what_a_repair_draws() -> None:
-    ahead._draw_small()
+def test_draws_and_repairs_what_a_repair_does() -> None:
+    ahead._repair_small()

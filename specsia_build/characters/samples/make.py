@@ -1,6 +1,7 @@
 """One character from its seed: mesh, texture, rig and drawing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from specsia_build.animation.rig import Rig
 from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.samples.body import BODY_SIDES, TRUNK, Body
 from specsia_build.characters.samples.measures import vector
+from specsia_build.characters.samples.shapes import grid_faces
 from specsia_build.characters.samples.texture import TEXTURE_SIZE, paint, place_pieces
 from specsia_build.characters.samples.traits import Traits
 from specsia_build.pictures.films import on_white
@@ -40,20 +42,18 @@ def make_sample(seed: int, index: int) -> SampleMesh:
     texels, corners = [], []
     vertex_count, texel_count = 0, 0
     for piece, (row, column, height, width) in zip(body.pieces, boxes, strict=True):
-        ids = piece.ids
-        across = (column + 0.5 + np.linspace(0, width - 1, ids.shape[1])) / TEXTURE_SIZE
-        down = (row + 0.5 + np.linspace(0, height - 1, ids.shape[0])) / TEXTURE_SIZE
-        texels.append(np.stack(np.meshgrid(across, down), axis=2).reshape(-1, 2))
-        at = np.arange(ids.size).reshape(ids.shape)
-        a, b, c, d = (part.ravel() for part in (at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]))
-        # A quad at an end has one triangle.
-        ends = ids.shape[1] - 1
-        triangles = np.concatenate([np.stack([a, b, c], axis=1)[:-ends], np.stack([a, c, d], axis=1)[ends:]])
-        faces.append(ids.ravel()[triangles] + vertex_count)
-        corners.append(triangles + texel_count)
-        vertex_count, texel_count = vertex_count + int(ids.max()) + 1, texel_count + ids.size
+        rows, columns, _ = piece.grid.shape
+        spots = np.empty((rows, columns, 2))
+        spots[..., 0] = (column + 0.5 + np.linspace(0, width - 1, columns)) / TEXTURE_SIZE
+        spots[..., 1] = ((row + 0.5 + np.linspace(0, height - 1, rows)) / TEXTURE_SIZE)[:, None]
+        texels.append(spots.reshape(-1, 2))
+        of_vertices, of_places = grid_faces(rows, columns)
+        faces.append(of_vertices + vertex_count)
+        corners.append(of_places + texel_count)
         vertices.append(piece.vertices)
-    arrays = (np.concatenate(rows) for rows in (vertices, faces, texels, corners))
+        vertex_count += len(vertices[-1])
+        texel_count += rows * columns
+    arrays: list[Any] = [np.concatenate(parts) for parts in (vertices, faces, texels, corners)]
     return SampleMesh(body.traits, paint(body, boxes), *arrays)
 
 

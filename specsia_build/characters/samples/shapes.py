@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,21 +33,13 @@ class Piece:
         return np.concatenate([self.grid[0, :1], self.grid[1:-1, :-1].reshape(-1, 3), self.grid[-1, :1]])
 
     @property
-    def ids(self) -> NDArray[np.int64]:
-        """Number of the vertex at each place of the grid, (R, C)."""
-        rows, columns = self.grid.shape[0] - 2, self.grid.shape[1] - 1
-        inner = 1 + np.arange(rows * columns).reshape(rows, columns)
-        closed = np.pad(inner, ((0, 0), (0, 1)), mode="wrap")
-        return np.pad(closed, ((1, 1), (0, 0)), constant_values=(0, 1 + inner.size))
-
-    @property
     def normals(self) -> Doubles:
         """Unit normals at each place of the grid, (R, C, 3)."""
-        around = np.roll(self.grid[:, :-1], -1, axis=1) - np.roll(self.grid[:, :-1], 1, axis=1)
-        normals = np.cross(np.gradient(self.grid[:, :-1], axis=0), around)
+        wide = np.concatenate([self.grid[:, -2:-1], self.grid], axis=1)
+        normals = np.cross(np.gradient(self.grid[:, :-1], axis=0), wide[:, 2:] - wide[:, :-2])
         normals[[0, -1]] = normals[[1, -2]].mean(axis=1, keepdims=True)
         normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-12)
-        return np.pad(normals, ((0, 0), (0, 1), (0, 0)), mode="wrap")
+        return np.concatenate([normals, normals[:, :1]], axis=1)
 
     @property
     def extent(self) -> tuple[float, float]:
@@ -59,6 +52,22 @@ class Piece:
         return Piece(self.look, self.grid[:, ::-1] * (-1, 1, 1), bones)
 
 
+@cache
+def grid_faces(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Triangles (F, 3) of a grid, of its vertices and of its places; two arrays to be left as they are."""
+    ids = np.empty((rows, columns), np.int64)
+    ids[1:-1, :-1] = 1 + np.arange((rows - 2) * (columns - 1)).reshape(rows - 2, -1)
+    ids[1:-1, -1] = ids[1:-1, 0]
+    ids[0], ids[-1] = 0, 1 + (rows - 2) * (columns - 1)
+    at = np.arange(ids.size).reshape(ids.shape)
+    a, b, c, d = (part.ravel() for part in (at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]))
+    # A quad at an end has one triangle.
+    ends = columns - 1
+    triangles = np.concatenate([np.stack([a, b, c], axis=1)[:-ends], np.stack([a, c, d], axis=1)[ends:]])
+    return ids.ravel()[triangles], triangles
+
+
+@cache
 def section(columns: int, power: float = 2.0) -> Doubles:
     """A closed superellipse (C, 2) of x, z, counter-clockwise from the back; power 2 is round, 4 squarer."""
     angle = np.linspace(-np.pi, np.pi, columns)

@@ -6,10 +6,13 @@ from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.shapes import Piece
 from specsia_build.characters.samples.traits import Colour, Mark, shade
+from specsia_build.jit import uncounted
 
 TEXTURE_SIZE = 512  # Texels along a side of a character's texture
 _RIM = 2  # Texels around each piece that repeat its own
 _EDGE = 0.006  # Width of the edge of a mark or a print
+_KINDS = ("ellipse", "box", "arc", "star")
+_ELLIPSE, _BOX, _ARC, _ = range(len(_KINDS))
 _Box = tuple[int, int, int, int]  # Row, column, height and width of a piece in the texture
 Prints = dict[str, tuple[str, Colour, float]]  # By look: kind, second colour, and length of a repeat
 
@@ -52,30 +55,39 @@ def _printed(kind: str, x: Doubles, y: Doubles, repeat: float) -> Doubles:
     return np.asarray(0.35 * (0.5 + 0.5 * np.sin(60 * x + 9 * np.sin(7 * y))))
 
 
-def _paint_mark(colour: Doubles, mark: Mark, tone: Colour, places: tuple[Doubles, Doubles, Doubles]) -> None:
-    """Paint a mark on a piece (3, H, W), of which `places` are x, y and the z of the normal, (H, W) each."""
-    (a, b) = mark.size
-    c = np.cos(np.deg2rad(mark.turn))
-    s = np.sin(np.deg2rad(mark.turn))
-    reach = np.hypot(a, b) + abs(mark.bend) + _EDGE
-    x, y, facing = (values.ravel() for values in places)
-    near = np.flatnonzero((np.abs(x - mark.at[0]) < reach) & (np.abs(y - mark.at[1]) < reach))
-    x, y = x[near] - mark.at[0], y[near] - mark.at[1]
-    x, y = c * x + s * y, c * y - s * x
-    if mark.kind == "ellipse":
-        distance = (np.hypot(x / a, y / b) - 1) * min(a, b)
-    elif mark.kind == "box":
-        distance = np.maximum(np.abs(x) - a, np.abs(y) - b)
-    elif mark.kind == "arc":
-        distance = np.maximum(np.abs(y - mark.bend * (x / a) ** 2) - b * (1.1 - (x / a) ** 2), np.abs(x) - a)
-    else:
-        wave = np.sin(5 * np.arctan2(y, x))
-        distance = np.hypot(x, y) - (0.7 + 0.3 * wave * (1 + 0.3 * wave)) * a
-    share = np.clip(0.5 - distance / _EDGE, 0.0, 1.0)
-    if mark.side:
-        share *= np.clip(0.5 + 4 * mark.side * facing[near], 0.0, 1.0)
-    flat = colour.reshape(3, -1)
-    flat[:, near] += (np.array(tone)[:, None] - flat[:, near]) * share
+def _stroke(mark: Mark) -> tuple[tuple[float, float], ...]:
+    """A mark for `_paint_mark`: its middle, its size, cosine and sine, its bend and how far it reaches."""
+    angle = np.deg2rad(mark.turn)
+    reach = np.hypot(*mark.size) + abs(mark.bend) + _EDGE
+    return mark.at, mark.size, (float(np.cos(angle)), float(np.sin(angle))), (mark.bend, float(reach))
+
+
+@uncounted
+def _paint_mark(colour, kind, side, stroke, tone, places):  # type: ignore[no-untyped-def]
+    """Paint a mark on a piece (H, W, 3); `places` (H, W, 4) are x, y, and y and z of the normal."""
+    middle, (a, b) = stroke[0], stroke[1]
+    c, s = stroke[2]
+    bend, reach = stroke[3]
+    for row in range(colour.shape[0]):
+        for column in range(colour.shape[1]):
+            right, up = places[row, column, 0] - middle[0], places[row, column, 1] - middle[1]
+            if abs(right) >= reach or abs(up) >= reach:
+                continue
+            x, y = c * right + s * up, c * up - s * right
+            if kind == _ELLIPSE:
+                distance = (np.hypot(x / a, y / b) - 1) * min(a, b)
+            elif kind == _BOX:
+                distance = max(abs(x) - a, abs(y) - b)
+            elif kind == _ARC:
+                distance = max(abs(y - bend * (x / a) ** 2) - b * (1.1 - (x / a) ** 2), abs(x) - a)
+            else:
+                wave = np.sin(5 * np.arctan2(y, x))
+                distance = np.hypot(x, y) - (0.7 + 0.3 * wave * (1 + 0.3 * wave)) * a
+            share = min(max(0.5 - distance / _EDGE, 0.0), 1.0)
+            if side != 0:
+                share *= min(max(0.5 + 4 * side * places[row, column, 3], 0.0), 1.0)
+            for k in range(3):
+                colour[row, column, k] += (tone[k] - colour[row, column, k]) * share
 
 
 def place_pieces(pieces: list[Piece]) -> list[_Box]:
@@ -99,14 +111,37 @@ def place_pieces(pieces: list[Piece]) -> list[_Box]:
         density *= 0.97
 
 
-def _sampled(grid: Doubles, height: int, width: int) -> Doubles:
-    """A grid (K, R, C) at height x width points from its first to its last, bilinearly."""
-    for axis, count in ((1, height), (2, width)):
-        at = np.linspace(0, grid.shape[axis] - 1, count)
-        low = np.minimum(at.astype(int), grid.shape[axis] - 2)
-        share = (at - low)[:, None] if axis == 1 else at - low
-        grid = np.take(grid, low, axis) * (1 - share) + np.take(grid, low + 1, axis) * share
-    return grid
+@uncounted
+def _sample(grid, down, right, line, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (H, W, K) bilinearly from a grid (R, C, K) at rows (H,) and columns (W,).
+
+    `line` (C, K) is scratch memory.
+    """
+    for y in range(len(down)):
+        low = min(int(down[y]), grid.shape[0] - 2)
+        share = down[y] - low
+        for x in range(grid.shape[1]):
+            for k in range(grid.shape[2]):
+                line[x, k] = grid[low, x, k] * (1 - share) + grid[low + 1, x, k] * share
+        for x in range(len(right)):
+            low = min(int(right[x]), grid.shape[1] - 2)
+            share = right[x] - low
+            for k in range(grid.shape[2]):
+                out[y, x, k] = line[low, k] * (1 - share) + line[low + 1, k] * share
+
+
+@uncounted
+def _fill(colour, places, shadow, corner, image):  # type: ignore[no-untyped-def]
+    """Write a piece (H, W, 3), darker where it looks down, to an image at a corner, with its rim."""
+    height, width = colour.shape[0], colour.shape[1]
+    for row in range(-_RIM, height + _RIM):
+        y = min(max(row, 0), height - 1)
+        for column in range(-_RIM, width + _RIM):
+            x = min(max(column, 0), width - 1)
+            light = 255 * (1 - shadow * min(max(0.3 - places[y, x, 2], 0.0), 1.0))
+            for k in range(3):
+                level = np.rint(colour[y, x, k] * light)
+                image[corner[0] + row, corner[1] + column, k] = min(max(level, 0.0), 255.0)
 
 
 def paint(body: Body, boxes: list[_Box]) -> Pixels:
@@ -114,22 +149,22 @@ def paint(body: Body, boxes: list[_Box]) -> Pixels:
     prints, shadow = choose_prints(body), body.chance.between(0.08, 0.2)
     image = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), 128, np.uint8)
     for piece, (row, column, height, width) in zip(body.pieces, boxes, strict=True):
-        channels = np.concatenate([piece.grid[..., :2], piece.normals[..., 1:]], axis=2).transpose(2, 0, 1)
-        x, y, up, facing = _sampled(channels, height, width)
-        colour = np.full((3, height, width), np.array(body.tint[piece.look])[:, None, None])
+        channels = np.concatenate([piece.grid[..., :2], piece.normals[..., 1:]], axis=2)
+        places = np.empty((height, width, 4))
+        rows, columns, _ = channels.shape
+        down, right = np.linspace(0, rows - 1, height), np.linspace(0, columns - 1, width)
+        _sample(channels, down, right, np.empty(channels.shape[1:]), places)
+        colour = np.full((height, width, 3), body.tint[piece.look])
         if piece.look in prints:
             kind, second, repeat = prints[piece.look]
             # A whole number of repeats goes around, so that no seam shows.
             girth = max(round(piece.extent[1] / repeat), 1) * repeat / 2
             sideways, upwards = np.abs(piece.grid[-1, 0] - piece.grid[0, 0])[:2]
-            along = np.abs(x) if sideways > upwards else y
+            along = np.abs(places[..., 0]) if sideways > upwards else places[..., 1]
             share = _printed(kind, np.linspace(-girth, girth, width), along, repeat)
-            colour += (np.array(second)[:, None, None] - colour) * share
+            colour += (np.array(second) - colour) * share[..., None]
         for mark, tone in body.marks:
             if piece.look in mark.looks:
-                _paint_mark(colour, mark, tone, (x, y, facing))
-        light = 1 - shadow * np.clip(0.3 - up, 0, 1)
-        filled = np.clip(np.rint(colour * (255 * light)), 0, 255).astype(np.uint8).transpose(1, 2, 0)
-        rimmed = np.pad(filled, ((_RIM, _RIM), (_RIM, _RIM), (0, 0)), mode="edge")
-        image[row - _RIM : row + height + _RIM, column - _RIM : column + width + _RIM] = rimmed
+                _paint_mark(colour, _KINDS.index(mark.kind), mark.side, _stroke(mark), tone, places)
+        _fill(colour, places, shadow, (row, column), image)
     return image
