@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ufbx
 from numpy.testing import assert_allclose
 from PIL import Image
 
@@ -164,18 +163,19 @@ def test_textures_inside_and_beside(tmp_path: Path, encode: Encode) -> None:
 
 @pytest.mark.parametrize(
     ("angle", "scale"),
-    [(0.0, (2.0, 3.0, 1.0)), (90.0, (2.0, -3.0, 1.0)), (30.0, (2.0, 2.0, 1.0)), (120.0, (2.0, -2.0, 1.0))],
+    [(0.0, (2.0, 3.0, 1.0)), (90.0, (2.0, -3.0, 1.0)), (30.0, (2.0, 2.0, 1.0)), (120.0, (2.0, -5.0, 1.0))],
 )
-def test_texture_lies_where_its_matrix_puts_it(tmp_path: Path, angle: float, scale: Any) -> None:
+def test_moved_turned_and_scaled_texture(tmp_path: Path, angle: float, scale: Any) -> None:
     header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
     plain = read(tmp_path, [header, settings, objects, links]).mesh.uv
     placed = properties(Rotation=(0.0, 0.0, angle), Scaling=scale, Translation=(0.3, 0.2, 0.0))
     parts = [p._replace(inner=[*p.inner, placed]) if p.name == "Texture" else p for p in objects.inner]
     raw = read(tmp_path, [header, settings, objects._replace(inner=parts), links])
-    (a, b, _), (c, d, _), _, (x, y, _) = ufbx.load_file(str(tmp_path / "hero.fbx")).textures[0].uv_to_texture
     assert plain is not None and raw.mesh.uv is not None
+    # The image is scaled, turned, then moved over the surface.
     upward = plain * (1, -1) + (0, 1)
-    expected = upward @ [[a, b], [c, d]] + (x, y)
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    expected = (upward - (0.3, 0.2)) @ [[cos, -sin], [sin, cos]] / scale[:2]
     assert_allclose(raw.mesh.uv, expected * (1, -1) + (0, 1), atol=1e-5)
 
 
