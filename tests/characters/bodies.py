@@ -88,8 +88,8 @@ def write_obj(path: Path, groups: Boxes, turn: np.ndarray | None = None) -> Path
     return path
 
 
-def write_glb(path: Path, props: dict[str, tuple[float, float, float]], joints: dict[str, float]) -> Path:
-    """A figure with props of a size below its left hand, and joints at a height; Y up, facing +Z."""
+def write_glb(path: Path, props: dict[str, tuple[float, float, float]]) -> Path:
+    """A figure with props of a size below its left hand; Y up, facing +Z."""
     writer = GltfWriter()
     red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
 
@@ -98,9 +98,8 @@ def write_glb(path: Path, props: dict[str, tuple[float, float, float]], joints: 
         return writer.mesh_node(writer.primitive(points[:, [0, 2, 1]] * (1, 1, -1), material=red), name=name)
 
     held = [node(name, box((1.0, 0, 1.35), size)) for name, size in props.items()]
-    hand = writer.add("nodes", name="hand.l", children=held) if held else None
-    nodes = [node("Body", boxes()), *([] if hand is None else [hand])]
-    nodes += [writer.add("nodes", name=name, translation=[0, height, 0]) for name, height in joints.items()]
+    hands = [writer.add("nodes", name="hand.l", children=held)] if held else []
+    nodes = [node("Body", boxes()), *hands]
     writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
     return writer.write_glb(path)
 

@@ -285,6 +285,54 @@ def test_vertex_colours_on_white_and_grey(tmp_path: Path, colour: Any, counts: b
         assert_allclose(mesh.colors[0, 0], (1, 0.214, 0, 1), atol=1e-3)
 
 
+def layer(kind: str, number: int, mapping: str, *values: np.ndarray, **more: Any) -> Record:
+    """A layer of a mesh: its values, and the number of the value of each corner where these differ."""
+    name = {"UV": "UV", "Color": "Colors", "Normal": "Normals", "Material": "Materials"}[kind]
+    reference = "Direct" if kind == "Normal" else "IndexToDirect"
+    stated = {"MappingInformationType": mapping, "ReferenceInformationType": reference, **more}
+    inner = [record(key, value) for key, value in stated.items()]
+    numbered = zip((name, f"{kind}Index"), values, strict=False)
+    return record(f"LayerElement{kind}", number, inner=[*inner, *(record(*pair) for pair in numbered)])
+
+
+def test_attributes_that_are_numbered_apart(tmp_path: Path) -> None:
+    """Corners have UVs of two sets, colours and normals by numbers of their own; polygons have materials."""
+    (tmp_path / "skin.png").write_bytes(picture((90, 60, 30, 255)))
+    points = np.array([*SQUARE, (1, 0, 2)], float)
+    uvs = np.array([[0, 0], [0.5, 0.25], [0.125, 1]]), np.array([[0.75, 0.5], [0.25, 1]])
+    uv_numbers = np.array([0, 1, 2, 0, 1, 2, 0]), np.array([1, 0, 1, 1, 0, 0, 1])
+    colours = np.array([[1, 0, 0, 1], [0, 1, 0, 0.5], [0, 0, 1, 1]])
+    colour_numbers = np.array([2, 1, 0, 2, 2, 1, 0])
+    normals = points - (1, 3, 0)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    layers = [
+        *(layer("UV", k, "ByPolygonVertex", uvs[k].ravel(), uv_numbers[k], Name="ab"[k]) for k in (0, 1)),
+        layer("Color", 0, "ByPolygonVertex", colours.ravel(), colour_numbers),
+        layer("Normal", 0, "ByVertice", normals.ravel()),
+        layer("Material", 0, "ByPolygon", np.array([1, 0])),
+    ]
+    corners = record("PolygonVertexIndex", np.array([0, 1, 2, -4, 3, 2, -5]))
+    house = thing("Geometry", 1, "house", "Mesh", record("Vertices", points.ravel()), corners, *layers)
+    file = [record("RelativeFilename", "skin.png"), record("FileName", "skin.png")]
+    skin = thing("Texture", 5, "skin", "", *file, properties(UVSet="b"))
+    looks = [paint(3, "roof", (0.2, 0.2, 0.2)), paint(4, "wall", (0.8, 0.8, 0.8)), skin]
+    objects = [house, model(2, "hero"), *looks]
+    mesh = read(tmp_path, scene(objects, [(1, 2), (2, 0), (3, 2), (4, 2), (5, 3, "DiffuseColor")])).mesh
+    assert mesh.uv is not None and mesh.colors is not None and mesh.normals is not None
+    drawn = np.array([[4, 5, 6], [0, 1, 2], [0, 2, 3]])
+    at = np.array([0, 1, 2, 3, 3, 2, 4])[drawn]
+    assert_allclose(mesh.vertices[mesh.faces], points[at], atol=1e-6)
+    assert_allclose(mesh.normals, normals[at], atol=1e-6)
+    used = [mesh.materials[number].name for number in mesh.face_material]
+    assert used == ["roof", "wall", "wall"]
+    for face, own in enumerate((1, 0, 0)):
+        expected = uvs[own][uv_numbers[own][drawn[face]]] * (1, -1) + (0, 1)
+        assert_allclose(mesh.uv[face], expected, atol=1e-6)
+    # Full levels are the same in sRGB and linear light; a texture replaces colours.
+    assert_allclose(mesh.colors[1:], colours[colour_numbers[drawn[1:]]], atol=1e-6)
+    assert (mesh.colors[0, :, :3] == 1).all()
+
+
 @ENCODINGS
 def test_skin_and_blend_shape_move(tmp_path: Path, encode: Encode) -> None:
     raw = read(tmp_path, moving_square(), encode)
