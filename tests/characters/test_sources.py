@@ -184,6 +184,7 @@ def test_numeric_ids_sort_as_integers() -> None:
     [
         *(("Hero-1_x", "Hero-1_x"), ("a b/c.d", "a_b_c_d"), ("キャラ ñ", "キャラ_ñ")),
         *(("e\u0301", "é"), ("", "_"), ("../..", "_____")),
+        *(("a" * 100, "a" * 100), ("a" * 101, "a" * 100), ("é" * 51, "é" * 50)),
     ],
 )
 def test_safe_ids(text: str, expected: str) -> None:
