@@ -63,6 +63,7 @@ COLOURS = [
             ("float", "diffuse_red", "diffuse_green", "diffuse_blue"),
             ("uint", "color_r", "color_g", "color_b"),
             ("char", "red", "green", "blue"),
+            ("float", "red", "green", "blue"),
         )
     ),
     "property list uchar uchar rgb\n",
@@ -77,6 +78,7 @@ FULL = [
     "1 0 0.2",
     "4294967295 0 858993459",
     "-1 0 51",
+    "255 0 51",
     "3 255 0 51",
     "4 1 0 0.2 1",
     "9 9 9 255 0 51",

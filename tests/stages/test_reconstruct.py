@@ -175,6 +175,15 @@ def test_figure_is_cut_from_paper(tmp_path: Path, paper: int, alpha: int, masked
     assert np.abs(laid[30, 30].astype(int) - (20, 20, 200, 255)).max() <= 2
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
+def test_figure_may_touch_three_corners(tmp_path: Path, corner: tuple[int, int]) -> None:
+    pixels = np.full((30, 20, 4), (20, 20, 200, 255), np.uint8)
+    pixels[corner] = 0
+    Image.fromarray(pixels).save(tmp_path / "drawing.png")
+    laid = drawn_frontal(Entry("a", "gltf", tmp_path / "a.glb", drawing=tmp_path / "drawing.png"), FRONT)
+    assert laid[30, 30].tolist() == [20, 20, 200, 255]
+
+
 def test_inseparable_drawings_are_refused(tmp_path: Path) -> None:
     """Of an uneven paper without a mask, and with one of another size."""
     with pytest.raises(CharacterError, match=r"mask\.png beside it"):

@@ -150,7 +150,9 @@ def test_a_standing_body_has_two_feet_and_a_head() -> None:
         (whole, "+z"),
         ([*whole[:2], *head, *whole[4:]], None),
         ([*whole[:2], spike, *whole[4:]], None),
-        ([*whole[:6], whole[6], whole[8]], None),
+        ([*whole[:7], whole[8]], None),
+        ([*whole[:9], whole[9] * (0.3, 0.3, 1) + np.array((-0.11, 3.5, 0))], None),
+        ([*whole[:8], whole[8] * (0.3, 0.3, 1) + np.array((0.11, 3.5, 0)), whole[9]], None),
         ([solid * (1, 1, 0.25) for solid in whole], None),
     ):
         assert axes.up_of(probe_of(mesh_of(solids)), "+y").axis == found
