@@ -116,6 +116,13 @@ def test_material_faces(tmp_path: Path) -> None:
     assert tmp_path / "my lib.mtl" in raw.files
 
 
+def test_values_beyond_their_range(tmp_path: Path) -> None:
+    (tmp_path / "a.mtl").write_text("newmtl skin\nKd -1 2 .5e1\nd 7\n")
+    raw = read(tmp_path, "f 1 2 3\nusemtl skin\nf 1 3 4\nmtllib a.mtl\n" + POINTS)
+    assert [m.base_color for m in raw.mesh.materials] == [(1, 1, 1, 1), (0, 1, 1, 1)]
+    assert raw.mesh.face_material.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("other", "seen"),
     [
@@ -185,6 +192,12 @@ def test_map_options(tmp_path: Path) -> None:
     # v is counted from above: 1 - (3 v + 0.25).
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[0], [[0.5, 0.75], [2.5, 0.75], [2.5, -2.25]])
+    # One number is that of u.
+    raw = textured(tmp_path, "map_Kd -clamp off -s 2 -o 0.5 my skin.png", "map_d -s 9 9 gone.png")
+    assert raw.mesh.uv is not None
+    assert_allclose(raw.mesh.uv[0], [[0.5, 1], [2.5, 1], [2.5, 0]])
+    texture = raw.mesh.materials[0].texture
+    assert texture is not None and texture.wrap == ("repeat", "repeat")
 
 
 @pytest.mark.parametrize(

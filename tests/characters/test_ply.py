@@ -214,6 +214,9 @@ def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
 
 def test_unused_faults_cost_nothing(tmp_path: Path) -> None:
     whole = text_ply(SQUARE, ["4 0 1 2 3"])
+    strips = f"element tristrips 0\n{LIST}end_header"
+    empty = whole.replace("end_header", strips)
+    assert_array_equal(read(tmp_path, empty).mesh.faces, read(tmp_path, whole).mesh.faces)
     edges = "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header"
     cut = whole.replace("end_header", edges) + "0 1\n"
     assert_array_equal(read(tmp_path, cut).mesh.faces, read(tmp_path, whole).mesh.faces)

@@ -116,6 +116,8 @@ def test_joints_away_from_the_surface(aside: float, warned: bool) -> None:
 
 def test_what_warnings_count_and_name() -> None:
     (figures,) = warnings_about({"near": [((1, 0, 1), (1, 1, 2))], "far": [((-3, 0, 1), (1, 1, 2))]})
+    crowd: dict[str, list[Solid]] = {"a": [BODY], "b": [((3, 0, 1), (1, 1, 2))], "c": [floor(20)]}
+    assert [warning.code for warning in warnings_about(crowd)] == ["scenery", "several-figures"]
     (props,) = warnings_about({"a": [BODY]} | {f"Hand.L/{name}": [PROP] for name in "bcd"})
     (far,) = warnings_about({"a": [BODY, ((9, 0, 1), (0.001, 0.001, 0.001))]})
     assert "2 figures" in figures.sentence and re.findall("'([^']+)'", figures.sentence) == ["near"]

@@ -40,6 +40,8 @@ def test_colours_of_materials() -> None:
     for red, several in ((0.94, False), (0.96, True)):
         second = replace(mesh.materials[0], base_color=(red, 0.7, 0.5, 1.0))
         assert has_colours(replace(mesh, materials=(mesh.materials[0], second))) == several
+    clear = replace(mesh.materials[0], base_color=(0.9, 0.7, 0.5, 0.2))
+    assert not has_colours(replace(mesh, materials=(mesh.materials[0], clear)))
     assert not has_colours(mesh.of_faces(mesh.face_material == 0))
 
 

@@ -179,6 +179,33 @@ def test_moved_turned_and_scaled_texture(tmp_path: Path, angle: float, scale: An
     assert_allclose(raw.mesh.uv, expected * (1, -1) + (0, 1), atol=1e-5)
 
 
+@pytest.mark.parametrize("coloured", [False, True])
+def test_image_of_light(tmp_path: Path, coloured: bool) -> None:
+    """An image replaces the colour of light, its factor counts."""
+    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
+    lit = properties(EmissiveColor=(0.2, 0.0, 0.0), EmissiveFactor=0.5, DiffuseColor=(0.0, 1.0, 0.0))
+    parts = [p._replace(inner=[*p.inner[:1], lit]) if p.name == "Material" else p for p in objects.inner]
+    slots = ["EmissiveColor", *["DiffuseColor"] * coloured]
+    pairs = [pair for pair in links.inner if pair.values[0] == "OO"]
+    pairs += [record("C", "OP", 4, 3, slot) for slot in slots]
+    looks = [header, settings, objects._replace(inner=parts), record("Connections", inner=pairs)]
+    (material,) = read(tmp_path, looks).mesh.materials
+    assert material.emissive_texture is not None and material.emissive == (0.5, 0.5, 0.5)
+    assert material.emissive_texture.pixels[0, 0].tolist() == [90, 60, 30, 255]
+    assert material.base_color == ((1, 1, 1, 1) if coloured else (0, 1, 0, 1))
+
+
+def test_texture_of_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "given.png").write_bytes(picture((1, 2, 3, 255)))
+    look = paint(3, "red", (1.0, 0.0, 0.0))
+    records = scene([square(1), model(2, "hero"), look], [(1, 2), (2, 0), (3, 2)])
+    (tmp_path / "hero.fbx").write_bytes(as_binary(records))
+    for name, color in (("given.png", (1, 1, 1, 1)), ("missing.png", (1, 0, 0, 1))):
+        raw = read_fbx(Entry("a", "fbx", tmp_path / "hero.fbx", texture=tmp_path / name))
+        assert raw.mesh.materials[0].base_color == color
+        assert (raw.mesh.materials[0].texture is None) == bool(raw.warnings) == (name == "missing.png")
+
+
 def test_hidden_meshes_are_drawn_if_there_are_no_others(tmp_path: Path) -> None:
     parts = [model(2, "hero", Visibility=0.0, Show=0), model(3, "other", Visibility=0.0, Show=0)]
     raw = read(tmp_path, scene([square(1), *parts], [(1, 2), (1, 3), (2, 0), (3, 0)]))
