@@ -88,19 +88,12 @@ def write_obj(path: Path, groups: Boxes, turn: np.ndarray | None = None) -> Path
     return path
 
 
-def write_glb(path: Path, props: dict[str, tuple[float, float, float]]) -> Path:
-    """A figure with props of a size below its left hand; Y up, facing +Z."""
+def write_glb(path: Path) -> Path:
+    """A red figure, Y up, facing +Z."""
     writer = GltfWriter()
     red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
-
-    def node(name: str, solids: list[np.ndarray]) -> int:
-        points = np.concatenate([solid[t] for solid in solids for t in BOX_TRIANGLES])
-        return writer.mesh_node(writer.primitive(points[:, [0, 2, 1]] * (1, 1, -1), material=red), name=name)
-
-    held = [node(name, box((1.0, 0, 1.35), size)) for name, size in props.items()]
-    hands = [writer.add("nodes", name="hand.l", children=held)] if held else []
-    nodes = [node("Body", boxes()), *hands]
-    writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
+    points = np.concatenate([solid[t] for solid in boxes() for t in BOX_TRIANGLES])
+    writer.mesh_node(writer.primitive(points[:, [0, 2, 1]] * (1, 1, -1), material=red), name="Body")
     return writer.write_glb(path)
 
 

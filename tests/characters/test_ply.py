@@ -47,13 +47,6 @@ def test_agrees_with_trimesh(tmp_path: Path, encoding: str) -> None:
     assert_allclose(raw.mesh.colors[..., 3], rgba[ball.faces][..., 3] / 255, atol=1e-6)
 
 
-def test_vertex_colours_are_linear(tmp_path: Path) -> None:
-    rows = ["0 0 0 255 0 0", "2 0 0 0 188 0", "2 0 1 0 0 0"]
-    raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB))
-    assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
-
-
 COLOURS = [
     *(
         f"property {kind} {a}\nproperty {kind} {b}\nproperty {kind} {c}\n"
