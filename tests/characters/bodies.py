@@ -88,20 +88,12 @@ def write_obj(path: Path, groups: Boxes, turn: np.ndarray | None = None) -> Path
     return path
 
 
-def write_glb(path: Path, props: dict[str, tuple[float, float, float]], joints: dict[str, float]) -> Path:
-    """A figure with props of a size below its left hand, and joints at a height; Y up, facing +Z."""
+def write_glb(path: Path) -> Path:
+    """A red figure, Y up, facing +Z."""
     writer = GltfWriter()
     red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
-
-    def node(name: str, solids: list[np.ndarray]) -> int:
-        points = np.concatenate([solid[t] for solid in solids for t in BOX_TRIANGLES])
-        return writer.mesh_node(writer.primitive(points[:, [0, 2, 1]] * (1, 1, -1), material=red), name=name)
-
-    held = [node(name, box((1.0, 0, 1.35), size)) for name, size in props.items()]
-    hand = writer.add("nodes", name="hand.l", children=held) if held else None
-    nodes = [node("Body", boxes()), *([] if hand is None else [hand])]
-    nodes += [writer.add("nodes", name=name, translation=[0, height, 0]) for name, height in joints.items()]
-    writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
+    points = np.concatenate([solid[t] for solid in boxes() for t in BOX_TRIANGLES])
+    writer.mesh_node(writer.primitive(points[:, [0, 2, 1]] * (1, 1, -1), material=red), name="Body")
     return writer.write_glb(path)
 
 

@@ -278,7 +278,8 @@ def at(file: MotionFile, time: float) -> np.ndarray:
 def test_channels_in_any_layout(tmp_path: Path, text: str) -> None:
     file = read_bvh(written(tmp_path, text))
     assert file.skeleton.names == ("Hips", "Left Arm", "")
-    assert (file.motions[0].name, file.motions[0].end) == ("clip", 0.5)
+    (motion,) = file.motions
+    assert (motion.name, motion.start, motion.end) == ("clip", 0.0, 0.5)
     np.testing.assert_allclose(at(file, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
     np.testing.assert_allclose(at(file, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
 

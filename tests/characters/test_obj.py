@@ -116,6 +116,13 @@ def test_material_faces(tmp_path: Path) -> None:
     assert tmp_path / "my lib.mtl" in raw.files
 
 
+def test_values_beyond_their_range(tmp_path: Path) -> None:
+    (tmp_path / "a.mtl").write_text("newmtl skin\nKd -1 2 .5e1\nd 7\n")
+    raw = read(tmp_path, "f 1 2 3\nusemtl skin\nf 1 3 4\nmtllib a.mtl\n" + POINTS)
+    assert [m.base_color for m in raw.mesh.materials] == [(1, 1, 1, 1), (0, 1, 1, 1)]
+    assert raw.mesh.face_material.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("other", "seen"),
     [
@@ -185,6 +192,12 @@ def test_map_options(tmp_path: Path) -> None:
     # v is counted from above: 1 - (3 v + 0.25).
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[0], [[0.5, 0.75], [2.5, 0.75], [2.5, -2.25]])
+    # One number is that of u.
+    raw = textured(tmp_path, "map_Kd -clamp off -s 2 -o 0.5 my skin.png", "map_d -s 9 9 gone.png")
+    assert raw.mesh.uv is not None
+    assert_allclose(raw.mesh.uv[0], [[0.5, 1], [2.5, 1], [2.5, 0]])
+    texture = raw.mesh.materials[0].texture
+    assert texture is not None and texture.wrap == ("repeat", "repeat")
 
 
 @pytest.mark.parametrize(
@@ -262,17 +275,19 @@ def test_damaged_geometry_fails(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines",
+    ("lines", "lacks"),
     [
-        "f 1//1 2//-9 3//7\n",
-        "vn 0 0 2\nf 1//1 2//-9 3//7\n",
-        "vn 0 x 2\nvn 1\nf 1//1 2//2 3//2\n",
-        "f 1/1 2/-9 3/7\n",
-        "vt 0\nvt\nvt 0 x\nf 1/1 2/2 3/3\n",
+        ("f 1//1 2//-9 3//7\n", True),
+        ("vn 0 0 2\nf 1//1 2//-9 3//7\n", True),
+        ("vn 0 x 2\nvn 1\nf 1//1 2//2 3//2\n", False),
+        ("f 1/1 2/-9 3/7\n", True),
+        ("vt 0\nvt\nvt 0 x\nf 1/1 2/2 3/3\n", False),
     ],
 )
-def test_attribute_faults_cost_themselves(tmp_path: Path, lines: str) -> None:
-    mesh = read(tmp_path, POINTS + lines).mesh
+def test_attribute_faults_cost_themselves(tmp_path: Path, lines: str, lacks: bool) -> None:
+    raw = read(tmp_path, POINTS + lines)
+    assert [warning.code for warning in raw.warnings] == ["uv-missing"] * lacks
+    mesh = raw.mesh
     assert_array_equal(mesh.faces, [[0, 1, 2]])
     assert_array_equal(mesh.vertices, read(tmp_path, POINTS + "f 1 2 3\n").mesh.vertices)
 
@@ -371,12 +386,13 @@ def test_quads_are_cut_along_their_shorter_diagonal(tmp_path: Path, height: floa
 
 
 def test_polygons_keep_order() -> None:
-    points = np.column_stack([np.array(ARROW * 3, float), np.repeat([0.0, 1.0, 2.0], len(ARROW))])
+    flag = np.array([(0, 0, -1), (4, 0, -1), (1, 1, -1), (4, 4, -1), (0, 4, -1)], float)
+    arrows = np.column_stack([np.array(ARROW * 3, float), np.repeat([0.0, 1.0, 2.0], len(ARROW))])
     straight = np.array([(0, 0, 3), (2, 0, 3), (4, 0, 3), (4, 4, 3), (1, 1, 3), (0, 4, 3)], float)
-    points = np.vstack([points, straight])
-    first = np.array([0, 6, 12, 18, 24])
-    triangles, polygon = triangulate(points, np.arange(24), first, np.array([True, False, True, True]))
-    assert np.unique(polygon).tolist() == [0, 2, 3] and (np.diff(polygon) >= 0).all()
-    assert (triangles // 6 == polygon[:, None]).all()
-    for index, size in ((0, 7.0), (2, 7.0), (3, 10.0)):
-        assert float(areas(points, triangles[polygon == index])[:, 2].sum()) == pytest.approx(size)
+    points, first = np.vstack([flag, arrows, straight]), np.array([0, 5, 11, 17, 23, 29])
+    triangles, polygon = triangulate(points, np.arange(29), first, np.array([True, True, False, True, True]))
+    assert np.unique(polygon).tolist() == [0, 1, 3, 4] and (np.diff(polygon) >= 0).all()
+    assert (np.searchsorted(first, triangles, side="right") - 1 == polygon[:, None]).all()
+    for index, size in ((0, 10.0), (1, 7.0), (3, 7.0), (4, 10.0)):
+        found = areas(points, triangles[polygon == index])[:, 2]
+        assert float(found.sum()) == pytest.approx(size) and found.min() > 0

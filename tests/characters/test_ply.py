@@ -47,13 +47,6 @@ def test_agrees_with_trimesh(tmp_path: Path, encoding: str) -> None:
     assert_allclose(raw.mesh.colors[..., 3], rgba[ball.faces][..., 3] / 255, atol=1e-6)
 
 
-def test_vertex_colours_are_linear(tmp_path: Path) -> None:
-    rows = ["0 0 0 255 0 0", "2 0 0 0 188 0", "2 0 1 0 0 0"]
-    raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB))
-    assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
-
-
 COLOURS = [
     *(
         f"property {kind} {a}\nproperty {kind} {b}\nproperty {kind} {c}\n"
@@ -63,6 +56,7 @@ COLOURS = [
             ("float", "diffuse_red", "diffuse_green", "diffuse_blue"),
             ("uint", "color_r", "color_g", "color_b"),
             ("char", "red", "green", "blue"),
+            ("float", "red", "green", "blue"),
         )
     ),
     "property list uchar uchar rgb\n",
@@ -77,6 +71,7 @@ FULL = [
     "1 0 0.2",
     "4294967295 0 858993459",
     "-1 0 51",
+    "255 0 51",
     "3 255 0 51",
     "4 1 0 0.2 1",
     "9 9 9 255 0 51",
@@ -212,6 +207,9 @@ def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
 
 def test_unused_faults_cost_nothing(tmp_path: Path) -> None:
     whole = text_ply(SQUARE, ["4 0 1 2 3"])
+    strips = f"element tristrips 0\n{LIST}end_header"
+    empty = whole.replace("end_header", strips)
+    assert_array_equal(read(tmp_path, empty).mesh.faces, read(tmp_path, whole).mesh.faces)
     edges = "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header"
     cut = whole.replace("end_header", edges) + "0 1\n"
     assert_array_equal(read(tmp_path, cut).mesh.faces, read(tmp_path, whole).mesh.faces)

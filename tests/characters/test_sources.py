@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specsia_build.characters.character import Entry, id_order_key, safe_id
+from specsia_build.characters.character import Entry, id_order_key, safe_id, unused_id
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source, read_manifest
@@ -184,10 +184,16 @@ def test_numeric_ids_sort_as_integers() -> None:
     [
         *(("Hero-1_x", "Hero-1_x"), ("a b/c.d", "a_b_c_d"), ("キャラ ñ", "キャラ_ñ")),
         *(("e\u0301", "é"), ("", "_"), ("../..", "_____")),
+        *(("a" * 100, "a" * 100), ("a" * 101, "a" * 100), ("é" * 51, "é" * 50)),
     ],
 )
 def test_safe_ids(text: str, expected: str) -> None:
     assert safe_id(text) == expected
+
+
+def test_ids_that_differ_in_letter_case() -> None:
+    taken: set[str] = set()
+    assert [unused_id(wanted, taken) for wanted in ("A", "a", "A", "a_2")] == ["A", "a_2", "A_3", "a_2_2"]
 
 
 def entries(folder: Path, *lines: str | dict[str, Any]) -> tuple[Entry, ...]:

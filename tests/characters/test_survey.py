@@ -59,7 +59,7 @@ def zoo(tmp_path: Path) -> Path:
     folder = tmp_path / "zoo"
     folder.mkdir()
     write_obj(folder / "aside.obj", {"": boxes()}, into_file("+y", "+x"))
-    write_glb(folder / "sound.glb", {}, {})
+    write_glb(folder / "sound.glb")
     write_obj(folder / "staged.obj", FIGURE | {"Hat": HAT, "Hat_Old": HAT}, into_file("+y", "-y"))
     return folder
 

@@ -217,7 +217,7 @@ def test_published_schema_behind_a_url(tmp_path: Path) -> None:
 def test_source(tmp_path: Path) -> None:
     source, page = tmp_path / "in", tmp_path / "look.html"
     source.mkdir()
-    write_glb(source / "sound.glb", {}, {})
+    write_glb(source / "sound.glb")
     (source / "broken.obj").write_text("v 0 0 0\n")
     specsia("characters", source, "--pictures", page)
     document = document_of(page)

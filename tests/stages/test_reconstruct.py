@@ -165,7 +165,7 @@ def mask(path: Path, size: tuple[int, int]) -> None:
     Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST).save(path)
 
 
-@pytest.mark.parametrize(("paper", "alpha", "masked"), [(255, 255, False), (0, 0, False), (120, 255, True)])
+@pytest.mark.parametrize(("paper", "alpha", "masked"), [(235, 255, False), (0, 0, False), (120, 255, True)])
 def test_figure_is_cut_from_paper(tmp_path: Path, paper: int, alpha: int, masked: bool) -> None:
     if masked:
         mask(tmp_path / "mask512.png", (50, 60))
@@ -175,10 +175,19 @@ def test_figure_is_cut_from_paper(tmp_path: Path, paper: int, alpha: int, masked
     assert np.abs(laid[30, 30].astype(int) - (20, 20, 200, 255)).max() <= 2
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
+def test_figure_may_touch_three_corners(tmp_path: Path, corner: tuple[int, int]) -> None:
+    pixels = np.full((30, 20, 4), (20, 20, 200, 255), np.uint8)
+    pixels[corner] = 0
+    Image.fromarray(pixels).save(tmp_path / "drawing.png")
+    laid = drawn_frontal(Entry("a", "gltf", tmp_path / "a.glb", drawing=tmp_path / "drawing.png"), FRONT)
+    assert laid[30, 30].tolist() == [20, 20, 200, 255]
+
+
 def test_inseparable_drawings_are_refused(tmp_path: Path) -> None:
     """Of an uneven paper without a mask, and with one of another size."""
     with pytest.raises(CharacterError, match=r"mask\.png beside it"):
-        drawn_frontal(drawing(tmp_path, 120), FRONT)
+        drawn_frontal(drawing(tmp_path, 234), FRONT)
     mask(tmp_path / "mask.png", (50, 60))
     with pytest.raises(CharacterError, match=r"100 x 120 pixels"):
         drawn_frontal(drawing(tmp_path, 255), FRONT)

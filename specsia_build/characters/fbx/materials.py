@@ -156,12 +156,20 @@ def _uv_set(texture: Any, uv_names: Sequence[str]) -> int:
 
 
 def _placement(stored: Any) -> dict[str, Any]:
-    """KHR_texture_transform of the matrix from UVs to a texture, both with v up."""
+    """KHR_texture_transform of the matrix from UVs to a texture, both with v up, and its skew.
+
+    A texture that is turned and scaled unevenly is skewed, since the inverse of both scales last.
+    """
     (a, c, _), (b, d, _), _, (x, y, _) = stored
     angle = float(np.arctan2(c, a))
     height = d * np.cos(angle) - b * np.sin(angle)
-    offset = [b + x, 1.0 - d - y]
-    return {"offset": offset, "rotation": angle, "scale": [float(np.hypot(a, c)), float(height)]}
+    skew = -b * np.cos(angle) - d * np.sin(angle)
+    return {
+        "offset": [b + x, 1.0 - d - y],
+        "rotation": angle,
+        "scale": [float(np.hypot(a, c)), float(height)],
+        "SPECSIA_skew": float(skew),
+    }
 
 
 def _unit(value: float) -> float:

@@ -37,19 +37,23 @@ _GAMMA_UNTIL = (0, 54)
 
 
 class Placement(NamedTuple):
-    """Where a texture is looked up: n of ``TEXCOORD_n``, KHR_texture_transform's values, in radians."""
+    """Where a texture is looked up: n of ``TEXCOORD_n``, KHR_texture_transform's values, in radians.
+
+    `skew` is how far u moves along v when UVs are scaled.
+    """
 
     uv_set: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
     rotation: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
+    skew: float = 0.0
 
     def apply(self, uv: Floats) -> Floats:
         """Scale, rotate, then move UVs (..., 2); as in Blender, a positive rotation takes +v to +u."""
         if self[1:] == Placement()[1:]:
             return uv
         c, s = np.cos(self.rotation), np.sin(self.rotation)
-        matrix = np.array([[c, s], [-s, c]]) * np.array(self.scale)
+        matrix = np.array([[c, s], [-s, c]]) @ [[self.scale[0], self.skew], [0.0, self.scale[1]]]
         moved: Doubles = uv @ matrix.T + np.array(self.offset)
         return moved.astype(np.float32)
 
@@ -164,7 +168,7 @@ class Materials:
         stored = (info.extensions or schema.Extensions()).transform or schema.TextureTransform()
         uv_set = (info.tex_coord or 0) if stored.tex_coord is None else stored.tex_coord
         offset, scale = stored.offset or (0.0, 0.0), stored.scale or (1.0, 1.0)
-        placement = Placement(uv_set, offset, stored.rotation or 0.0, scale)
+        placement = Placement(uv_set, offset, stored.rotation or 0.0, scale, stored.skew)
         with self.document.tolerating("the texture was left out"):
             entry = self.document.entry(schema.GltfTexture, info.index)
             extensions, none = entry.extensions or schema.Extensions(), schema.ExtensionValues()

@@ -150,6 +150,7 @@ class TextureTransform(Struct):
     offset: Two | None = None
     rotation: _Number | None = None
     scale: Two | None = None
+    skew: _Number = field(default=0.0, name="SPECSIA_skew")  # Of textures of FBX files
 
 
 class TextureInfo(Struct):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ufbx
 from numpy.testing import assert_allclose
 from PIL import Image
 
@@ -164,19 +163,47 @@ def test_textures_inside_and_beside(tmp_path: Path, encode: Encode) -> None:
 
 @pytest.mark.parametrize(
     ("angle", "scale"),
-    [(0.0, (2.0, 3.0, 1.0)), (90.0, (2.0, -3.0, 1.0)), (30.0, (2.0, 2.0, 1.0)), (120.0, (2.0, -2.0, 1.0))],
+    [(0.0, (2.0, 3.0, 1.0)), (90.0, (2.0, -3.0, 1.0)), (30.0, (2.0, 2.0, 1.0)), (120.0, (2.0, -5.0, 1.0))],
 )
-def test_texture_lies_where_its_matrix_puts_it(tmp_path: Path, angle: float, scale: Any) -> None:
+def test_moved_turned_and_scaled_texture(tmp_path: Path, angle: float, scale: Any) -> None:
     header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
     plain = read(tmp_path, [header, settings, objects, links]).mesh.uv
     placed = properties(Rotation=(0.0, 0.0, angle), Scaling=scale, Translation=(0.3, 0.2, 0.0))
     parts = [p._replace(inner=[*p.inner, placed]) if p.name == "Texture" else p for p in objects.inner]
     raw = read(tmp_path, [header, settings, objects._replace(inner=parts), links])
-    (a, b, _), (c, d, _), _, (x, y, _) = ufbx.load_file(str(tmp_path / "hero.fbx")).textures[0].uv_to_texture
     assert plain is not None and raw.mesh.uv is not None
+    # The image is scaled, turned, then moved over the surface.
     upward = plain * (1, -1) + (0, 1)
-    expected = upward @ [[a, b], [c, d]] + (x, y)
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    expected = (upward - (0.3, 0.2)) @ [[cos, -sin], [sin, cos]] / scale[:2]
     assert_allclose(raw.mesh.uv, expected * (1, -1) + (0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("coloured", [False, True])
+def test_image_of_light(tmp_path: Path, coloured: bool) -> None:
+    """An image replaces the colour of light, its factor counts."""
+    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
+    lit = properties(EmissiveColor=(0.2, 0.0, 0.0), EmissiveFactor=0.5, DiffuseColor=(0.0, 1.0, 0.0))
+    parts = [p._replace(inner=[*p.inner[:1], lit]) if p.name == "Material" else p for p in objects.inner]
+    slots = ["EmissiveColor", *["DiffuseColor"] * coloured]
+    pairs = [pair for pair in links.inner if pair.values[0] == "OO"]
+    pairs += [record("C", "OP", 4, 3, slot) for slot in slots]
+    looks = [header, settings, objects._replace(inner=parts), record("Connections", inner=pairs)]
+    (material,) = read(tmp_path, looks).mesh.materials
+    assert material.emissive_texture is not None and material.emissive == (0.5, 0.5, 0.5)
+    assert material.emissive_texture.pixels[0, 0].tolist() == [90, 60, 30, 255]
+    assert material.base_color == ((1, 1, 1, 1) if coloured else (0, 1, 0, 1))
+
+
+def test_texture_of_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "given.png").write_bytes(picture((1, 2, 3, 255)))
+    look = paint(3, "red", (1.0, 0.0, 0.0))
+    records = scene([square(1), model(2, "hero"), look], [(1, 2), (2, 0), (3, 2)])
+    (tmp_path / "hero.fbx").write_bytes(as_binary(records))
+    for name, color in (("given.png", (1, 1, 1, 1)), ("missing.png", (1, 0, 0, 1))):
+        raw = read_fbx(Entry("a", "fbx", tmp_path / "hero.fbx", texture=tmp_path / name))
+        assert raw.mesh.materials[0].base_color == color
+        assert (raw.mesh.materials[0].texture is None) == bool(raw.warnings) == (name == "missing.png")
 
 
 def test_hidden_meshes_are_drawn_if_there_are_no_others(tmp_path: Path) -> None:
@@ -283,6 +310,54 @@ def test_vertex_colours_on_white_and_grey(tmp_path: Path, colour: Any, counts: b
     assert (mesh.colors is not None and not (mesh.colors == 1).all()) == counts
     if mesh.colors is not None and counts:
         assert_allclose(mesh.colors[0, 0], (1, 0.214, 0, 1), atol=1e-3)
+
+
+def layer(kind: str, number: int, mapping: str, *values: np.ndarray, **more: Any) -> Record:
+    """A layer of a mesh: its values, and the number of the value of each corner where these differ."""
+    name = {"UV": "UV", "Color": "Colors", "Normal": "Normals", "Material": "Materials"}[kind]
+    reference = "Direct" if kind == "Normal" else "IndexToDirect"
+    stated = {"MappingInformationType": mapping, "ReferenceInformationType": reference, **more}
+    inner = [record(key, value) for key, value in stated.items()]
+    numbered = zip((name, f"{kind}Index"), values, strict=False)
+    return record(f"LayerElement{kind}", number, inner=[*inner, *(record(*pair) for pair in numbered)])
+
+
+def test_attributes_that_are_numbered_apart(tmp_path: Path) -> None:
+    """Corners have UVs of two sets, colours and normals by numbers of their own; polygons have materials."""
+    (tmp_path / "skin.png").write_bytes(picture((90, 60, 30, 255)))
+    points = np.array([*SQUARE, (1, 0, 2)], float)
+    uvs = np.array([[0, 0], [0.5, 0.25], [0.125, 1]]), np.array([[0.75, 0.5], [0.25, 1]])
+    uv_numbers = np.array([0, 1, 2, 0, 1, 2, 0]), np.array([1, 0, 1, 1, 0, 0, 1])
+    colours = np.array([[1, 0, 0, 1], [0, 1, 0, 0.5], [0, 0, 1, 1]])
+    colour_numbers = np.array([2, 1, 0, 2, 2, 1, 0])
+    normals = points - (1, 3, 0)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    layers = [
+        *(layer("UV", k, "ByPolygonVertex", uvs[k].ravel(), uv_numbers[k], Name="ab"[k]) for k in (0, 1)),
+        layer("Color", 0, "ByPolygonVertex", colours.ravel(), colour_numbers),
+        layer("Normal", 0, "ByVertice", normals.ravel()),
+        layer("Material", 0, "ByPolygon", np.array([1, 0])),
+    ]
+    corners = record("PolygonVertexIndex", np.array([0, 1, 2, -4, 3, 2, -5]))
+    house = thing("Geometry", 1, "house", "Mesh", record("Vertices", points.ravel()), corners, *layers)
+    file = [record("RelativeFilename", "skin.png"), record("FileName", "skin.png")]
+    skin = thing("Texture", 5, "skin", "", *file, properties(UVSet="b"))
+    looks = [paint(3, "roof", (0.2, 0.2, 0.2)), paint(4, "wall", (0.8, 0.8, 0.8)), skin]
+    objects = [house, model(2, "hero"), *looks]
+    mesh = read(tmp_path, scene(objects, [(1, 2), (2, 0), (3, 2), (4, 2), (5, 3, "DiffuseColor")])).mesh
+    assert mesh.uv is not None and mesh.colors is not None and mesh.normals is not None
+    drawn = np.array([[4, 5, 6], [0, 1, 2], [0, 2, 3]])
+    at = np.array([0, 1, 2, 3, 3, 2, 4])[drawn]
+    assert_allclose(mesh.vertices[mesh.faces], points[at], atol=1e-6)
+    assert_allclose(mesh.normals, normals[at], atol=1e-6)
+    used = [mesh.materials[number].name for number in mesh.face_material]
+    assert used == ["roof", "wall", "wall"]
+    for face, own in enumerate((1, 0, 0)):
+        expected = uvs[own][uv_numbers[own][drawn[face]]] * (1, -1) + (0, 1)
+        assert_allclose(mesh.uv[face], expected, atol=1e-6)
+    # Full levels are the same in sRGB and linear light; a texture replaces colours.
+    assert_allclose(mesh.colors[1:], colours[colour_numbers[drawn[1:]]], atol=1e-6)
+    assert (mesh.colors[0, :, :3] == 1).all()
 
 
 @ENCODINGS
