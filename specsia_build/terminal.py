@@ -118,6 +118,9 @@ def show(*lines: str | Table) -> None:
     _print(sys.stdout, lines)
 
 
+COMPILING = "compiling, once: the next command of this kind starts at once"
+
+
 def say(line: str) -> None:
     """Print a line on standard error, above live progress."""
     if live_tables:

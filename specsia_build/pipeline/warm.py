@@ -35,7 +35,7 @@ def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries:
     marker = cache_folder() / f"whole-{sha256(canonical_json(uses).encode())[:16]}"
     if marker.exists():
         return
-    terminal.say("compiling, once: the next command of this kind starts at once")
+    terminal.say(terminal.COMPILING)
     with terminal.bar("compile", 1, "part") as advance:
         for _, result in local_executor(config)(build_small, [(small, names)], Needs(math.inf)):
             advance(1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from specsia_build import terminal
 from specsia_build.config import cores
 from specsia_build.dravie.drawing import NO_CONTOUR, Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_predictor
@@ -28,10 +29,17 @@ from specsia_build.rendering.positions import position_image
 def compiling_ahead() -> Iterator[None]:
     """Compile in a process beside the block, ended with it, unless that was done before or on one core.
 
-    What the block draws before it is compiled is compiled there too: only time depends on it.
+    It says that the first command compiles. What the block draws before it is compiled is compiled there too:
+    only time depends on it.
     """
-    if _marker().exists() or cores() == 1:
+    if _marker().exists():
         yield
+        return
+    terminal.say(terminal.COMPILING)
+    if cores() == 1:
+        yield
+        with suppress(OSError):
+            _marker().touch()
         return
     program = None
     with suppress(OSError):

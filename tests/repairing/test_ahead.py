@@ -29,12 +29,16 @@ def test_compiles_beside_and_ends_with_the_block(marker: Path) -> None:
     assert not programs()
 
 
-def test_compiles_once_and_not_on_one_core(marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    marker.touch()
-    with ahead.compiling_ahead():
-        assert not programs()
-    marker.unlink()
+def test_compiles_once_and_says_so_and_alone_on_one_core(
+    marker: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(ahead, "cores", lambda: 1)
+    for count in (1, 0):
+        with ahead.compiling_ahead():
+            assert not programs()
+        assert len(capsys.readouterr().err.splitlines()) == count
+    assert marker.exists()
+    monkeypatch.setattr(ahead, "cores", lambda: 2)
     with ahead.compiling_ahead():
         assert not programs()
 
