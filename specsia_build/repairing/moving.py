@@ -34,8 +34,11 @@ from specsia_build.stages.clips.motions import moves
 from specsia_build.warning import Warning
 
 _NOT_UPRIGHT, _UPRIGHT = 0.3, 0.65
-"""Mean confidence of joints up to which a figure may lie on its side, and from which it stands. Of eleven
-drawn people nine have .75 to .97, and .26 at most when they are turned by 90 degrees; animals have .59 then."""
+"""Mean confidence of joints up to which a figure may lie on its side, and from which it stands.
+
+Of eleven drawn people nine have .75 to .97, and .26 at most when they are turned by 90 degrees, when animals
+have .59 at most.
+"""
 
 _SURE_KIND = 0.9  # Certainty from which an animal is taken for one on four legs
 
