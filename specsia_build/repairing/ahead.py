@@ -27,10 +27,10 @@ from specsia_build.rendering.positions import position_image
 
 @contextmanager
 def compiling_ahead() -> Iterator[None]:
-    """Compile in a process beside the block, ended with it, unless that was done before or on one core.
+    """Compile in a process beside the block, ended with it, and say so, unless it was done before.
 
-    It says that the first command compiles. What the block draws before it is compiled is compiled there too:
-    only time depends on it.
+    What the block draws before it is compiled is compiled there too, and on one core all of it: only time
+    depends on the process.
     """
     if _marker().exists():
         yield

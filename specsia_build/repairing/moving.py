@@ -140,7 +140,6 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
             own = replace(_only_moving(character), rig=rig, warnings=())
         return Rigged(own, name, placed.mesh)
     known = found_joints(front) if joints is None else _read(joints, front)
-    lies = _lying(front, known) if joints is None else ()
     if front.facing in PROFILES and known.kind == "four-legged" and known.certainty >= _SURE_KIND:
         animal = rig_animal(placed.mesh, front.facing)
         if animal is not None:
@@ -152,7 +151,8 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
         if joints is not None:
             raise UsageError(f"{joints.name}: {error}") from error
         own = replace(spine_rig(placed.mesh), warnings=(Warning("joints-unsure", str(error), front.name),))
-    own = replace(own, warnings=(*lies, *own.warnings))
+    if joints is None:
+        own = replace(own, warnings=(*_lying(front, known), *own.warnings))
     return Rigged(own, front.name, placed.mesh, known)
 
 

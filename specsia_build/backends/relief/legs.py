@@ -1,6 +1,6 @@
-"""Legs of an animal that is drawn from its front, behind each of which another one stands.
+"""Find the front legs of an animal that is drawn from its front, which hide its hind legs.
 
-A front and a back depth alone make one wall of both, as wide as a leg and as deep as the body.
+A front and a back depth alone make one wall of a front and a hind leg, as deep as the body.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ are less than .4 as deep as their bodies.
 
 
 class DeepLeg(NamedTuple):
-    """A leg that is drawn before another one.
+    """A leg that hides another one.
 
     Attributes:
         below: (h, w) its nodes, from the top of the gap beside it down.
@@ -38,7 +38,7 @@ class DeepLeg(NamedTuple):
 
 
 def deep_legs(inside: Mask, depth: Doubles) -> list[DeepLeg]:
-    """Find the parts of a figure below a gap between legs that are too deep for one leg each.
+    """Find the legs beside a gap that are too deep for one leg each.
 
     Args:
         inside: (h, w), nodes of a lattice that lie in the figure; there may be none.
@@ -63,7 +63,7 @@ def deep_legs(inside: Mask, depth: Doubles) -> list[DeepLeg]:
         above = slice(max(0, shown[0] - round(usual)), shown[0])
         whole = leg.copy()
         whole[above] = leg[shown[0]] & inside[above]
-        # A hoof is no deeper than what is above it, and a leg that joins another is not as deep as both.
+        # Hooves, and rows in which two legs touch, are wider than a leg is deep.
         smooth = scipy.ndimage.gaussian_filter1d(np.minimum(width[shown], 1.5 * usual), 1 + usual / 8)
         widths = np.full(len(width), usual)
         widths[shown] = smooth

@@ -37,7 +37,7 @@ _ROUND = 2.0  # Thickness of a thin part as a share of its width
 _LEAST = 0.1  # Half of the least thickness in pixels
 _LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
 _OF_TWO, _INNER = 0.45, 0.1
-"""Most of the depth of two legs that each has, and cells that they lie below the surface of the body, so that
+"""Largest share of the depth that each of two legs has, and cells that they lie inside of the body, so that
 the three do not touch."""
 
 FINER, _FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
@@ -210,7 +210,7 @@ def surface_of(
         figure: in its picture.
         depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer, in figure lengths.
         known: whether the depths of thin parts are sure; else these are about as thick as they are wide.
-        split: whether a leg as deep as a body becomes a front and a hind leg.
+        split: whether legs that hide others become two each, see `deep_legs`.
 
     Raises:
         CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.

@@ -54,7 +54,7 @@ class Piece:
 
 @cache
 def grid_faces(rows: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Triangles (F, 3) of a grid, of its vertices and of its places; two arrays to be left as they are."""
+    """Triangles (F, 3) of a grid, by its vertices and by its places; cached, so do not change the arrays."""
     ids = np.empty((rows, columns), np.int64)
     ids[1:-1, :-1] = 1 + np.arange((rows - 2) * (columns - 1)).reshape(rows - 2, -1)
     ids[1:-1, -1] = ids[1:-1, 0]
