@@ -14,6 +14,7 @@ from specsia_build.animation.rig import Rig
 from specsia_build.arrays import Doubles, Pixels
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import AnimatedCharacter
+from specsia_build.characters.survey import one_colour
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
@@ -112,7 +113,7 @@ class Frontal:
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
-        warnings: on what may be wrong with the drawing.
+        warnings: on what may be wrong with the drawing, or with the character's file.
         place: where the frame lies in the drawing's file; None for a character.
     """
 
@@ -277,7 +278,9 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
         raise CharacterError(f"{entry.path.name} shows nothing from the front")
     image = outline(config.seed, entry.id).draw(layers)
     masks = silhouettes(mesh, view_cameras(_VIEWS, size))
-    return Frontal(entry.id, image, masks, mesh, rig, own, ink=ink_around(image, layers.mask))
+    warnings = (*own.character.warnings, *one_colour(own.character, layers.color, layers.coverage))
+    ink = ink_around(image, layers.mask)
+    return Frontal(entry.id, image, masks, mesh, rig, own, ink=ink, warnings=warnings)
 
 
 def _longest(figure: Pixels) -> int:

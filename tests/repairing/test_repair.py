@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from click.testing import Result
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from specsia_build.repairing.drawing import parse_outline, render_front
 from specsia_build.repairing.moving import rig_of
 from specsia_build.repairing.reconstruction import read_single
 from specsia_build.repairing.settings import RepairSettings
+from specsia_build.warning import Warning
 from tests.commands import specsia
 from tests.pipeline.moving import write_moving_figure
 from tests.repairing.test_drawing import write_drawing, write_turned
@@ -227,6 +229,15 @@ def test_outlines() -> None:
     for wrong in ("", "nothing", "3", "transparent", *widths):
         with pytest.raises(UsageError):
             RepairSettings.of({"outline": wrong})
+
+
+def test_front_of_a_file_warns_as_its_reader(tmp_path: Path) -> None:
+    """A character of one colour, or with a doubt of its reader, is named as by a build."""
+    trimesh.creation.box((1, 2, 1)).export(tmp_path / "grey.obj")
+    own = read_single(tmp_path / "grey.obj")
+    doubt = Warning("front-unsure", "it may face aside", "grey")
+    own = replace(own, character=replace(own.character, warnings=(doubt,)))
+    assert [warning.code for warning in render_front(own, 128).warnings] == ["front-unsure", "one-colour"]
 
 
 def test_skeleton_of_a_backend_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
