@@ -32,13 +32,8 @@ def axes_matrix(axes: Sequence[str]) -> Doubles:
 
 
 def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
-    """Turn a mesh so that the named signed axes become x, y and z; faces are rewound if that mirrors it."""
-    matrix = axes_matrix(axes)
-    mesh = mesh.rotated(matrix)
-    if np.linalg.det(matrix) > 0:
-        return mesh
-    corners = mesh.cornerwise(lambda attribute: np.ascontiguousarray(attribute[:, ::-1]))
-    return replace(mesh, faces=np.ascontiguousarray(mesh.faces[:, ::-1]), **corners)
+    """Turn a mesh so that the named signed axes become x, y and z."""
+    return mesh.rotated(axes_matrix(axes))
 
 
 def silhouette_box(covered: Mask) -> tuple[float, float, float, float]:

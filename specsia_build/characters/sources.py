@@ -28,7 +28,7 @@ from specsia_build.characters.character import (
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.samples import LICENSE, SAMPLES_VERSION, SOURCE
 from specsia_build.characters.tables import TABLES, TableRow, rows_of
-from specsia_build.errors import CharacterError, UsageError, brief, some
+from specsia_build.errors import CharacterError, UsageError, brief, plural, some
 from specsia_build.files.sources import open_source_file
 from specsia_build.folders import RUN_MARK, expanded
 
@@ -85,6 +85,15 @@ def open_source(source: str, scratch: Path) -> Source:
 
 def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: id_order_key(entry.id)))
+
+
+def only_entry(source: str, scratch: Path) -> Entry:
+    """The only character of a source, see `open_source`; raises UsageError if there are several."""
+    entries = open_source(source, scratch).entries
+    if len(entries) != 1:
+        held = plural(len(entries), "character")
+        raise UsageError(f"{source} holds {held}: name one mesh file, or give a manifest of one line")
+    return entries[0]
 
 
 def _samples(source: str, scratch: Path) -> Source:

@@ -1,4 +1,4 @@
-"""`specsia export` and `convert`: write a run or a dataset in another layout; `mesh`: one character."""
+"""`specsia export`: write a run or a dataset in another layout; `mesh`: one character."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from specsia_build.cli.command import (
     conclude,
     json_option,
     of_characters,
-    options,
     processes,
     tell,
 )
@@ -33,15 +32,7 @@ if TYPE_CHECKING:
     from specsia_build.pipeline.export import Request
     from specsia_build.pipeline.views import Estimate
 
-PUBLISHED = "specsia-15k-rows"  # Layout of the published rows
 MORE_LAYERS = tuple(name for name in get_args(LayerName) if name != "albedo")  # The pictures show that
-
-_SHARED = options(
-    option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new."),
-    option("--backend", metavar="NAME", help="Backend whose pairs to take.  [default: the only one]"),
-    processes,
-    json_option,
-)
 
 
 @command(
@@ -52,7 +43,10 @@ _SHARED = options(
 )
 @click.argument("where", metavar="SOURCE|RUN|DATASET")
 @option("--layout", required=True, metavar="NAME", help=f"Files to write: {', '.join(LAYOUTS)}.")
-@_SHARED
+@option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
+@option("--backend", metavar="NAME", help="Backend whose pairs to take.  [default: the only one]")
+@processes
+@json_option
 @option("--cameras", metavar="RIG", help=f"Views to draw: {', '.join(RIGS)}.  [default: the layout's]")
 @option("--size", type=click.IntRange(32, 2048), help="Width of views in pixels.")
 @option(
@@ -81,21 +75,6 @@ def export(where: str, layout: str, out: Path, backend: str | None, workers: int
     views = ViewOptions(layers=layers, motion=None if motion is None else located(motion), **more)
     request = Request(where, layout, out, backend, views, dry_run)
     _export(request, workers)
-
-
-@command(
-    "specsia convert my-run/dataset --to published --out my-run/published",
-    "specsia convert specsia-out/dataset --to published --out published",
-    goes_on=True,
-)
-@click.argument("where", metavar="DATASET")
-@option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
-@_SHARED
-def convert(where: str, to: str, out: Path, backend: str | None, workers: int) -> None:
-    """Convert DATASET to the published schema, as `specsia export --layout specsia-15k-rows` does."""
-    from specsia_build.pipeline.export import Request
-
-    _export(Request(where, PUBLISHED, out, backend), workers)
 
 
 @command("specsia mesh Knight.glb --out knight.glb", "specsia mesh my-run/0 --out 0.obj", source=True)

@@ -33,7 +33,6 @@ COMMANDS = {
         ("turntable", "datasets", "Write a film of characters that turn, or of clips."),
         ("sheet", "datasets", "Write a picture of characters from several views."),
         ("export", "exporting", "Write a run or a dataset in another layout."),
-        ("convert", "exporting", "Convert a dataset to the published schema."),
         ("mesh", "exporting", "Write a character or a reconstruction as a GLB, VRM, OBJ, PLY or STL file."),
         ("backends", "inspecting", "List, check and test reconstruction backends."),
         ("repair", "models", "Repair a drawing from every side."),

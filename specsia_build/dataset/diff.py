@@ -84,7 +84,7 @@ def diff(
     """
     if "published" in (a.kind, b.kind) and a.kind != b.kind:
         problem = f"{a.where} and {b.where} are not both in the published schema"
-        raise UsageError(f"{problem}: convert the other with `specsia convert` first")
+        raise UsageError(f"{problem}: write the other by `specsia export --layout specsia-15k-rows` first")
     names = [name for name in a.configs if name in b.configs]
     columns = [name for name in a.columns if name in b.columns]
     total, done = sum(sum(dataset.splits(name).values()) for dataset in (a, b) for name in names), count(1)

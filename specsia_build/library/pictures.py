@@ -14,7 +14,7 @@ from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source, problem_of
+from specsia_build.characters.sources import only_entry, problem_of
 from specsia_build.config import BuildConfig, Look, PosFrame, RendererName, checked
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair
@@ -67,11 +67,8 @@ def load(path: str | Path, **overrides: Any) -> Character:
     # A procedural character is generated from its own id, so another id is set afterwards.
     name = line.pop("id", None)
     with TemporaryDirectory(prefix="specsia-") as scratch:
-        entries = open_source(str(path), Path(scratch)).entries
-        if len(entries) != 1:
-            cure = "name one mesh file, or build a dataset of all"
-            raise UsageError(f"{path} holds {len(entries)} characters: {cure}")
-        character = read_character(msgspec.structs.replace(entries[0], **line))
+        entry = only_entry(str(path), Path(scratch))
+        character = read_character(msgspec.structs.replace(entry, **line))
     if name is None:
         return character
     return replace(character, entry=msgspec.structs.replace(character.entry, id=name))

@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from specsia_build.characters.read import AnimatedCharacter, read_animated
-from specsia_build.characters.sources import open_source
+from specsia_build.characters.sources import only_entry
 from specsia_build.characters.survey import checked_colours
 from specsia_build.config import backend_name
-from specsia_build.errors import UsageError, argument, no_such, plural, some
+from specsia_build.errors import UsageError, argument, no_such, some
 from specsia_build.pipeline.run import existing_run, paths_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.rendering.mesh import compacted
@@ -35,11 +35,7 @@ def character_at(where: str, backend: str | None = None) -> tuple[ExportedCharac
     if backend is not None:
         raise UsageError(f"--backend is for a run's reconstructions, as RUN/ID, and {where} is none")
     with TemporaryDirectory(prefix="specsia-") as scratch:
-        entries = open_source(where, Path(scratch)).entries
-        if len(entries) != 1:
-            held = plural(len(entries), "character")
-            raise UsageError(f"{where} holds {held}: name one mesh file, or give a manifest of one line")
-        return _of_file(read_animated(entries[0]))
+        return _of_file(read_animated(only_entry(where, Path(scratch))))
 
 
 def _of_file(own: AnimatedCharacter) -> tuple[ExportedCharacter, tuple[Warning, ...]]:

@@ -234,10 +234,11 @@ class Mesh(_Reckoned):
         return replace(self, materials=tuple(replace(m, double_sided=double) for m in self.materials))
 
     def rotated(self, rotation: NDArray[np.floating]) -> Mesh:
-        """Vertices, normals and rest positions turned by a (3, 3) rotation."""
+        """The mesh turned by an orthogonal (3, 3) matrix; faces are rewound if that mirrors it."""
         normals = None if self.normals is None else turned(self.normals, rotation)
         rest = None if self.rest is None else turned(self.rest, rotation)
-        return replace(self, vertices=turned(self.vertices, rotation), normals=normals, rest=rest)
+        mesh = replace(self, vertices=turned(self.vertices, rotation), normals=normals, rest=rest)
+        return mesh if np.linalg.det(rotation) > 0 else mesh.rewound(np.ones(len(mesh.faces), np.bool_))
 
     def to_trimesh(self) -> Any:
         """The surface as a `trimesh.Trimesh` in the mesh's own axes, in which characters are Z up.
@@ -292,15 +293,13 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh of several, each material once; what only some have is UV 0, white, flat normals in others."""
     if len(meshes) == 1:
         return meshes[0]
-    faces: list[NDArray[np.int32]] = []
+    firsts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
+    faces = [mesh.faces + first for mesh, first in zip(meshes, firsts, strict=True)]
     face_material: list[NDArray[np.int32]] = []
     materials = {id(material): material for mesh in meshes for material in mesh.materials}
     slots = {key: slot for slot, key in enumerate(materials)}
-    count = 0
     for mesh in meshes:
-        faces.append(mesh.faces + count)
         face_material.append(np.array([slots[id(m)] for m in mesh.materials], np.int32)[mesh.face_material])
-        count += len(mesh.vertices)
 
     def joined(name: str, fill: Callable[[Mesh], NDArray[np.float32]]) -> NDArray[np.float32] | None:
         arrays = [getattr(mesh, name) for mesh in meshes]

@@ -18,7 +18,7 @@ from specsia_build.backends.base import SideDrawing
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
 from specsia_build.characters.read import AnimatedCharacter, read_animated
-from specsia_build.characters.sources import open_source
+from specsia_build.characters.sources import only_entry
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import Camera, axis_names, front_rotation, up_rotation, view_cameras
@@ -75,10 +75,7 @@ class Placed:
 def read_single(path: Path) -> AnimatedCharacter:
     """Read the only character of a path or `sample:1`, with its rig; raises `UsageError` for several."""
     with TemporaryDirectory(prefix="specsia-") as scratch:
-        entries = open_source(str(path), Path(scratch)).entries
-        if len(entries) != 1:
-            raise UsageError(f"{path} holds {len(entries)} characters: name one mesh file")
-        return read_animated(entries[0])
+        return read_animated(only_entry(str(path), Path(scratch)))
 
 
 def reconstruct(
@@ -154,16 +151,10 @@ def _try(
     mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
 ) -> tuple[Turned, Similarity]:
     """Register a mesh after right-angled turns; returns its likeness to the drawing, and the similarity."""
-    moved = _turned(mesh, turn)
+    moved = mesh.rotated(turn)
     similarity = _register(moved, front, any_yaw=any_yaw)
     layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))
     return Turned(turn, Likeness.of(layers.color, goal)), similarity
-
-
-def _turned(mesh: Mesh, turn: NDArray[np.float64]) -> Mesh:
-    """Turn a mesh by a (3, 3) matrix; its faces are wound again if that mirrors it."""
-    moved = mesh.rotated(turn)
-    return moved if np.linalg.det(turn) > 0 else moved.rewound(np.ones(len(mesh.faces), np.bool_))
 
 
 def _register(mesh: Mesh, front: Frontal, *, any_yaw: bool) -> Similarity:
@@ -178,7 +169,7 @@ def _placed(
     matrix = np.eye(4)
     matrix[:3, :3] = similarity.scale * similarity.rotation() @ turn
     matrix[:3, 3] = similarity.translation
-    moved = similarity.apply_to(_turned(mesh, turn))
+    moved = similarity.apply_to(mesh.rotated(turn))
     if len(front.masks) == 1:
         # The front does not show depth, so the figure turns about the middle of its box.
         low, high = moved.bounds()

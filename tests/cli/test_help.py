@@ -108,9 +108,9 @@ def test_help_imports_no_command() -> None:
         ("build --max-failures=-1% --out out", "give a count (3) or a share of all"),
         ("status .", "holds no build"),
         ("train", "Missing argument 'DATASET'. For example: specsia train "),
-        ("convert x", "Missing option '--to'. Choose from: published. For example: specsia convert "),
+        ("export x", "Missing option '--layout'. For example: specsia export "),
         ("report no/such/run", "give that of a run, a dataset, an evaluation or a repair"),
-        ("convert . --to published --out x", "is not a packed dataset"),
+        ("export . --layout specsia-15k-rows --out x", "is not a packed dataset"),
     ],
 )
 @pytest.mark.usefixtures("no_workers")

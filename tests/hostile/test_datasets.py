@@ -165,10 +165,10 @@ def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
     """Each command that opens a dataset, by its name, everything that it writes below `out`."""
     small = ("--set", "batch=1", "--device", "cpu")
     steps = ("--adapt-steps", "1", "--rows", "line", "--device", "cpu")
-    alone = ("--workers", "1")
+    alone, rows = ("--workers", "1"), ("--layout", "specsia-15k-rows")
     return {
         "verify": ("verify", str(dataset), *alone),
-        "convert": ("convert", str(dataset), "--to", "published", "--out", str(out / "converted"), *alone),
+        "export": ("export", str(dataset), *rows, "--out", str(out / "rows"), *alone),
         "diff": ("diff", str(dataset), str(dataset)),
         "report": ("report", str(dataset), "--out", str(out / "report.html")),
         "enhance": ("enhance", str(run), str(dataset), "--out", str(out / "enhanced"), "--device", "cpu"),
@@ -218,5 +218,5 @@ def test_flipped_bytes(seed: int, sound: Path, trained: Path, tmp_path: Path) ->
     folder = Path(shutil.copytree(sound, tmp_path / "given" / "dataset"))
     flipped(seed)(folder)
     out = tmp_path / "out"
-    for name in ("verify", "convert", "diff", "report", "enhance", "push"):
+    for name in ("verify", "export", "diff", "report", "enhance", "push"):
         judged(commands(folder, trained, out)[name], tmp_path)

@@ -1,4 +1,4 @@
-"""Runs and datasets written in another layout by `specsia export` and `convert`."""
+"""Runs and datasets written in another layout by `specsia export`."""
 
 import io
 import json
@@ -50,10 +50,9 @@ def test_rows_and_tree_of_a_run_and_of_its_dataset(run: Path, tmp_path: Path) ->
             pairs = list(specsia_build.open_dataset(out))
             assert len(pairs) == 30 and all(pair.gt[..., 3].any() for pair in pairs)
         export(run, layout, tmp_path / "none", code=2)
-    options = ("--to", "published", "--backend", "relief", "--workers", "2", "--json")
-    told = specsia("convert", run / "dataset", "--out", tmp_path / "short", *options)
-    assert json.loads(told.stdout)["rows"] == 30
-    assert file_sums(tmp_path / "short") == file_sums(tmp_path / "specsia-15k-rows of dataset")
+    told = export(run / "dataset", layout, tmp_path / "again", "--backend", "relief", "--json")
+    assert json.loads(told)["rows"] == 30
+    assert file_sums(tmp_path / "again") == file_sums(tmp_path / "specsia-15k of dataset")
 
 
 def stored(folder: Path) -> dict[tuple[str, str], bytes]:
