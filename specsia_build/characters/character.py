@@ -28,7 +28,7 @@ Landmark = tuple[str, tuple[float, float, float]]  # Name and origin of a joint 
 MANIFEST_SPLITS = ("train", "validation", "test")
 AUTO = "auto"  # Value of `up` or `front`: found by the character's joints and shape, else its format's
 OWN_AXIS = "own"  # Value of `up` or `front`: the format's, without a check
-UNSETTLED = frozenset({"fbx", "obj", "ply"})  # Formats whose exporters keep no convention: `AUTO` by default
+UNSETTLED = frozenset({"fbx", "dae", "obj", "ply"})  # Formats without a convention: `AUTO` by default
 SETTLED = frozenset({"3dbicar"})  # Formats of a single dataset, whose axes are not checked
 MOST_ID_BYTES = 100  # Bytes; a motion's name and numbers of camera and frame fit behind it in a file name
 

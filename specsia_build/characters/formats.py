@@ -5,6 +5,7 @@ FORMATS = {
     ".vrm": "vrm",
     ".gltf": "gltf",
     ".fbx": "fbx",
+    ".dae": "dae",
     ".blend": "blend",
     ".obj": "obj",
     ".ply": "ply",

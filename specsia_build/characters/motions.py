@@ -61,11 +61,11 @@ def _read(path: Path, root: Path) -> MotionFile:
     if suffix == ".bvh":
         return read_bvh(path, root)
     from specsia_build.characters.blender import exported_document
-    from specsia_build.characters.fbx.read import fbx_document
+    from specsia_build.characters.gltf.converted import converted
     from specsia_build.characters.gltf.document import load_document
 
     if suffix == ".fbx":
-        return _of_document(fbx_document(path, SideFiles(path, root)))
+        return _of_document(converted(path, SideFiles(path, root), "fbx"))
     if suffix == ".blend":
         return _of_document(exported_document(path, SideFiles(path, root)))
     return _of_document(load_document(path, root))

@@ -119,10 +119,10 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
         from specsia_build.characters.gltf.read import read_gltf
 
         return read_gltf(entry, moving=moving)
-    if entry.format == "fbx":
-        from specsia_build.characters.fbx.read import read_fbx
+    if entry.format in ("fbx", "dae"):
+        from specsia_build.characters.gltf.converted import read_converted
 
-        return read_fbx(entry, moving=moving)
+        return read_converted(entry, moving=moving)
     if entry.format == "blend":
         from specsia_build.characters.blender import read_with_blender
 

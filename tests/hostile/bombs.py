@@ -228,6 +228,22 @@ FBX: tuple[Callable[[], list[Record]], ...] = (
 """More objects of an FBX file: a large array, many parts, a polygon, a picture, a take."""
 
 
+def _doubling_nodes() -> str:
+    """Forty nodes, each of which holds the next one twice."""
+    halves = [f'<instance_node url="#n{k}"/>' * 2 for k in range(1, 41)]
+    nodes = [f'<node id="n{k}">{twice}</node>' for k, twice in enumerate(halves)]
+    return f'<library_nodes><node id="n40"/>{"".join(reversed(nodes))}</library_nodes>'
+
+
+DAE: tuple[Callable[[], dict[str, str]], ...] = (
+    lambda: {"motions": _doubling_nodes(), "shown": '<instance_node url="#n0"/>'},
+    lambda: {"shown": "<node>" * _MANY + "</node>" * _MANY},
+    lambda: {"look": "<extra>" * _MANY + "</extra>" * _MANY},
+    lambda: {"colour": "1 " * 20 * _MANY},
+)
+"""Parts of a COLLADA file: nodes that double, deep nodes, nested notes of an exporter, a long array."""
+
+
 def obj_bomb(files: Files, random: Random) -> Files:
     """Long or many lines in an OBJ or its library, a picture too large, or metadata nested too deeply."""
     chosen = random.random()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from tests.characters.dae import square
 from tests.characters.fbx.writer import thing
 from tests.characters.gltf.writer import opened, rewritten
 from tests.hostile import bombs
@@ -223,6 +224,8 @@ def bomb(kind: str, files: Files, random: Random) -> Files:
     if kind.startswith("FBX"):
         own = next(iter(files)).removesuffix(".fbx")
         return fbx_files(kind, own, f"{own}.png", *random.choice(bombs.FBX)())
+    if kind == "COLLADA":
+        return {**files, next(iter(files)): square(**random.choice(bombs.DAE)()).encode()}
     return bombs.obj_bomb(files, random)
 
 

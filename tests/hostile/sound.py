@@ -17,6 +17,7 @@ import trimesh
 from PIL import Image
 
 from tests.characters.bodies import checks, figure
+from tests.characters.dae import SKINNED, TEXTURED, square
 from tests.characters.fbx.writer import Record, as_binary, as_text, moving_square, properties, record, thing
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, draco, meshopted
 
@@ -162,6 +163,11 @@ def fbx_files(kind: str, name: str, texture: str, *more: Record) -> Files:
     return {f"{name}.fbx": encode(moving_square(objects, links)), f"{name}.png": picture(".png")}
 
 
+def _dae_files(name: str) -> Files:
+    text = square(SKINNED, TEXTURED, image=f"{name}.png")
+    return {f"{name}.dae": text.encode(), f"{name}.png": picture(".png")}
+
+
 def _bicar_files(name: str) -> Files:
     home = f"{name}/tpose"
     eyes = "v -0.1 1.7 0.3\nv 0.1 1.7 0.3\nv 0.1 1.8 0.3\nvt 0 0\nf 1/1 2/1 3/1\n"
@@ -186,6 +192,7 @@ SOUND: dict[str, Callable[[str], Files]] = {
     "PLY binary": partial(_ply_files, "binary"),
     "FBX": lambda name: fbx_files("FBX", name, f"{name}.png"),
     "FBX text": lambda name: fbx_files("FBX text", name, f"{name}.png"),
+    "COLLADA": _dae_files,
     "3DBiCar": _bicar_files,
     **{kind: partial(_obj_files, suffix=f".{kind.lower()}") for kind in ("PNG", "JPEG", "BMP", "TGA")},
 }

@@ -1,17 +1,14 @@
 """Convert an FBX file to GLB: the program that `read` runs, from standard input to standard output.
 
-Ends with code 0 and the GLB, with `REFUSED` and a reason as the last line of standard error, or with
-`EXHAUSTED` if memory ran out. The one argument is the number of bytes that it may use.
+See `serve` for its argument and its exit codes.
 """
 
 import gc
 import os
-import sys
 
-import numpy as np
 import ufbx
 
-from specsia_build import memory
+from specsia_build.characters.converting import serve
 from specsia_build.characters.fbx.materials import MaterialWriter
 from specsia_build.characters.fbx.meshes import MeshWriter, SharedMesh
 from specsia_build.characters.fbx.scene import (
@@ -25,8 +22,6 @@ from specsia_build.characters.fbx.takes import Takes
 from specsia_build.errors import CostError
 from specsia_build.files.glb import GlbWriter
 from specsia_build.warning import Code
-
-REFUSED, EXHAUSTED = 3, 4  # Exit codes
 
 _DEEPEST = 2000  # Most nodes above a node
 
@@ -99,19 +94,8 @@ def _hang(glb: GlbWriter, nodes: Nodes, index: int, meshes: MeshWriter) -> int:
 
 def main() -> int:
     """Convert standard input; returns the exit code."""
-    memory.limit_process(int(sys.argv[1]))
-    output = sys.stdout.buffer
-    try:
-        with np.errstate(all="ignore"):
-            output.write(convert(sys.stdin.buffer.read()))
-        output.flush()
-    except (MemoryError, CostError, ufbx.OutOfMemoryError, ufbx.MemoryLimitError):
-        return EXHAUSTED
-    except (ufbx.UfbxError, ValueError, IndexError) as error:
-        sys.stderr.write(str(error) or type(error).__name__)
-        sys.stderr.flush()
-        return REFUSED
-    return 0
+    refused = (ufbx.UfbxError, ValueError, IndexError)
+    return serve(convert, refused, (MemoryError, CostError, ufbx.OutOfMemoryError, ufbx.MemoryLimitError))
 
 
 if __name__ == "__main__":

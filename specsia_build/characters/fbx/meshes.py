@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles
+from specsia_build.characters.converting import JOINTS_PER_SET, influences
 from specsia_build.characters.fbx.materials import MaterialWriter
 from specsia_build.characters.fbx.scene import array, each, integers, matrix
 from specsia_build.characters.polygons import triangulate
 from specsia_build.files.glb import GlbWriter
 from specsia_build.rendering.colour import srgb_to_linear
-
-_JOINTS_PER_SET = 4
 
 
 class SharedMesh:
@@ -136,8 +135,8 @@ class MeshWriter:
             joints, binds = [*joints, geometry_node], [*binds, np.eye(4)]
         if mesh.typed_id not in self._influences:
             accessors = self._influences[mesh.typed_id] = {}
-            for number in range(slots.shape[1] // _JOINTS_PER_SET):
-                own = slice(number * _JOINTS_PER_SET, (number + 1) * _JOINTS_PER_SET)
+            for number in range(slots.shape[1] // JOINTS_PER_SET):
+                own = slice(number * JOINTS_PER_SET, (number + 1) * JOINTS_PER_SET)
                 accessors[f"JOINTS_{number}"] = self._glb.accessor(slots[:, own].astype("<u2"))
                 accessors[f"WEIGHTS_{number}"] = self._glb.accessor(weights[:, own].astype("<f4"))
         inverse = np.array(binds).transpose(0, 2, 1).reshape(-1, 16).astype("<f4")
@@ -146,17 +145,8 @@ class MeshWriter:
 
 
 def _influences(clusters: Sequence[Any], count: int) -> tuple[NDArray[np.int64], Doubles]:
-    """Clusters and weights of each of `count` vertices, (count, K), K a multiple of `_JOINTS_PER_SET`."""
+    """Clusters and weights of each of `count` vertices, see `influences`."""
     rows = [integers(cluster.vertices) for cluster in clusters]
-    vertex = np.concatenate(rows)
     slot = np.repeat(np.arange(len(clusters)), [len(own) for own in rows])
     weight = np.concatenate([array(cluster.weights, 0) for cluster in clusters])
-    valid = np.flatnonzero((vertex < count) & np.isfinite(weight) & (weight > 0))
-    order = valid[np.argsort(vertex[valid], kind="stable")]
-    vertex, slot = vertex[order], slot[order]
-    totals = np.bincount(vertex, minlength=count)
-    place = np.arange(len(vertex)) - (np.cumsum(totals) - totals)[vertex]
-    width = max(1, -(-int(totals.max(initial=1)) // _JOINTS_PER_SET)) * _JOINTS_PER_SET
-    slots, weights = np.zeros((count, width), np.int64), np.zeros((count, width))
-    slots[vertex, place], weights[vertex, place] = slot, weight[order]
-    return slots, weights
+    return influences(np.concatenate(rows), slot, weight, count)

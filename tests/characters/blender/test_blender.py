@@ -12,7 +12,7 @@ from PIL import Image
 
 from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry, RawMesh, RawMoving
-from specsia_build.characters.fbx.read import read_fbx
+from specsia_build.characters.gltf.converted import read_converted
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, WriteError
 from specsia_build.rendering.blender import process as blender_process
@@ -181,7 +181,7 @@ for name, index in (("slide", 0), ("rise", 2)):
 
 
 def read(path: Path, **options: Any) -> RawMesh:
-    return read_fbx(Entry("a", "fbx", path, **options), moving=True)
+    return read_converted(Entry("a", "fbx", path, **options), moving=True)
 
 
 def test_fbx_materials(tmp_path: Path, write: Write) -> None:

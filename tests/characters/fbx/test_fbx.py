@@ -12,9 +12,9 @@ from PIL import Image
 
 from specsia_build import memory
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.fbx import read as fbx_reading
-from specsia_build.characters.fbx.read import read_fbx
 from specsia_build.characters.fbx.takes import _rate
+from specsia_build.characters.gltf import converted
+from specsia_build.characters.gltf.converted import read_converted
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.rendering.mesh import Texture
 from tests.animation.people import posed
@@ -41,7 +41,7 @@ ENCODINGS = pytest.mark.parametrize("encode", [as_text, as_binary])
 def read(folder: Path, records: Sequence[Record], encode: Encode = as_binary) -> RawMesh:
     path = folder / "hero.fbx"
     path.write_bytes(encode(records))
-    return read_fbx(Entry("a", "fbx", path), moving=True)
+    return read_converted(Entry("a", "fbx", path), moving=True)
 
 
 def paint(number: int, name: str, colour: tuple[float, ...], **values: Any) -> Record:
@@ -201,7 +201,7 @@ def test_texture_of_the_manifest(tmp_path: Path) -> None:
     records = scene([square(1), model(2, "hero"), look], [(1, 2), (2, 0), (3, 2)])
     (tmp_path / "hero.fbx").write_bytes(as_binary(records))
     for name, color in (("given.png", (1, 1, 1, 1)), ("missing.png", (1, 0, 0, 1))):
-        raw = read_fbx(Entry("a", "fbx", tmp_path / "hero.fbx", texture=tmp_path / name))
+        raw = read_converted(Entry("a", "fbx", tmp_path / "hero.fbx", texture=tmp_path / name))
         assert raw.mesh.materials[0].base_color == color
         assert (raw.mesh.materials[0].texture is None) == bool(raw.warnings) == (name == "missing.png")
 
@@ -407,7 +407,7 @@ def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: li
 def test_damaged_file_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.fbx").write_bytes(content)
     with pytest.raises(CharacterError, match=r"^x\.fbx could not be read \(.+\): export it again"):
-        read_fbx(Entry("x", "fbx", tmp_path / "x.fbx"))
+        read_converted(Entry("x", "fbx", tmp_path / "x.fbx"))
 
 
 def test_time_and_memory_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +417,7 @@ def test_time_and_memory_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_bytes(as_binary(scene([square(1), model(2, "hero"), big], [(1, 2), (2, 0)])))
     monkeypatch.setattr(memory, "_allowed", memory.LEAST_BYTES)
     with pytest.raises((CharacterError, CostError), match="more memory than the 256 MB"):
-        read_fbx(Entry("x", "fbx", path))
-    monkeypatch.setattr(fbx_reading, "CONVERT_SECONDS", 0.01)
+        read_converted(Entry("x", "fbx", path))
+    monkeypatch.setattr(converted, "CONVERT_SECONDS", 0.01)
     with pytest.raises(CharacterError, match=r"^x\.fbx could not be read within 0\.01 seconds"):
-        read_fbx(Entry("x", "fbx", path))
+        read_converted(Entry("x", "fbx", path))

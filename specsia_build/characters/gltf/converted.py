@@ -1,4 +1,4 @@
-"""Read a character, or the document of its motions, from an FBX file."""
+"""Read FBX and COLLADA files, which a program converts to GLB, as no damaged file may end this process."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ from typing import Any
 
 from specsia_build import memory
 from specsia_build.characters.character import Entry, RawMesh
+from specsia_build.characters.converting import EXHAUSTED
 from specsia_build.characters.gltf.document import Document, parse_document
 from specsia_build.characters.gltf.read import read_export
 from specsia_build.characters.polygons import without_covered_colours
@@ -19,25 +20,24 @@ from specsia_build.pool import how_ended
 
 CONVERT_SECONDS = 300.0  # How long the conversion of one file may take
 
-_PROGRAM = "specsia_build.characters.fbx.convert"
-_EXHAUSTED = 4  # The program's exit code where memory ran out
+_PROGRAMS = {"fbx": "specsia_build.characters.fbx.convert", "dae": "specsia_build.characters.dae"}
+_FIX = "export it again, as glTF or as binary FBX"
 _MOST_QUOTED = 200  # Characters of the program's last line that an error quotes
-_FIX = "export it again, as binary FBX or as glTF"
 
 
-def read_fbx(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX file as `read_export`, vertex colours where no texture is; raises as `fbx_document`."""
-    raw = read_export(fbx_document(entry.path, SideFiles(entry.path, entry.within)), entry, moving=moving)
+def read_converted(entry: Entry, *, moving: bool = False) -> RawMesh:
+    """Read an FBX or COLLADA file as `read_export`; raises as `converted`."""
+    document = converted(entry.path, SideFiles(entry.path, entry.within), entry.format)
+    raw = read_export(document, entry, moving=moving)
     return replace(raw, mesh=without_covered_colours(raw.mesh))
 
 
-def fbx_document(path: Path, files: SideFiles) -> Document:
-    """An FBX file as a glTF document, whose images outside of the file are looked up by `files` alone.
+def converted(path: Path, files: SideFiles, kind: str) -> Document:
+    """A file of a kind, ``fbx`` or ``dae``, as a glTF document whose other images are looked up by `files`.
 
-    A process of its own converts it, as no damaged file may end this one. Raises CharacterError if the file
-    cannot be read.
+    Raises CharacterError if it cannot be read.
     """
-    command = [sys.executable, "-P", "-m", _PROGRAM, str(memory.allowed())]
+    command = [sys.executable, "-P", "-m", _PROGRAMS[kind], str(memory.allowed())]
     package = str(Path(__file__).parents[3])
     paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     with open_source_file(path, files.root) as stream, memory.unlimited():
@@ -55,7 +55,7 @@ def fbx_document(path: Path, files: SideFiles) -> Document:
         except subprocess.TimeoutExpired:
             slow = f"{path.name} could not be read within {CONVERT_SECONDS:g} seconds: {_FIX}"
             raise CharacterError(slow, "worker-lost") from None
-    if ran.returncode == _EXHAUSTED:
+    if ran.returncode == EXHAUSTED:
         raise CharacterError(memory.exhausted(path.name))
     if ran.returncode != 0:
         last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
