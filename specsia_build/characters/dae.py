@@ -1,11 +1,12 @@
 """Convert a COLLADA file to GLB by pycollada: a program, see `serve` for its argument and exit codes.
 
-Meshes, skins and materials are kept, where the file places them; motions are not.
+Meshes, skins and materials are kept; skins rest as bound, whatever pose the file is in. Motions are not kept.
 """
 
 import io
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
@@ -40,6 +41,7 @@ _ROWS = {"X_UP": ((0, -1, 0), (1, 0, 0), (0, 0, 1)), "Z_UP": ((1, 0, 0), (0, 0, 
 """Rows of the rotation to Y up, by the axis that points up."""
 
 _BROKEN_LINKS = (DaeInstanceNotLoadedError, DaeMissingSampler2D)  # Errors of pycollada that are no DaeError
+_ROOT = 0  # Number of the node that turns and scales the scene
 _MOST_NODES = 100_000  # A node may be shown several times
 _UNSTATED = 0.6  # Linear grey of a surface without a colour, .8 on a display
 _GREY = 1e-3  # Largest difference of the channels of a colour without hue
@@ -59,14 +61,23 @@ def convert(data: bytes) -> bytes:
 
 
 class _File(Collada):  # type: ignore[misc]  # the library has no types
-    """A file without its exporter's extras in effects, where pycollada looks for bump maps and may fail."""
+    """A file of which pycollada loads what it can."""
 
     def _loadEffects(self) -> None:
+        # In an exporter's extras it looks for bump maps, and fails where these are not there.
         for effect in self.xmlnode.iter(self.tag("effect")):
             for holder in list(effect.iter()):
                 for extra in holder.findall(self.tag("extra")):
                     holder.remove(extra)
         super()._loadEffects()
+
+    def _loadNodes(self) -> None:
+        # It leaves out geometry whose material could not be loaded.
+        for holder in self.xmlnode.iter(self.tag("technique_common")):
+            for bound in holder.findall(self.tag("instance_material")):
+                if self.materials.get((bound.get("target") or "")[1:]) is None:
+                    holder.remove(bound)
+        super()._loadNodes()
 
 
 def _glb_of(file: Collada) -> bytes:
@@ -75,11 +86,12 @@ def _glb_of(file: Collada) -> bytes:
     writer, matrix = _Writer(), np.eye(4)
     unit = file.assetInfo.unitmeter or 1.0
     matrix[:3, :3] = unit * np.array(_ROWS.get(file.assetInfo.upaxis, np.eye(3)))
-    root = writer.glb.add("nodes", matrix=matrix.T.reshape(-1).tolist())
-    children = [writer.node(node) for node in file.scene.nodes if isinstance(node, Node)]
-    writer.glb.lists["nodes"][root]["children"] = children
-    for place, node in writer.places:
+    writer.glb.add("nodes", matrix=matrix.T.reshape(-1).tolist())
+    children = [writer.node(node, _ROOT) for node in file.scene.nodes if isinstance(node, Node)]
+    writer.glb.lists["nodes"][_ROOT]["children"] = children
+    for place, _, node in writer.places:
         writer.hang(place, node)
+    writer.rest_as_bound()
     warnings = []
     if file.animations:
         warnings.append(("not-read", "has motions, which are not read: export it as glTF or FBX"))
@@ -88,7 +100,7 @@ def _glb_of(file: Collada) -> bytes:
         warnings.append(("not-read", f"has {parts}, left out: {lost[0].msg}"))
     facts = {"fps": 30.0, "warnings": warnings}
     asset = {"version": "2.0", "extras": facts}
-    return writer.glb.encode(asset=asset, scene=0, scenes=[{"nodes": [root]}])
+    return writer.glb.encode(asset=asset, scene=0, scenes=[{"nodes": [_ROOT]}])
 
 
 class _Writer:
@@ -96,26 +108,38 @@ class _Writer:
 
     def __init__(self) -> None:
         self.glb = GlbWriter()
-        self.places: list[tuple[int, Node]] = []
+        self.places: list[tuple[int, int, Node]] = []  # Nodes by number, with that of the node above
+        self._bound: dict[int, Doubles] = {}  # Matrices from joints to the scene in which skins were bound
         self._sids: dict[str | None, int] = {}  # Nodes by the names that skins use, the first of a name
         self._ids: dict[str | None, int] = {}
         self._materials: dict[str, int] = {}
         self._images: dict[str, int] = {}
 
-    def node(self, node: Node) -> int:
+    def node(self, node: Node, parent: int) -> int:
         """Add a node with those below; returns its index. Raises ValueError if there are too many."""
         if len(self.places) == _MOST_NODES:
             raise ValueError(f"it has more than {_MOST_NODES:,} nodes")
         if isinstance(node, NodeNode):
             node = node.node
-        index = self.glb.add("nodes", name=node.name, matrix=node.matrix.T.reshape(-1).tolist())
-        self.places.append((index, node))
+        index = self.glb.add("nodes", name=node.name)
+        self.places.append((index, parent, node))
         self._sids.setdefault(node.xmlnode.get("sid"), index)
         self._ids.setdefault(node.id, index)
-        children = [self.node(child) for child in node.children if isinstance(child, Node)]
+        children = [self.node(child, index) for child in node.children if isinstance(child, Node)]
         if children:
             self.glb.lists["nodes"][index]["children"] = children
         return index
+
+    def rest_as_bound(self) -> None:
+        """Place the nodes, joints as their skins were bound."""
+        worlds = defaultdict[int, Doubles](lambda: np.eye(4))
+        for index, parent, node in self.places:
+            local = node.matrix.astype(np.float64)
+            worlds[index] = worlds[parent] @ local
+            if index in self._bound:
+                local = np.linalg.inv(worlds[parent]) @ self._bound[index]
+                worlds[index] = self._bound[index]
+            self.glb.lists["nodes"][index]["matrix"] = local.T.reshape(-1).tolist()
 
     def hang(self, place: int, node: Node) -> None:
         """Hang the geometry of a node on it, each in a node of its own."""
@@ -131,26 +155,28 @@ class _Writer:
             self.glb.lists["nodes"][place].setdefault("children", []).append(holder)
             bound = None if skin is None else influences(*_weights(skin), len(_points(geometry)))
             if skin is not None and bound is not None:
-                entry["skin"] = self._skin(skin, bound, holder)
+                entry["skin"] = self._skin(skin, bound)
             materials = {material.symbol: material for material in child.materials}
             parts = [part for part in geometry.primitives if isinstance(part, (Polylist, TriangleSet))]
             primitives = [self._primitive(part, materials, bound) for part in parts if len(part.index)]
             if primitives:
                 entry["mesh"] = self.glb.add("meshes", name=geometry.name, primitives=primitives)
 
-    def _skin(self, skin: Skin, bound: tuple[NDArray[np.int64], Doubles], holder: int) -> int:
-        """Add a skin; vertices without weights follow `holder`."""
+    def _skin(self, skin: Skin, bound: tuple[NDArray[np.int64], Doubles]) -> int:
+        """Add a skin; vertices without weights stay where they were bound."""
         names, nodes = list(skin.weight_joints), self._ids | self._sids
         if lost := [name for name in names if name not in nodes or name not in skin.joint_matrices]:
             raise ValueError(f"a skin names the joint '{lost[0]}', which is not there")
         joints = [nodes[name] for name in names]
+        for name, joint in zip(names, joints, strict=True):
+            self._bound.setdefault(joint, np.linalg.inv(skin.joint_matrices[name].astype(np.float64)))
         binds = [skin.joint_matrices[name] @ skin.bind_shape_matrix for name in names]
         slots, weights = bound
         loose = weights.sum(axis=1) <= 0
         slots[loose, 0], weights[loose, 0] = len(joints), 1.0
         inverse = np.array([*binds, skin.bind_shape_matrix]).transpose(0, 2, 1).reshape(-1, 16)
         accessor = self.glb.accessor(inverse.astype("<f4"))
-        return self.glb.add("skins", joints=[*joints, holder], inverseBindMatrices=accessor)
+        return self.glb.add("skins", joints=[*joints, _ROOT], inverseBindMatrices=accessor)
 
     def _primitive(
         self,

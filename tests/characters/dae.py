@@ -50,7 +50,7 @@ _FILE = """<?xml version="1.0" encoding="utf-8"?>
 <joints><input semantic="JOINT" source="#j"/><input semantic="INV_BIND_MATRIX" source="#b"/></joints>
 <vertex_weights count="4"><input semantic="JOINT" source="#j" offset="0"/>
 <input semantic="WEIGHT" source="#w" offset="1"/>
-<vcount>1 1 1 2</vcount><v>0 0 0 0 1 0 0 1 1 1</v></vertex_weights></skin></controller></library_controllers>
+<vcount>0 1 1 2</vcount><v>0 0 1 0 0 1 1 1</v></vertex_weights></skin></controller></library_controllers>
 {motions}
 <library_visual_scenes><visual_scene id="scene">
 <node id="hip" sid="hip" type="JOINT"><node id="high" sid="arm" type="JOINT">

@@ -8,6 +8,7 @@ import trimesh
 from numpy.testing import assert_allclose
 from PIL import Image
 
+from specsia_build.animation.motion import Poses
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.gltf.converted import read_converted
 from specsia_build.characters.read import read_character
@@ -37,12 +38,17 @@ def test_axes_and_units(tmp_path: Path, up: str, rows: tuple[tuple[int, ...], ..
     assert len(raw.mesh.faces) == 2 and (raw.up, raw.front) == ("+z", "-y")
 
 
-def test_skin_follows_its_joints(tmp_path: Path) -> None:
-    """A skin stands where its joints are, not where its node or its geometry is."""
+def test_skin_rests_as_bound(tmp_path: Path) -> None:
+    """Neither its node moves a skin, nor the pose of its joints in the file; one vertex has no weight."""
     raw = read(tmp_path, square(SKINNED), moving=True)
-    assert_allclose(raw.mesh.vertices, [(1, 0, 0), (2, 0, 0), (2, -1, 2), (1, -0.5, 2)], atol=1e-6)
+    assert_allclose(raw.mesh.vertices, [(1, 0, 0), (2, 0, 0), (2, 0, 2), (1, 0, 2)], atol=1e-6)
     assert raw.skinned and raw.moving is not None
-    assert {"hip", "high"} <= {name for name, _ in raw.landmarks}
+    assert_allclose(dict(raw.landmarks)["high"], (0, 0, 2), atol=1e-6)
+    rig = raw.moving.rig
+    worlds = rig.skeleton.rest_worlds.copy()
+    worlds[rig.skeleton.names.index("high"), 2, 3] += 1
+    moved = rig.vertices(Poses(worlds[None], {}), 0)
+    assert_allclose(moved, [(1, 0, 0), (2, 0, 0), (2, -1, 2), (1, -0.5, 2)], atol=1e-6)
 
 
 def test_a_part_of_a_library_is_shown_again(tmp_path: Path) -> None:
@@ -132,7 +138,9 @@ def test_damage_is_one_sentence(tmp_path: Path, text: str, problem: str) -> None
 
 
 def test_what_is_lost_is_named(tmp_path: Path) -> None:
-    """A geometry that is not there is left out, with a warning; alone, it leaves nothing to draw."""
+    """What is not there is left out with a warning: an image with its material, a geometry as a whole."""
+    raw = read(tmp_path, square().replace('<image id="i">', '<image id="other">'))
+    assert len(raw.mesh.faces) == 2 and [warning.code for warning in raw.warnings] == ["not-read"]
     lost = '<instance_geometry url="#none"/>'
     raw = read(tmp_path, square(PLAIN + lost, WHITE))
     assert len(raw.mesh.faces) == 2 and [warning.code for warning in raw.warnings] == ["not-read"]
