@@ -13,7 +13,7 @@ from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pictures.masks import box_around, distance_to, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
-from specsia_build.repairing.ground import paper_shadow, scan_rim, translucent_shadow
+from specsia_build.repairing.ground import paper_shadow, scan_rim, smooth_paper, translucent_shadow
 from specsia_build.warning import Warning
 
 MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
@@ -145,11 +145,17 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
     removed: list[str] = []
     if (picture[..., 3] >= HALF_COVERED).all():
         rim = scan_rim(picture)
-        if rim.any():
-            picture = picture.copy()
-            picture[rim] = np.median(picture[~rim], axis=0)
-            removed.append("a dark rim along the picture's border")
-        figure, paper = _off_paper(picture), _paper(picture)
+        scan = _without_rim(picture, rim)
+        try:
+            figure, paper = _off_paper(scan), _paper(scan)
+            if rim.any():
+                removed.append("a dark rim along the picture's border")
+        except UsageError:
+            cutout = _off_gradient(picture)
+            if cutout is None:
+                raise
+            figure, paper = cutout
+            removed.append("a background whose colour changes")
         shadow = paper_shadow(figure, paper)
         figure[shadow] = 0
         if _pale_edge(figure, paper) > MOST_PALE:
@@ -171,7 +177,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
 
 
 def _pale_edge(figure: Pixels, paper: Pixels) -> float:
-    """Share of a figure's edge that hardly differs from the paper (3,) it was cut out of."""
+    """Share of a figure's edge that hardly differs from the paper, (3,) or (h, w, 3), it was cut out of."""
     covered = figure[..., 3] >= HALF_COVERED
     difference = np.abs(figure[..., :3].astype(np.int16) - paper).max(axis=2) * covered
     inside = scipy.ndimage.maximum_filter(difference, 2 * _RIM + 1)
@@ -185,18 +191,48 @@ def _paper(picture: Pixels) -> Pixels:
     return corners
 
 
+def _without_rim(picture: Pixels, rim: Mask) -> Pixels:
+    """The picture with paper in place of a scan's rim."""
+    if not rim.any():
+        return picture
+    scan = picture.copy()
+    scan[rim] = np.median(picture[~rim], axis=0)
+    return scan
+
+
 def _off_paper(picture: Pixels) -> Pixels:
     """Cut the figure out of plain paper, without specks."""
     figure = _cut_out(picture)
     covered = figure[..., 3] >= HALF_COVERED
     specks = _specks(covered)
-    border = np.ones_like(covered)
-    depth = max(1, round(_BORDER * min(covered.shape)))
-    border[depth:-depth, depth:-depth] = False
-    if covered[border].mean() > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
+    if _on_border(covered) > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
         raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
     figure[specks] = 0
     return figure
+
+
+def _off_gradient(picture: Pixels) -> tuple[Pixels, Pixels] | None:
+    """Cut the figure out of paper that changes smoothly, and return both; None unless the edge is clear."""
+    paper = smooth_paper(picture)
+    if paper is None:
+        return None
+    evened = picture.copy()
+    evened[..., :3] = np.clip(picture[..., :3] - paper.astype(np.int16) + HALF_COVERED, 0, 255)
+    figure = picture.copy()
+    figure[..., 3] = _cut_out(evened)[..., 3]
+    covered = figure[..., 3] >= HALF_COVERED
+    figure[_specks(covered)] = 0
+    if _on_border(covered) > MOST_ON_BORDER or _pale_edge(figure, paper) > MOST_PALE:
+        return None
+    return figure, paper
+
+
+def _on_border(covered: Mask) -> float:
+    """Share of the picture's border that a silhouette covers."""
+    border = np.ones_like(covered)
+    depth = max(1, round(_BORDER * min(covered.shape)))
+    border[depth:-depth, depth:-depth] = False
+    return float(covered[border].mean())
 
 
 def _cut_out(picture: Pixels) -> Pixels:
@@ -236,7 +272,7 @@ def _clear_haze(figure: Pixels) -> bool:
 
 
 def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
-    """Remove the colour of the paper (3,) from the outermost pixels of a figure.
+    """Remove the colour of the paper, (3,) or (h, w, 3), from the outermost pixels of a figure.
 
     Such a pixel mixes the paper with the next pixel inside; its coverage is its place between the two.
     """
@@ -247,7 +283,8 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)
     rim = covered & ~inner & (distance < 2)
     inside = figure[nearest[0][rim], nearest[1][rim], :3]
-    share = np.clip(mixture(figure[rim][:, :3], paper, inside), 0, 1)
+    beside = np.broadcast_to(paper, (*inner.shape, 3))[rim]
+    share = np.clip(mixture(figure[rim][:, :3], beside, inside), 0, 1)
     out = figure.copy()
     out[rim, 3] = np.rint(255 * share).astype(np.uint8)
     out[rim, :3] = inside

@@ -2,10 +2,11 @@
 
 import numpy as np
 import scipy
+from PIL import Image
 
 from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import box_around, continued
 from specsia_build.rendering.layers import HALF_COVERED
 
 _RIM = 0.06  # Largest depth of a scan's rim as a share of the picture's side
@@ -29,6 +30,36 @@ _LEAST = 0.004  # Share of the figure's area that it covers, at least
 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
+
+_SMOOTH_SIDE, _STEP = 384, 6
+"""Pixels of the longer side at which paper that changes smoothly is looked for, at most, and levels in its
+3 x 3 pixels, at most."""
+
+LEAST_SMOOTH, _SMOOTHER = 0.75, 0.1
+"""Share of a picture's border that such paper covers, at least, and by how much that exceeds the share that
+has the colour of the corners."""
+
+
+def smooth_paper(picture: Pixels) -> Pixels | None:
+    """Find the colours (h, w, 3) of an opaque picture's paper if they change smoothly, as in a gradient.
+
+    They go on behind the figure as beside it. None if the paper has one colour, or edges.
+    """
+    image = Image.fromarray(picture).convert("RGB")
+    small = np.asarray(image.reduce(-(-max(image.size) // _SMOOTH_SIDE)))
+    corners = np.median(small[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0)
+    window = (3, 3, 1)
+    steps = scipy.ndimage.maximum_filter(small, window) - scipy.ndimage.minimum_filter(small, window)
+    even = steps.max(axis=2) <= _STEP
+    border = np.ones_like(even)
+    border[1:-1, 1:-1] = False
+    regions, count = scipy.ndimage.label(even)
+    paper = regions == 1 + np.bincount(regions[border], minlength=count + 1)[1:].argmax() if count else even
+    plain = np.abs(small[border] - corners).max(axis=1) <= PAPER_TOLERANCE
+    if paper[border].mean() < max(LEAST_SMOOTH, plain.mean() + _SMOOTHER):
+        return None
+    around = Image.fromarray(continued(small, paper))
+    return np.asarray(around.resize(image.size, Image.Resampling.BILINEAR))
 
 
 def scan_rim(picture: Pixels) -> Mask:

@@ -154,6 +154,36 @@ def test_several_figures(ground: tuple[int, ...]) -> None:
             cut(both, number=number)
 
 
+def test_sheet_of_sprites() -> None:
+    """Rows of sprites that nearly touch are figures of their own, however many there are."""
+    sprite = person().crop((88, 68, 214, 362)).reduce(6)
+    sheet = Image.new("RGBA", (20 * (sprite.width + 1), 3 * (sprite.height + 2)))
+    for place in range(60):
+        sheet.paste(sprite, (place % 20 * (sprite.width + 1), place // 20 * (sprite.height + 2)))
+    assert len(cut(np.asarray(sheet)).boxes) == 60
+    alone = cut(np.asarray(sheet), number=23)
+    columns = np.flatnonzero(alone.picture[..., 3].any(axis=0))
+    assert columns[-1] - columns[0] < sprite.width
+    # Two that stand on each other are one figure, as a head that floats above its body.
+    column = sheet.crop((0, 0, sprite.width + 1, 2 * (sprite.height + 2)))
+    assert len(cut(np.asarray(column)).boxes) == 1
+
+
+@pytest.mark.parametrize("kind", ["sky", "vignette"])
+def test_gradient_behind_a_figure(kind: str) -> None:
+    down, across = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
+    change = down if kind == "sky" else down**2 + across**2
+    colours = np.array([120, 170, 220]) - 50 * change[..., None] + np.random.default_rng(0).normal(0, 1, 3)
+    ground = np.dstack([colours.clip(0, 255), np.full(down.shape, 255)]).astype(np.uint8)
+    cutout = cut(np.asarray(laid(Image.fromarray(ground), person())))
+    assert overlap(cutout.picture, CLEAN) > 0.97
+    assert [warning.code for warning in cutout.warnings] == ["ground-removed"]
+    # A figure that has no edge cannot be told from such a ground.
+    soft = np.asarray(laid(Image.fromarray(ground), person().filter(ImageFilter.GaussianBlur(25))))
+    with pytest.raises(UsageError, match="--mask"):
+        cut(soft)
+
+
 def test_parts_are_no_figures() -> None:
     """A halo, a sword and a cushion that float beside a person; eyes and a long button inside lines."""
     armed = person()
