@@ -13,11 +13,18 @@ from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pictures.masks import box_around, distance_to, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
-from specsia_build.repairing.ground import paper_shadow, scan_rim, smooth_paper, translucent_shadow
+from specsia_build.repairing.ground import (
+    encloses_paper,
+    is_of_lines,
+    paper_shadow,
+    scan_rim,
+    smooth_paper,
+    translucent_shadow,
+)
+from specsia_build.repairing.pixel_art import small_figure
 from specsia_build.warning import Warning
 
 MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
-_SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 _BORDER, MOST_ON_BORDER = 0.02, 0.35
 """Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
@@ -40,6 +47,8 @@ LEAST_EDGE, _EDGE = 4.0, 0.006
 CUT_SHARE = 0.1  # Share of a figure's width that a picture's side cuts, at least
 INWARDS = 0.02  # Depth in widths at which it is looked at again
 _STRAIGHT = 0.85  # Share of the width there
+# Share of a sole's width up to which an ankle is narrower, and its height in heights of the figure
+SOLE, _ANKLE = 0.8, 0.08
 
 _MOST_LISTED = 9  # Figures that a warning lists
 
@@ -90,6 +99,12 @@ def cut(
     figure, warnings = _without_ground(picture) if silhouette is None else (_inside(picture, silhouette), [])
     figure, boxes, chosen = _chosen(figure, number, step)
     warnings += chosen
+    if not chosen and is_of_lines(figure[..., 3]):
+        sentence = (
+            "the figure is of lines, and what lies between them is missing: close its outline, paint its "
+            f"inside, or give {_MASK}"
+        )
+        warnings.append(Warning("ground-removed", sentence, "lines"))
     sides = _cut_sides(figure[..., 3])
     if sides:
         sentence = (
@@ -97,14 +112,8 @@ def cut(
             "missing from all views; draw it whole, with some ground around it"
         )
         warnings.append(Warning("figure-cut", sentence, ", ".join(sides)))
-    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
-    width, height = columns.stop - columns.start, rows.stop - rows.start
-    if max(width, height) < _SMALL and not pixel:
-        sentence = (
-            f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
-            "--pixel keeps them; otherwise a larger drawing gives a better result"
-        )
-        warnings.append(Warning("small-drawing", sentence, "drawing"))
+    if not pixel:
+        warnings += small_figure(figure, (*boxes,) if chosen else (), step)
     return Cutout(figure, tuple(warnings), boxes, step, sides)
 
 
@@ -160,6 +169,11 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         figure[shadow] = 0
         if _pale_edge(figure, paper) > MOST_PALE:
             sentence = f"much of the figure's edge fades into the paper: if that is ground, give {_MASK}"
+            warnings.append(Warning("ground-kept", sentence, "drawing"))
+        elif encloses_paper(figure, paper):
+            sentence = (
+                f"the figure encloses areas of the background's colour, which stay: if not, give {_MASK}"
+            )
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         figure = _unmixed(figure, paper)
     else:
@@ -330,24 +344,14 @@ def _cut_sides(alpha: NDArray[np.uint8]) -> tuple[str, ...]:
         turned = np.rot90(covered, turns)
         first, inside = np.count_nonzero(turned[0]), np.count_nonzero(turned[min(depth, len(turned) - 1)])
         # What ends at the border, such as a sole or a tip, is rounded.
-        if first >= CUT_SHARE * (along.stop - along.start) and first >= _STRAIGHT * inside:
+        if first < CUT_SHARE * (along.stop - along.start) or first < _STRAIGHT * inside:
+            continue
+        if name != "bottom" or _narrowest(turned, rows) >= SOLE * first:
             sides.append(name)
     return tuple(sides)
 
 
-def scale_whole(figure: Pixels, longest: float) -> Pixels:
-    """Crop pixel art (h, w, 4) to its figure and scale that by a whole number with the nearest pixel.
-
-    Its longer side has at most `longest` pixels; a larger figure is reduced by a whole number instead. Alpha
-    becomes 0 or 255.
-    """
-    solid = figure[..., 3] >= HALF_COVERED
-    box = box_around(solid)
-    opaque = figure[box] | np.array([0, 0, 0, 255], np.uint8)
-    cropped = np.where(solid[box][..., None], opaque, np.uint8(0))
-    side = max(cropped.shape[:2])
-    if side > longest:
-        step = int(-(-side // longest))
-        return np.ascontiguousarray(cropped[step // 2 :: step, step // 2 :: step])
-    factor = int(longest // side)
-    return np.repeat(np.repeat(cropped, factor, axis=0), factor, axis=1)
+def _narrowest(turned: Mask, rows: slice) -> int:
+    """Least width of a silhouette upside down, up to the height of an ankle above its soles."""
+    ankle = max(3, round(_ANKLE * (rows.stop - rows.start)))
+    return int(turned[:ankle].sum(axis=1).min())

@@ -6,7 +6,7 @@ from PIL import Image
 
 from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
-from specsia_build.pictures.masks import box_around, continued
+from specsia_build.pictures.masks import box_around, continued, distance_to
 from specsia_build.rendering.layers import HALF_COVERED
 
 _RIM = 0.06  # Largest depth of a scan's rim as a share of the picture's side
@@ -30,6 +30,14 @@ _LEAST = 0.004  # Share of the figure's area that it covers, at least
 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
+
+LEAST_FILLED, _OPEN = 0.6, 0.04
+"""Share of a figure's area that it covers itself, at least, where it is not of lines alone; the rest is gaps
+that it encloses, or nearly does: up to an opening of so many lengths on each side."""
+
+_COLOURED, GAP = 60, 0.004
+"""Range of a colour's channels from which paper that a figure encloses is a gap and no white of an eye, and
+share of the figure's area from which it is worth mentioning."""
 
 _SMOOTH_SIDE, _STEP = 384, 6
 """Pixels of the longer side at which paper that changes smoothly is looked for, at most, and levels in its
@@ -60,6 +68,27 @@ def smooth_paper(picture: Pixels) -> Pixels | None:
         return None
     around = Image.fromarray(continued(small, paper))
     return np.asarray(around.resize(image.size, Image.Resampling.BILINEAR))
+
+
+def is_of_lines(alpha: Pixels) -> bool:
+    """Whether a silhouette (h, w) is mostly gaps, as of lines whose inside was taken for ground."""
+    rows, columns = box_around(alpha >= HALF_COVERED)
+    covered = alpha[rows, columns] >= HALF_COVERED
+    step = -(-max(covered.shape) // _SMOOTH_SIDE)
+    covered = covered[::step, ::step]
+    reach = _OPEN * max(covered.shape)
+    wide = np.pad(covered, int(reach) + 2)
+    grown = distance_to(wide) <= reach
+    filled = scipy.ndimage.binary_fill_holes((distance_to(~grown) > reach) | wide)
+    return bool(np.count_nonzero(wide) < LEAST_FILLED * np.count_nonzero(filled))
+
+
+def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
+    """Whether a figure (h, w, 4) has parts of its paper's colour, (3,) or (h, w, 3), which is no grey."""
+    covered = figure[..., 3] >= HALF_COVERED
+    alike = np.abs(figure[..., :3].astype(np.int16) - paper).max(axis=2) <= PAPER_TOLERANCE
+    same = covered & alike & (np.ptp(np.broadcast_to(paper, (*covered.shape, 3)), axis=2) >= _COLOURED)
+    return bool(np.count_nonzero(_thick(same)) > GAP * np.count_nonzero(covered))
 
 
 def scan_rim(picture: Pixels) -> Mask:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from specsia_build.errors import UsageError
-from specsia_build.repairing.cutting import cut, scale_whole
+from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
 from specsia_build.repairing.files import load_drawing
+from specsia_build.repairing.pixel_art import scale_whole
 
 Pixels = NDArray[np.uint8]
 SIZE = WIDTH, HEIGHT = 300, 400
@@ -202,6 +203,54 @@ def test_parts_are_no_figures() -> None:
         cutout = cut(np.asarray(picture))
         assert len(cutout.boxes) == 1
         assert overlap(cutout.picture, np.asarray(picture)) == 1
+
+
+def test_inside_of_lines_is_missing() -> None:
+    """Line art whose outline is open, and lines on transparency, unlike a stick figure."""
+    opened, closed = paper(), paper()
+    for image, end in ((opened, 205), (closed, 220)):
+        draw = ImageDraw.Draw(image)
+        draw.arc((100, 60, 200, 160), 10 if image is opened else 0, 360, fill=(0, 0, 0, 255), width=3)
+        draw.line((120, 150, 80, 340, end, 340), fill=(0, 0, 0, 255), width=3)
+        draw.line((185, 145, 220, 340), fill=(0, 0, 0, 255), width=3)
+    stick = paper()
+    draw = ImageDraw.Draw(stick)
+    draw.ellipse((100, 40, 200, 140), outline=(0, 0, 0, 255), width=5)
+    draw.line((150, 140, 150, 270, 90, 360), fill=(0, 0, 0, 255), width=5)
+    draw.line((150, 270, 210, 360), fill=(0, 0, 0, 255), width=5)
+    for image, codes in ((opened, ["ground-removed"]), (closed, []), (stick, [])):
+        assert [warning.code for warning in cut(np.asarray(image)).warnings] == codes
+    alone = np.asarray(closed).copy()
+    alone[..., 3] = 255 - alone[..., 0]
+    assert [warning.subject for warning in cut(alone).warnings] == ["lines"]
+
+
+@pytest.mark.parametrize(("colour", "codes"), [((250, 30, 30), ["ground-kept"]), ((250, 250, 250), [])])
+def test_gap_that_shows_the_paper(colour: tuple[int, int, int], codes: list[str]) -> None:
+    """Between an arm and the body a coloured ground is seen, where white may be the white of an eye."""
+    image = laid(paper(colour), person())
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((180, 150, 260, 240), outline=(90, 160, 90, 255), width=12)
+    assert [warning.code for warning in cut(np.asarray(image)).warnings] == codes
+
+
+@pytest.mark.parametrize("factor", [1, 5])
+def test_small_figures_of_large_pictures(factor: int) -> None:
+    """Pixel art that was scaled up, and sprites beside each other."""
+    sprite = person().crop((88, 68, 214, 362)).reduce(6)
+    sheet = Image.new("RGBA", (170, sprite.height + 2))
+    for place in range(6):
+        sheet.paste(sprite, (place * 28 + 1, 1))
+    size = (factor * sheet.width, factor * sheet.height)
+    picture = np.asarray(sheet.resize(size, Image.Resampling.NEAREST))
+    assert "small-drawing" in [warning.code for warning in cut(picture).warnings]
+    assert "small-drawing" not in [warning.code for warning in cut(picture, pixel=True).warnings]
+    smooth = np.asarray(sheet.resize((6 * sheet.width, 6 * sheet.height), Image.Resampling.BICUBIC))
+    assert "small-drawing" not in [warning.code for warning in cut(smooth).warnings]
+
+
+def test_soles_on_the_border_are_not_cut() -> None:
+    assert cut(np.asarray(person().crop((0, 0, WIDTH, 360)))).warnings == ()
 
 
 def test_mask() -> None:
