@@ -220,7 +220,10 @@ def _off_paper(picture: Pixels) -> Pixels:
     covered = figure[..., 3] >= HALF_COVERED
     specks = _specks(covered)
     if _on_border(covered) > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
-        raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
+        raise UsageError(
+            "the drawing's paper is uneven, as on a photograph, or has marks or a frame around the figure: "
+            f"{REPAINT}"
+        )
     figure[specks] = 0
     return figure
 

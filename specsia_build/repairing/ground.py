@@ -16,6 +16,7 @@ STRIP = 0.25  # Share of a picture's side that a slanted rim touches, at least
 
 SAME = 24  # Levels between colours of one translucent shadow, at most
 _FAINT, _OPAQUE = 12, 250  # Alpha up to which a pixel has no sure colour, and from which it is opaque
+_MOST_OF_SHADOW = 90  # Percentile of its alpha up to which a shadow's own pixels reach
 _DARK = 80  # Level of a shadow's colour up to which nothing opaque belongs to it
 
 PALEST, _DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
@@ -136,12 +137,13 @@ def translucent_shadow(figure: Pixels) -> Mask:
     covered = alpha >= HALF_COVERED
     if not covered.any():
         return np.zeros_like(covered)
-    # Antialiased edges are too thin to be seeds.
+    # Antialiased edges are too thin to be seeds, but for those of a figure that stands in its shadow.
     seeds = _thick(candidates)
     seeds[: _ground(covered).start] = False
     if not seeds.any():
         return seeds
-    colour = np.median(figure[seeds & (alpha >= alpha[seeds].max() // 4)][:, :3], axis=0)
+    faintest = np.percentile(alpha[seeds], _MOST_OF_SHADOW) // 4
+    colour = np.median(figure[seeds & (alpha >= faintest)][:, :3], axis=0)
     # Colours of fainter pixels are rounded too coarsely.
     same = (alpha >= _FAINT) & (np.abs(figure[..., :3] - colour).max(axis=2) <= SAME)
     # The middle of a pale shadow may be opaque; that of a dark one would be told from no dark shoe.

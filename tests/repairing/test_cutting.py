@@ -39,6 +39,13 @@ def person(middle: int = 150, scale: float = 1.0, ground: tuple[int, ...] = (0, 
     return image.reduce(4)
 
 
+def blue_shoes(image: Image.Image) -> Image.Image:
+    """A person's picture with shoes of a colour that no shadow has."""
+    pixels = np.array(image)
+    pixels[340:, :, :3] = (70, 60, 250)
+    return Image.fromarray(pixels)
+
+
 def laid(*images: Image.Image) -> Image.Image:
     """Pictures laid over each other, the last on top."""
     below, *others = images
@@ -99,6 +106,20 @@ def test_ground_shadow(ground: tuple[int, int, int] | None, box: tuple[int, int,
     shoes = (CLEAN == SHOES).all(axis=2)
     assert (cutout.picture[shoes][:, 3] == 255).mean() > 0.95
     assert len(cutout.warnings) == 1
+
+
+def test_shadow_under_soft_soles() -> None:
+    """Where shoes fade into a black shadow, mixtures of both colours are no part of it."""
+    soft = person()
+    soft.putalpha(soft.getchannel("A").filter(ImageFilter.GaussianBlur(1.2)))
+    alpha = Image.new("L", SIZE)
+    ImageDraw.Draw(alpha).ellipse((80, 338, 240, 374), fill=60)
+    ground = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    ground.putalpha(alpha.filter(ImageFilter.GaussianBlur(6)))
+    cutout = cut(np.asarray(laid(ground, blue_shoes(soft))))
+    assert [warning.code for warning in cutout.warnings] == ["ground-removed"]
+    assert overlap(cutout.picture, np.asarray(soft)) > 0.97
+    assert not cutout.picture[372:, :, 3].any()
 
 
 def test_pale_shoes_and_ghosts_stay() -> None:
