@@ -41,6 +41,7 @@ have .59 at most.
 """
 
 _SURE_KIND = 0.9  # Certainty from which an animal is taken for one on four legs
+_LIKELY_KIND = 0.5  # The same from which it is mentioned that it may be drawn from its side
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +172,18 @@ def _advice(facing: str, is_animal: bool) -> str:
     if is_animal:
         return "an animal walks if its legs are drawn apart, in front and behind"
     return f"an animal on four legs may walk: {correct} four-legged, and give that as --joints"
+
+
+def mention_side(rigged: Rigged, front: Frontal) -> Rigged:
+    """Add a warning to an animal on four legs that was taken for a front: most are drawn from their side."""
+    known = rigged.joints
+    is_animal = known is not None and known.kind == "four-legged" and known.certainty >= _LIKELY_KIND
+    is_named = any(warning.code == "side-unsure" for warning in front.warnings)
+    if front.facing != "front" or not is_animal or is_named:
+        return rigged
+    sentence = "this seems to be an animal on four legs: if its side is drawn, give --facing left|right"
+    warning = Warning("side-unsure", sentence, front.name)
+    return replace(rigged, own=replace(rigged.own, warnings=(warning, *rigged.own.warnings)))
 
 
 def _lying(front: Frontal, joints: Joints) -> tuple[Warning, ...]:

@@ -23,7 +23,7 @@ from specsia_build.dravie.runs import find_run
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import view_yaws
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
-from specsia_build.repairing.moving import Moving, Rigged, moving, rig_of
+from specsia_build.repairing.moving import Moving, Rigged, mention_side, moving, rig_of
 from specsia_build.repairing.painting import Painter, as_it_is, painter, seen_by_network, with_back
 from specsia_build.repairing.reconstruction import (
     Frame,
@@ -165,6 +165,8 @@ def prepare(
         front = front.shrunk(placed.fit)
         back = None if back is None else back.shrunk(placed.fit)
         rigged = rig_of(placed, front, settings.joints)
+        if reading.facing is None and side is None and back is None:
+            rigged = mention_side(rigged, front)
         placed = replace(placed, mesh=rigged.mesh)
         with _naming_figures(front):
             motion = moving(rigged, settings.motion) if settings.motion else None

@@ -12,12 +12,13 @@ from specsia_build.frame import Camera, normalise
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
-from specsia_build.repairing.moving import moving, rig_of
+from specsia_build.repairing.moving import mention_side, moving, rig_of
 from specsia_build.repairing.reconstruction import read_single, reconstruct
 from specsia_build.rigging.file import joints_json
 from specsia_build.rigging.four_legs import rig_animal, shape_of
 from specsia_build.rigging.joints import Joints
 from specsia_build.rigging.skeleton import without_webs
+from specsia_build.warning import Warning
 from tests.rigging.figures import box
 from tests.rigging.test_skinning import on_grid
 
@@ -105,5 +106,11 @@ def test_a_horse_walks_where_its_side_is_sure(characters_dir: Path, tmp_path: Pa
     joints.write_bytes(joints_json(Joints(*UNSEEN, "four-legged", 0.5), size))
     assert "walk" in [motion.name for motion in rig_of(placed, front.shrunk(placed.fit), joints).own.motions]
     # From the front, nobody knows its legs.
-    seen = replace(front, facing="front").shrunk(placed.fit)
-    assert "walk" not in [motion.name for motion in rig_of(placed, seen).own.motions]
+    seen = replace(front, facing="front", warnings=()).shrunk(placed.fit)
+    still = rig_of(placed, seen)
+    assert "walk" not in [motion.name for motion in still.own.motions]
+    codes = [warning.code for warning in mention_side(still, seen).own.warnings]
+    assert codes[0] == "side-unsure" and mention_side(rigged, front) is rigged
+    # Once is enough.
+    said = replace(seen, warnings=(Warning("side-unsure", "", "horse"),))
+    assert mention_side(still, said) is still
