@@ -13,11 +13,18 @@ from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pictures.masks import box_around, distance_to, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
-from specsia_build.repairing.ground import paper_shadow, scan_rim, translucent_shadow
+from specsia_build.repairing.ground import (
+    encloses_paper,
+    is_of_lines,
+    paper_shadow,
+    scan_rim,
+    smooth_paper,
+    translucent_shadow,
+)
+from specsia_build.repairing.pixel_art import small_figure
 from specsia_build.warning import Warning
 
 MOST_SIDE = 2048  # Pixels of the longer side from which a drawing is reduced by a whole number
-_SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 _BORDER, MOST_ON_BORDER = 0.02, 0.35
 """Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
@@ -40,6 +47,8 @@ LEAST_EDGE, _EDGE = 4.0, 0.006
 CUT_SHARE = 0.1  # Share of a figure's width that a picture's side cuts, at least
 INWARDS = 0.02  # Depth in widths at which it is looked at again
 _STRAIGHT = 0.85  # Share of the width there
+# Share of a sole's width up to which an ankle is narrower, and its height in heights of the figure
+SOLE, _ANKLE = 0.8, 0.08
 
 _MOST_LISTED = 9  # Figures that a warning lists
 
@@ -90,6 +99,12 @@ def cut(
     figure, warnings = _without_ground(picture) if silhouette is None else (_inside(picture, silhouette), [])
     figure, boxes, chosen = _chosen(figure, number, step)
     warnings += chosen
+    if not chosen and is_of_lines(figure[..., 3]):
+        sentence = (
+            "the figure is of lines, and what lies between them is missing: close its outline, paint its "
+            f"inside, or give {_MASK}"
+        )
+        warnings.append(Warning("ground-removed", sentence, "lines"))
     sides = _cut_sides(figure[..., 3])
     if sides:
         sentence = (
@@ -97,14 +112,8 @@ def cut(
             "missing from all views; draw it whole, with some ground around it"
         )
         warnings.append(Warning("figure-cut", sentence, ", ".join(sides)))
-    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
-    width, height = columns.stop - columns.start, rows.stop - rows.start
-    if max(width, height) < _SMALL and not pixel:
-        sentence = (
-            f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
-            "--pixel keeps them; otherwise a larger drawing gives a better result"
-        )
-        warnings.append(Warning("small-drawing", sentence, "drawing"))
+    if not pixel:
+        warnings += small_figure(figure, (*boxes,) if chosen else (), step)
     return Cutout(figure, tuple(warnings), boxes, step, sides)
 
 
@@ -145,15 +154,26 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
     removed: list[str] = []
     if (picture[..., 3] >= HALF_COVERED).all():
         rim = scan_rim(picture)
-        if rim.any():
-            picture = picture.copy()
-            picture[rim] = np.median(picture[~rim], axis=0)
-            removed.append("a dark rim along the picture's border")
-        figure, paper = _off_paper(picture), _paper(picture)
+        scan = _without_rim(picture, rim)
+        try:
+            figure, paper = _off_paper(scan), _paper(scan)
+            if rim.any():
+                removed.append("a dark rim along the picture's border")
+        except UsageError:
+            cutout = _off_gradient(picture)
+            if cutout is None:
+                raise
+            figure, paper = cutout
+            removed.append("a background whose colour changes")
         shadow = paper_shadow(figure, paper)
         figure[shadow] = 0
         if _pale_edge(figure, paper) > MOST_PALE:
             sentence = f"much of the figure's edge fades into the paper: if that is ground, give {_MASK}"
+            warnings.append(Warning("ground-kept", sentence, "drawing"))
+        elif encloses_paper(figure, paper):
+            sentence = (
+                f"the figure encloses areas of the background's colour, which stay: if not, give {_MASK}"
+            )
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         figure = _unmixed(figure, paper)
     else:
@@ -171,7 +191,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
 
 
 def _pale_edge(figure: Pixels, paper: Pixels) -> float:
-    """Share of a figure's edge that hardly differs from the paper (3,) it was cut out of."""
+    """Share of a figure's edge that hardly differs from the paper, (3,) or (h, w, 3), it was cut out of."""
     covered = figure[..., 3] >= HALF_COVERED
     difference = np.abs(figure[..., :3].astype(np.int16) - paper).max(axis=2) * covered
     inside = scipy.ndimage.maximum_filter(difference, 2 * _RIM + 1)
@@ -185,18 +205,51 @@ def _paper(picture: Pixels) -> Pixels:
     return corners
 
 
+def _without_rim(picture: Pixels, rim: Mask) -> Pixels:
+    """The picture with paper in place of a scan's rim."""
+    if not rim.any():
+        return picture
+    scan = picture.copy()
+    scan[rim] = np.median(picture[~rim], axis=0)
+    return scan
+
+
 def _off_paper(picture: Pixels) -> Pixels:
     """Cut the figure out of plain paper, without specks."""
     figure = _cut_out(picture)
     covered = figure[..., 3] >= HALF_COVERED
     specks = _specks(covered)
+    if _on_border(covered) > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
+        raise UsageError(
+            "the drawing's paper is uneven, as on a photograph, or has marks or a frame around the figure: "
+            f"{REPAINT}"
+        )
+    figure[specks] = 0
+    return figure
+
+
+def _off_gradient(picture: Pixels) -> tuple[Pixels, Pixels] | None:
+    """Cut the figure out of paper that changes smoothly, and return both; None unless the edge is clear."""
+    paper = smooth_paper(picture)
+    if paper is None:
+        return None
+    evened = picture.copy()
+    evened[..., :3] = np.clip(picture[..., :3] - paper.astype(np.int16) + HALF_COVERED, 0, 255)
+    figure = picture.copy()
+    figure[..., 3] = _cut_out(evened)[..., 3]
+    covered = figure[..., 3] >= HALF_COVERED
+    figure[_specks(covered)] = 0
+    if _on_border(covered) > MOST_ON_BORDER or _pale_edge(figure, paper) > MOST_PALE:
+        return None
+    return figure, paper
+
+
+def _on_border(covered: Mask) -> float:
+    """Share of the picture's border that a silhouette covers."""
     border = np.ones_like(covered)
     depth = max(1, round(_BORDER * min(covered.shape)))
     border[depth:-depth, depth:-depth] = False
-    if covered[border].mean() > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
-        raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
-    figure[specks] = 0
-    return figure
+    return float(covered[border].mean())
 
 
 def _cut_out(picture: Pixels) -> Pixels:
@@ -236,7 +289,7 @@ def _clear_haze(figure: Pixels) -> bool:
 
 
 def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
-    """Remove the colour of the paper (3,) from the outermost pixels of a figure.
+    """Remove the colour of the paper, (3,) or (h, w, 3), from the outermost pixels of a figure.
 
     Such a pixel mixes the paper with the next pixel inside; its coverage is its place between the two.
     """
@@ -247,7 +300,8 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
     distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)
     rim = covered & ~inner & (distance < 2)
     inside = figure[nearest[0][rim], nearest[1][rim], :3]
-    share = np.clip(mixture(figure[rim][:, :3], paper, inside), 0, 1)
+    beside = np.broadcast_to(paper, (*inner.shape, 3))[rim]
+    share = np.clip(mixture(figure[rim][:, :3], beside, inside), 0, 1)
     out = figure.copy()
     out[rim, 3] = np.rint(255 * share).astype(np.uint8)
     out[rim, :3] = inside
@@ -293,24 +347,14 @@ def _cut_sides(alpha: NDArray[np.uint8]) -> tuple[str, ...]:
         turned = np.rot90(covered, turns)
         first, inside = np.count_nonzero(turned[0]), np.count_nonzero(turned[min(depth, len(turned) - 1)])
         # What ends at the border, such as a sole or a tip, is rounded.
-        if first >= CUT_SHARE * (along.stop - along.start) and first >= _STRAIGHT * inside:
+        if first < CUT_SHARE * (along.stop - along.start) or first < _STRAIGHT * inside:
+            continue
+        if name != "bottom" or _narrowest(turned, rows) >= SOLE * first:
             sides.append(name)
     return tuple(sides)
 
 
-def scale_whole(figure: Pixels, longest: float) -> Pixels:
-    """Crop pixel art (h, w, 4) to its figure and scale that by a whole number with the nearest pixel.
-
-    Its longer side has at most `longest` pixels; a larger figure is reduced by a whole number instead. Alpha
-    becomes 0 or 255.
-    """
-    solid = figure[..., 3] >= HALF_COVERED
-    box = box_around(solid)
-    opaque = figure[box] | np.array([0, 0, 0, 255], np.uint8)
-    cropped = np.where(solid[box][..., None], opaque, np.uint8(0))
-    side = max(cropped.shape[:2])
-    if side > longest:
-        step = int(-(-side // longest))
-        return np.ascontiguousarray(cropped[step // 2 :: step, step // 2 :: step])
-    factor = int(longest // side)
-    return np.repeat(np.repeat(cropped, factor, axis=0), factor, axis=1)
+def _narrowest(turned: Mask, rows: slice) -> int:
+    """Least width of a silhouette upside down, up to the height of an ankle above its soles."""
+    ankle = max(3, round(_ANKLE * (rows.stop - rows.start)))
+    return int(turned[:ankle].sum(axis=1).min())

@@ -25,9 +25,10 @@ from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.repairing.cutting import cut, scale_whole
+from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
+from specsia_build.repairing.pixel_art import scale_whole
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 from specsia_build.warning import Warning

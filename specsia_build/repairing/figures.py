@@ -8,10 +8,11 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED
 
 FigureBox = tuple[int, int, int, int]
+_Box = tuple[slice, ...]
 Labels = NDArray[np.signedinteger]
 
 WORKING = 512  # Pixels of the longer side at which distances between parts are measured
-_MOST = 32  # Parts that can be figures; the others are parts of the nearest
+_MOST = 256  # Parts that can be figures; the others are parts of the nearest
 
 _LEAST_AREA, LEAST_HEIGHT = 0.2, 0.4
 """Area and height of a figure, at least, relative to those of the largest: a sword or a hat has less."""
@@ -19,8 +20,12 @@ _LEAST_AREA, LEAST_HEIGHT = 0.2, 0.4
 WITHIN = 0.8  # Share of a part's box inside another's from which it belongs to that: eyes in a head of lines
 
 _BESIDE, ABOVE = 0.01, 0.15
-"""Gap between two figures, at least, in lengths of the picture's figures; and between parts that are one
-above the other, in heights of the taller: a head may float above its body."""
+"""Gap between two figures, at least, in lengths of the two; and between parts that are one above the other,
+in heights of the taller: a head may float above its body."""
+
+_ROW = 0.85
+"""Share of the taller part's rows from which another is as high, and in its row: sprites of a sheet have
+others beside them, and are not joined to those of the row below."""
 
 # Share of the narrower part's width below, or above, the other from which one is above the other
 ALIGNED = 0.5
@@ -72,29 +77,62 @@ def _candidates(parts: Labels, count: int) -> list[int]:
 
 def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
     """Groups of candidates that are one figure."""
-    index = {part: place for place, part in enumerate(candidates)}
     near = np.eye(len(candidates), dtype=np.bool_)
-    boxes = {part: box_around(parts == part) for part in candidates}
-    whole = box_around(np.isin(parts, candidates))
-    length = max(along.stop - along.start for along in whole)
-    for part in candidates[:-1]:
-        distance = scipy.ndimage.distance_transform_edt(parts != part)
-        for other in candidates[index[part] + 1 :]:
-            gap = float(distance[parts == other].min()) - 1
-            near[index[part], index[other]] = _is_one(boxes[part], boxes[other], gap, length)
+    found = scipy.ndimage.find_objects(parts)
+    boxes = [found[part - 1] for part in candidates]
+    in_row = [_is_in_row(boxes, place) for place in range(len(boxes))]
+    for place, box in enumerate(boxes):
+        for other in range(place + 1, len(boxes)):
+            reach = _reach(box, boxes[other], in_row[place] and in_row[other])
+            if _is_inside(box, boxes[other]):
+                near[place, other] = True
+            elif reach > 0:
+                gap = _gap(parts, (candidates[place], candidates[other]), (box, boxes[other]), reach)
+                near[place, other] = gap < reach
     count, group = scipy.sparse.csgraph.connected_components(near, directed=False)
     figures: list[list[int]] = [[] for _ in range(count)]
-    for part in candidates:
-        figures[group[index[part]]].append(part)
+    for place, part in enumerate(candidates):
+        figures[group[place]].append(part)
     return figures
 
 
-def _is_one(box: tuple[slice, slice], other: tuple[slice, slice], gap: float, length: int) -> bool:
-    """Whether parts in two boxes, `gap` pixels apart, are one figure; `length` is that of all figures."""
-    height, width = (along.stop - along.start for along in box)
-    tall, wide = (along.stop - along.start for along in other)
-    sides = zip(box, other, strict=True)
-    down, across = (max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in sides)
-    if gap < _BESIDE * length or down * across >= WITHIN * min(height * width, tall * wide):
-        return True
-    return bool(across >= ALIGNED * min(width, wide) and gap < ABOVE * max(height, tall))
+def _is_in_row(boxes: list[_Box], place: int) -> bool:
+    """Whether another of the boxes of parts lies in the same rows as one of them."""
+    (rows, _), others = boxes[place], boxes[:place] + boxes[place + 1 :]
+    return any(_overlap(rows, other[0]) >= _ROW * max(_length(rows), _length(other[0])) for other in others)
+
+
+def _is_inside(box: _Box, other: _Box) -> bool:
+    """Whether one of two boxes lies inside the other."""
+    down, across = (_overlap(*sides) for sides in zip(box, other, strict=True))
+    return down * across >= WITHIN * min(_length(a) * _length(b) for a, b in (box, other))
+
+
+def _reach(box: _Box, other: _Box, of_sheet: bool) -> float:
+    """Gap below which parts in two boxes are one figure; `of_sheet` if both have others in their row."""
+    both = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(box, other, strict=True))
+    beside = _BESIDE * max(_length(along) for along in both)
+    lower, taller = sorted((_length(box[0]), _length(other[0])))
+    is_above = _overlap(box[1], other[1]) >= ALIGNED * min(_length(box[1]), _length(other[1]))
+    if is_above and not (of_sheet and lower >= _ROW * taller):
+        return max(beside, ABOVE * taller)
+    return beside
+
+
+def _gap(parts: Labels, pair: tuple[int, int], boxes: tuple[_Box, _Box], reach: float) -> float:
+    """Pixels between a pair of parts in two boxes; infinite from about `reach` on."""
+    margin = int(reach) + 2
+    around = tuple(slice(max(0, along.start - margin), along.stop + margin) for along in boxes[0])
+    near = parts[around] == pair[1]
+    if not near.any():
+        return np.inf
+    distance = scipy.ndimage.distance_transform_edt(parts[around] != pair[0])
+    return float(distance[near].min()) - 1
+
+
+def _overlap(along: slice, other: slice) -> int:
+    return int(max(0, min(along.stop, other.stop) - max(along.start, other.start)))
+
+
+def _length(along: slice) -> int:
+    return int(along.stop - along.start)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import scipy
+from PIL import Image
 
 from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import box_around, continued, distance_to
 from specsia_build.rendering.layers import HALF_COVERED
 
 _RIM = 0.06  # Largest depth of a scan's rim as a share of the picture's side
@@ -15,6 +16,7 @@ STRIP = 0.25  # Share of a picture's side that a slanted rim touches, at least
 
 SAME = 24  # Levels between colours of one translucent shadow, at most
 _FAINT, _OPAQUE = 12, 250  # Alpha up to which a pixel has no sure colour, and from which it is opaque
+_MOST_OF_SHADOW = 90  # Percentile of its alpha up to which a shadow's own pixels reach
 _DARK = 80  # Level of a shadow's colour up to which nothing opaque belongs to it
 
 PALEST, _DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
@@ -29,6 +31,65 @@ _LEAST = 0.004  # Share of the figure's area that it covers, at least
 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
+
+LEAST_FILLED, _OPEN = 0.6, 0.04
+"""Share of a figure's area that it covers itself, at least, where it is not of lines alone; the rest is gaps
+that it encloses, or nearly does: up to an opening of so many lengths on each side."""
+
+_COLOURED, GAP = 60, 0.004
+"""Range of a colour's channels from which paper that a figure encloses is a gap and no white of an eye, and
+share of the figure's area from which it is worth mentioning."""
+
+_SMOOTH_SIDE, _STEP = 384, 6
+"""Pixels of the longer side at which paper that changes smoothly is looked for, at most, and levels in its
+3 x 3 pixels, at most."""
+
+LEAST_SMOOTH, _SMOOTHER = 0.75, 0.1
+"""Share of a picture's border that such paper covers, at least, and by how much that exceeds the share that
+has the colour of the corners."""
+
+
+def smooth_paper(picture: Pixels) -> Pixels | None:
+    """Find the colours (h, w, 3) of an opaque picture's paper if they change smoothly, as in a gradient.
+
+    They go on behind the figure as beside it. None if the paper has one colour, or edges.
+    """
+    image = Image.fromarray(picture).convert("RGB")
+    small = np.asarray(image.reduce(-(-max(image.size) // _SMOOTH_SIDE)))
+    corners = np.median(small[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0)
+    window = (3, 3, 1)
+    steps = scipy.ndimage.maximum_filter(small, window) - scipy.ndimage.minimum_filter(small, window)
+    even = steps.max(axis=2) <= _STEP
+    border = np.ones_like(even)
+    border[1:-1, 1:-1] = False
+    regions, count = scipy.ndimage.label(even)
+    paper = regions == 1 + np.bincount(regions[border], minlength=count + 1)[1:].argmax() if count else even
+    plain = np.abs(small[border] - corners).max(axis=1) <= PAPER_TOLERANCE
+    if paper[border].mean() < max(LEAST_SMOOTH, plain.mean() + _SMOOTHER):
+        return None
+    around = Image.fromarray(continued(small, paper))
+    return np.asarray(around.resize(image.size, Image.Resampling.BILINEAR))
+
+
+def is_of_lines(alpha: Pixels) -> bool:
+    """Whether a silhouette (h, w) is mostly gaps, as of lines whose inside was taken for ground."""
+    rows, columns = box_around(alpha >= HALF_COVERED)
+    covered = alpha[rows, columns] >= HALF_COVERED
+    step = -(-max(covered.shape) // _SMOOTH_SIDE)
+    covered = covered[::step, ::step]
+    reach = _OPEN * max(covered.shape)
+    wide = np.pad(covered, int(reach) + 2)
+    grown = distance_to(wide) <= reach
+    filled = scipy.ndimage.binary_fill_holes((distance_to(~grown) > reach) | wide)
+    return bool(np.count_nonzero(wide) < LEAST_FILLED * np.count_nonzero(filled))
+
+
+def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
+    """Whether a figure (h, w, 4) has parts of its paper's colour, (3,) or (h, w, 3), which is no grey."""
+    covered = figure[..., 3] >= HALF_COVERED
+    alike = np.abs(figure[..., :3].astype(np.int16) - paper).max(axis=2) <= PAPER_TOLERANCE
+    same = covered & alike & (np.ptp(np.broadcast_to(paper, (*covered.shape, 3)), axis=2) >= _COLOURED)
+    return bool(np.count_nonzero(_thick(same)) > GAP * np.count_nonzero(covered))
 
 
 def scan_rim(picture: Pixels) -> Mask:
@@ -76,12 +137,13 @@ def translucent_shadow(figure: Pixels) -> Mask:
     covered = alpha >= HALF_COVERED
     if not covered.any():
         return np.zeros_like(covered)
-    # Antialiased edges are too thin to be seeds.
+    # Antialiased edges are too thin to be seeds, but for those of a figure that stands in its shadow.
     seeds = _thick(candidates)
     seeds[: _ground(covered).start] = False
     if not seeds.any():
         return seeds
-    colour = np.median(figure[seeds & (alpha >= alpha[seeds].max() // 4)][:, :3], axis=0)
+    faintest = np.percentile(alpha[seeds], _MOST_OF_SHADOW) // 4
+    colour = np.median(figure[seeds & (alpha >= faintest)][:, :3], axis=0)
     # Colours of fainter pixels are rounded too coarsely.
     same = (alpha >= _FAINT) & (np.abs(figure[..., :3] - colour).max(axis=2) <= SAME)
     # The middle of a pale shadow may be opaque; that of a dark one would be told from no dark shoe.

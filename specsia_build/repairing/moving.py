@@ -41,6 +41,7 @@ have .59 at most.
 """
 
 _SURE_KIND = 0.9  # Certainty from which an animal is taken for one on four legs
+_LIKELY_KIND = 0.5  # The same from which it is mentioned that it may be drawn from its side
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +53,14 @@ class Rigged:
         name: of the file that it comes from.
         mesh: the reconstruction; an animal has two legs where two are drawn as one.
         joints: those in the frame of the drawing that it was made from; None for a character's own rig.
+        advice: what to do where it has no arms and legs.
     """
 
     own: RawMoving
     name: str
     mesh: Mesh
     joints: Joints | None = None
+    advice: str = ""
 
     @property
     def limbs(self) -> bool:
@@ -140,10 +143,12 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
             own = replace(_only_moving(character), rig=rig, warnings=())
         return Rigged(own, name, placed.mesh)
     known = found_joints(front) if joints is None else _read(joints, front)
-    if front.facing in PROFILES and known.kind == "four-legged" and known.certainty >= _SURE_KIND:
+    sure = joints is not None or known.certainty >= _SURE_KIND
+    is_animal = known.kind == "four-legged" and sure
+    if front.facing in PROFILES and is_animal:
         animal = rig_animal(placed.mesh, front.facing)
         if animal is not None:
-            return Rigged(animal[1], front.name, animal[0], known)
+            return Rigged(animal[1], front.name, animal[0], known, "an animal on four legs can walk")
     used = None if joints is None and front.facing in PROFILES else known
     try:
         own = rig_figure(placed.mesh, used, len(front.image), FACES[front.facing])
@@ -153,7 +158,32 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
         own = replace(spine_rig(placed.mesh), warnings=(Warning("joints-unsure", str(error), front.name),))
     if joints is None:
         own = replace(own, warnings=(*_lying(front, known), *own.warnings))
-    return Rigged(own, front.name, placed.mesh, known)
+    return Rigged(own, front.name, placed.mesh, known, _advice(front.facing, is_animal))
+
+
+def _advice(facing: str, is_animal: bool) -> str:
+    """How a figure without limbs gets them: one drawn from a side, which is an animal on four legs or not."""
+    correct = "repair it without --motion, correct its joints.json with the kind"
+    if facing not in PROFILES:
+        return (
+            "an animal drawn from its side, its legs apart, may walk with --facing left|right; if it is a "
+            f"person, {correct} person, and give that as --joints"
+        )
+    if is_animal:
+        return "an animal walks if its legs are drawn apart, in front and behind"
+    return f"an animal on four legs may walk: {correct} four-legged, and give that as --joints"
+
+
+def mention_side(rigged: Rigged, front: Frontal) -> Rigged:
+    """Add a warning to an animal on four legs that was taken for a front: most are drawn from their side."""
+    known = rigged.joints
+    is_animal = known is not None and known.kind == "four-legged" and known.certainty >= _LIKELY_KIND
+    is_named = any(warning.code == "side-unsure" for warning in front.warnings)
+    if front.facing != "front" or not is_animal or is_named:
+        return rigged
+    sentence = "this seems to be an animal on four legs: if its side is drawn, give --facing left|right"
+    warning = Warning("side-unsure", sentence, front.name)
+    return replace(rigged, own=replace(rigged.own, warnings=(warning, *rigged.own.warnings)))
 
 
 def _lying(front: Frontal, joints: Joints) -> tuple[Warning, ...]:
@@ -248,9 +278,7 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
     if not rigged.limbs:
         raise UsageError(
             f"--motion {brief(name, 80)} is for arms and legs, and none were found in {rigged.name}: "
-            f"{', '.join(FOR_ANY)} move any figure, and an animal drawn from its side, its legs apart, may "
-            "walk with --facing left|right; if it is a person, repair it without --motion, correct its "
-            "joints.json with the kind person, and give that as --joints"
+            f"{', '.join(FOR_ANY)} move any figure, and {rigged.advice}"
         )
     try:
         source = built_in() if not is_file else read_motions(Path(name))

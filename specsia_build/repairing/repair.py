@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,10 +20,10 @@ from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.drawing import Drawing, visible_places
 from specsia_build.dravie.model.checkpoint import load_predictor
 from specsia_build.dravie.runs import find_run
-from specsia_build.errors import UsageError
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import view_yaws
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
-from specsia_build.repairing.moving import Moving, Rigged, moving, rig_of
+from specsia_build.repairing.moving import Moving, Rigged, mention_side, moving, rig_of
 from specsia_build.repairing.painting import Painter, as_it_is, painter, seen_by_network, with_back
 from specsia_build.repairing.reconstruction import (
     Frame,
@@ -153,18 +154,22 @@ def prepare(
         front, back, side, roles = _drawings(subject, settings, back)
         if side is not None:
             front = replace(front, warnings=(*front.warnings, *side.warnings))
-        if mesh is None:
-            seen = None if side is None else side.side
-            placed = reconstruct(front, settings.backend, settings.views, back, seen)
-        else:
-            placed = place_file(read_single(mesh), front, settings.views)
+        seen = None if side is None else side.side
+        with _naming_figures(front):
+            if mesh is None:
+                placed = reconstruct(front, settings.backend, settings.views, back, seen)
+            else:
+                placed = place_file(read_single(mesh), front, settings.views)
         if reading.pixel:
             placed = replace(placed, mesh=with_nearest_texels(placed.mesh))
         front = front.shrunk(placed.fit)
         back = None if back is None else back.shrunk(placed.fit)
         rigged = rig_of(placed, front, settings.joints)
+        if reading.facing is None and side is None and back is None:
+            rigged = mention_side(rigged, front)
         placed = replace(placed, mesh=rigged.mesh)
-        motion = moving(rigged, settings.motion) if settings.motion else None
+        with _naming_figures(front):
+            motion = moving(rigged, settings.motion) if settings.motion else None
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
     guessed = guessed and load_backend(settings.backend).sees_back
@@ -189,6 +194,18 @@ def prepare(
     if side is not None:
         drawing = _with_sides(drawing, placed, reading.size)
     return replace(result, paint=painter(predictor, drawing))
+
+
+@contextmanager
+def _naming_figures(front: Frontal) -> Iterator[None]:
+    """Name a drawing's figures, of which one may be taken, in an error that several of them may cause."""
+    try:
+        yield
+    except (CharacterError, UsageError) as error:
+        for warning in front.warnings:
+            if warning.code == "several-figures":
+                raise UsageError(f"{error}; {warning}") from error
+        raise
 
 
 def _drawings(

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from specsia_build.errors import UsageError
-from specsia_build.repairing.cutting import cut, scale_whole
+from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
 from specsia_build.repairing.files import load_drawing
+from specsia_build.repairing.pixel_art import scale_whole
 
 Pixels = NDArray[np.uint8]
 SIZE = WIDTH, HEIGHT = 300, 400
@@ -36,6 +37,13 @@ def person(middle: int = 150, scale: float = 1.0, ground: tuple[int, ...] = (0, 
         draw.rectangle(box(left, 248, left + 26, 345), fill=(60, 60, 160, 255))
         draw.rectangle(box(shoe, 344, shoe + 36, 360), fill=SHOES)
     return image.reduce(4)
+
+
+def blue_shoes(image: Image.Image) -> Image.Image:
+    """A person's picture with shoes of a colour that no shadow has."""
+    pixels = np.array(image)
+    pixels[340:, :, :3] = (70, 60, 250)
+    return Image.fromarray(pixels)
 
 
 def laid(*images: Image.Image) -> Image.Image:
@@ -100,6 +108,20 @@ def test_ground_shadow(ground: tuple[int, int, int] | None, box: tuple[int, int,
     assert len(cutout.warnings) == 1
 
 
+def test_shadow_under_soft_soles() -> None:
+    """Where shoes fade into a black shadow, mixtures of both colours are no part of it."""
+    soft = person()
+    soft.putalpha(soft.getchannel("A").filter(ImageFilter.GaussianBlur(1.2)))
+    alpha = Image.new("L", SIZE)
+    ImageDraw.Draw(alpha).ellipse((80, 338, 240, 374), fill=60)
+    ground = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    ground.putalpha(alpha.filter(ImageFilter.GaussianBlur(6)))
+    cutout = cut(np.asarray(laid(ground, blue_shoes(soft))))
+    assert [warning.code for warning in cutout.warnings] == ["ground-removed"]
+    assert overlap(cutout.picture, np.asarray(soft)) > 0.97
+    assert not cutout.picture[372:, :, 3].any()
+
+
 def test_pale_shoes_and_ghosts_stay() -> None:
     """Neither soft edges of pale shoes nor a body that fades out are a shadow."""
     pale = CLEAN.copy()
@@ -154,6 +176,36 @@ def test_several_figures(ground: tuple[int, ...]) -> None:
             cut(both, number=number)
 
 
+def test_sheet_of_sprites() -> None:
+    """Rows of sprites that nearly touch are figures of their own, however many there are."""
+    sprite = person().crop((88, 68, 214, 362)).reduce(6)
+    sheet = Image.new("RGBA", (20 * (sprite.width + 1), 3 * (sprite.height + 2)))
+    for place in range(60):
+        sheet.paste(sprite, (place % 20 * (sprite.width + 1), place // 20 * (sprite.height + 2)))
+    assert len(cut(np.asarray(sheet)).boxes) == 60
+    alone = cut(np.asarray(sheet), number=23)
+    columns = np.flatnonzero(alone.picture[..., 3].any(axis=0))
+    assert columns[-1] - columns[0] < sprite.width
+    # Two that stand on each other are one figure, as a head that floats above its body.
+    column = sheet.crop((0, 0, sprite.width + 1, 2 * (sprite.height + 2)))
+    assert len(cut(np.asarray(column)).boxes) == 1
+
+
+@pytest.mark.parametrize("kind", ["sky", "vignette"])
+def test_gradient_behind_a_figure(kind: str) -> None:
+    down, across = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
+    change = down if kind == "sky" else down**2 + across**2
+    colours = np.array([120, 170, 220]) - 50 * change[..., None] + np.random.default_rng(0).normal(0, 1, 3)
+    ground = np.dstack([colours.clip(0, 255), np.full(down.shape, 255)]).astype(np.uint8)
+    cutout = cut(np.asarray(laid(Image.fromarray(ground), person())))
+    assert overlap(cutout.picture, CLEAN) > 0.97
+    assert [warning.code for warning in cutout.warnings] == ["ground-removed"]
+    # A figure that has no edge cannot be told from such a ground.
+    soft = np.asarray(laid(Image.fromarray(ground), person().filter(ImageFilter.GaussianBlur(25))))
+    with pytest.raises(UsageError, match="--mask"):
+        cut(soft)
+
+
 def test_parts_are_no_figures() -> None:
     """A halo, a sword and a cushion that float beside a person; eyes and a long button inside lines."""
     armed = person()
@@ -172,6 +224,54 @@ def test_parts_are_no_figures() -> None:
         cutout = cut(np.asarray(picture))
         assert len(cutout.boxes) == 1
         assert overlap(cutout.picture, np.asarray(picture)) == 1
+
+
+def test_inside_of_lines_is_missing() -> None:
+    """Line art whose outline is open, and lines on transparency, unlike a stick figure."""
+    opened, closed = paper(), paper()
+    for image, end in ((opened, 205), (closed, 220)):
+        draw = ImageDraw.Draw(image)
+        draw.arc((100, 60, 200, 160), 10 if image is opened else 0, 360, fill=(0, 0, 0, 255), width=3)
+        draw.line((120, 150, 80, 340, end, 340), fill=(0, 0, 0, 255), width=3)
+        draw.line((185, 145, 220, 340), fill=(0, 0, 0, 255), width=3)
+    stick = paper()
+    draw = ImageDraw.Draw(stick)
+    draw.ellipse((100, 40, 200, 140), outline=(0, 0, 0, 255), width=5)
+    draw.line((150, 140, 150, 270, 90, 360), fill=(0, 0, 0, 255), width=5)
+    draw.line((150, 270, 210, 360), fill=(0, 0, 0, 255), width=5)
+    for image, codes in ((opened, ["ground-removed"]), (closed, []), (stick, [])):
+        assert [warning.code for warning in cut(np.asarray(image)).warnings] == codes
+    alone = np.asarray(closed).copy()
+    alone[..., 3] = 255 - alone[..., 0]
+    assert [warning.subject for warning in cut(alone).warnings] == ["lines"]
+
+
+@pytest.mark.parametrize(("colour", "codes"), [((250, 30, 30), ["ground-kept"]), ((250, 250, 250), [])])
+def test_gap_that_shows_the_paper(colour: tuple[int, int, int], codes: list[str]) -> None:
+    """Between an arm and the body a coloured ground is seen, where white may be the white of an eye."""
+    image = laid(paper(colour), person())
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((180, 150, 260, 240), outline=(90, 160, 90, 255), width=12)
+    assert [warning.code for warning in cut(np.asarray(image)).warnings] == codes
+
+
+@pytest.mark.parametrize("factor", [1, 5])
+def test_small_figures_of_large_pictures(factor: int) -> None:
+    """Pixel art that was scaled up, and sprites beside each other."""
+    sprite = person().crop((88, 68, 214, 362)).reduce(6)
+    sheet = Image.new("RGBA", (170, sprite.height + 2))
+    for place in range(6):
+        sheet.paste(sprite, (place * 28 + 1, 1))
+    size = (factor * sheet.width, factor * sheet.height)
+    picture = np.asarray(sheet.resize(size, Image.Resampling.NEAREST))
+    assert "small-drawing" in [warning.code for warning in cut(picture).warnings]
+    assert "small-drawing" not in [warning.code for warning in cut(picture, pixel=True).warnings]
+    smooth = np.asarray(sheet.resize((6 * sheet.width, 6 * sheet.height), Image.Resampling.BICUBIC))
+    assert "small-drawing" not in [warning.code for warning in cut(smooth).warnings]
+
+
+def test_soles_on_the_border_are_not_cut() -> None:
+    assert cut(np.asarray(person().crop((0, 0, WIDTH, 360)))).warnings == ()
 
 
 def test_mask() -> None:

@@ -12,16 +12,20 @@ from specsia_build.frame import Camera, normalise
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
-from specsia_build.repairing.moving import moving, rig_of
+from specsia_build.repairing.moving import mention_side, moving, rig_of
 from specsia_build.repairing.reconstruction import read_single, reconstruct
+from specsia_build.rigging.file import joints_json
 from specsia_build.rigging.four_legs import rig_animal, shape_of
+from specsia_build.rigging.joints import Joints
 from specsia_build.rigging.skeleton import without_webs
+from specsia_build.warning import Warning
 from tests.rigging.figures import box
 from tests.rigging.test_skinning import on_grid
 
 FEET = [side + group + "Foot" for group in ("Hind", "Front") for side in ("left", "right")]
 BODY = ((0.0, 0.0, 0.05), (0.6, 0.16, 0.2))
 HEAD = ((-0.34, 0.0, 0.2), (0.16, 0.1, 0.2))
+UNSEEN = np.zeros((22, 2)), np.zeros(22), np.zeros(22)  # Joints of which none is drawn
 TAIL = ((0.42, 0.0, 0.1), (0.24, 0.04, 0.04))
 
 
@@ -96,6 +100,17 @@ def test_a_horse_walks_where_its_side_is_sure(characters_dir: Path, tmp_path: Pa
     film = moving(rigged, ["walk", "turn"])
     masks = [frame[0][..., 3] > 127 for frame in film.frames(8, 128, 6.0)]
     assert len(masks) == 8
+    # Where the network is not sure that it is an animal, a corrected file is.
+    size = front.place.size if front.place else (0, 0)
+    joints = tmp_path / "joints.json"
+    joints.write_bytes(joints_json(Joints(*UNSEEN, "four-legged", 0.5), size))
+    assert "walk" in [motion.name for motion in rig_of(placed, front.shrunk(placed.fit), joints).own.motions]
     # From the front, nobody knows its legs.
-    seen = replace(front, facing="front").shrunk(placed.fit)
-    assert "walk" not in [motion.name for motion in rig_of(placed, seen).own.motions]
+    seen = replace(front, facing="front", warnings=()).shrunk(placed.fit)
+    still = rig_of(placed, seen)
+    assert "walk" not in [motion.name for motion in still.own.motions]
+    codes = [warning.code for warning in mention_side(still, seen).own.warnings]
+    assert codes[0] == "side-unsure" and mention_side(rigged, front) is rigged
+    # Once is enough.
+    said = replace(seen, warnings=(Warning("side-unsure", "", "horse"),))
+    assert mention_side(still, said) is still

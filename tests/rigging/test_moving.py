@@ -99,12 +99,23 @@ def places_of_bones(own: RawMoving) -> dict[str, NDArray[np.float64]]:
 def test_figure_that_is_no_person(tmp_path: Path) -> None:
     drawing, out = tmp_path / "blob.png", tmp_path / "out"
     Image.fromarray(blob(300, 300, (120, 150))).save(drawing)
-    specsia("repair", drawing, "--motion", "walk", "--out", out, *QUICK, code=2)
+    walk = ("repair", drawing, "--motion", "walk", "--out", out, *QUICK)
+    assert "--facing" in specsia(*walk, code=2).output
+    # What was tried already is not advised again.
+    advised = specsia(*walk, "--facing", "left", code=2).output
+    assert "--facing" not in advised and "four-legged" in advised
     assert not out.exists()
     specsia("repair", drawing, "--motion", "bounce", "--out", out, *QUICK)
     masks = [np.asarray(Image.open(path)) > 127 for path in sorted((out / "mask").iterdir())]
     lowest = [np.flatnonzero(mask.any(axis=1))[-1] for mask in masks]
     assert min(lowest) < lowest[0] - 2
+
+
+def test_several_figures_are_named_where_they_cannot_move(tmp_path: Path) -> None:
+    drawing = tmp_path / "blobs.png"
+    Image.fromarray(np.hstack([blob(300, 300, (120, 150))] * 2)).save(drawing)
+    refused = specsia("repair", drawing, "--motion", "walk", "--out", tmp_path / "out", *QUICK, code=2)
+    assert "--figure" in refused.output
 
 
 @pytest.mark.parametrize("quarters", [0, 1, 3])

@@ -1,0 +1,61 @@
+"""Tell small figures and pixel art, and scale it so that its pixels stay."""
+
+import numpy as np
+
+from specsia_build.arrays import Pixels
+from specsia_build.pictures.masks import box_around
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.repairing.figures import FigureBox
+from specsia_build.warning import Warning
+
+_SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
+
+
+def small_figure(figure: Pixels, boxes: tuple[FigureBox, ...], step: int) -> list[Warning]:
+    """A warning if a figure, or the largest of several in boxes of the drawing, is small, or pixel art."""
+    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
+    sides = [(columns.stop - columns.start, rows.stop - rows.start)]
+    if boxes:
+        sides = [((right - left) // step, (bottom - top) // step) for left, top, right, bottom in boxes]
+    pitch = _pitch(figure[rows, columns])
+    width, height = (side // pitch for side in max(sides, key=max))
+    if max(width, height) >= _SMALL:
+        return []
+    sentence = (
+        f"the figure has only {width} x {height} pixels: if it is pixel art (few colours, hard edges), "
+        "--pixel keeps them; otherwise a larger drawing gives a better result"
+    )
+    if pitch > 1:
+        sentence = (
+            f"the figure is pixel art of {width} x {height} pixels, each drawn with {pitch} x {pitch}: "
+            "--pixel keeps them"
+        )
+    return [Warning("small-drawing", sentence, "drawing")]
+
+
+def _pitch(cropped: Pixels) -> int:
+    """Pixels on a side of each block of one colour that a figure (h, w, 4) consists of; 1 if of none."""
+    seen = np.where(cropped[..., 3:] >= HALF_COVERED, cropped, np.uint8(0))
+    pitch = 0
+    for axis in (0, 1):
+        changes = (np.diff(seen, axis=axis) != 0).any(axis=(1 - axis, 2))
+        pitch = int(np.gcd.reduce([pitch, *(np.flatnonzero(changes) + 1)]))
+    return max(1, pitch)
+
+
+def scale_whole(figure: Pixels, longest: float) -> Pixels:
+    """Crop pixel art (h, w, 4) to its figure and scale that by a whole number with the nearest pixel.
+
+    Its longer side has at most `longest` pixels; a larger figure is reduced by a whole number instead. Alpha
+    becomes 0 or 255.
+    """
+    solid = figure[..., 3] >= HALF_COVERED
+    box = box_around(solid)
+    opaque = figure[box] | np.array([0, 0, 0, 255], np.uint8)
+    cropped = np.where(solid[box][..., None], opaque, np.uint8(0))
+    side = max(cropped.shape[:2])
+    if side > longest:
+        step = int(-(-side // longest))
+        return np.ascontiguousarray(cropped[step // 2 :: step, step // 2 :: step])
+    factor = int(longest // side)
+    return np.repeat(np.repeat(cropped, factor, axis=0), factor, axis=1)
