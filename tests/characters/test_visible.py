@@ -205,6 +205,15 @@ def test_instances_are_drawn_and_moved(tmp_path: Path) -> None:
     animated = read_animated(character.entry)
     rest = poses(animated.rig.skeleton, None, np.zeros(1))
     assert_allclose(next(animated.rig.each_vertices(rest)), animated.character.mesh.vertices, atol=1e-5)
+    usual = dict(zip(attributes, ([[0, 0, 0]] * 2, [[0, 0, 0, 1]] * 2, [[1, 1, 1]] * 2), strict=True))
+    whole = {name: writer.accessor(values) for name, values in usual.items()}
+    for name, values in attributes.items():
+        found = []
+        for stated in ({name: values}, {**whole, name: values}):
+            writer.data["nodes"][1]["extensions"]["EXT_mesh_gpu_instancing"] = {"attributes": stated}
+            found.append(read(writer, tmp_path).mesh.vertices)
+        assert_allclose(found[0], found[1], atol=1e-6)
+    writer.data["nodes"][1]["extensions"]["EXT_mesh_gpu_instancing"] = {"attributes": attributes}
     writer.data["accessors"][attributes["SCALE"]]["count"] = 1
     with pytest.raises(CharacterError, match="instances whose transforms are damaged"):
         read(writer, tmp_path)

@@ -125,7 +125,7 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[Doubles, NDArray[np.intp]]:
     if not np.isfinite(total) or total <= 0:
         return np.zeros((0, 3)), np.zeros(0, np.intp)
     at = (np.arange(count) + 0.5) / count * total
-    chosen = np.searchsorted(np.cumsum(areas), at).clip(max=len(areas) - 1)
+    chosen = np.searchsorted(np.cumsum(areas), at)
     u, v = np.random.default_rng(0).random((2, count))
     over = u + v > 1
     u[over], v[over] = 1 - u[over], 1 - v[over]

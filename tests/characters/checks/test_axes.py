@@ -10,7 +10,7 @@ from specsia_build.characters.character import Landmark
 from specsia_build.characters.checks import axes, joints
 from specsia_build.characters.checks.probe import Probe, probe_of
 from specsia_build.characters.front import AROUND
-from tests.characters.bodies import JOINTS, boxes, mesh_of
+from tests.characters.bodies import JOINTS, box, boxes, mesh_of
 from tests.shapes import BOX
 
 RIG = tuple(JOINTS.items())
@@ -81,6 +81,32 @@ def test_sides_against_the_format() -> None:
         assert (evidence.axis, evidence.strong, evidence.along) == (found, True, None if found else "y")
 
 
+TOES_AHEAD: list[Landmark] = [("Foot", (0, 0, 0)), ("Toe", (0, -0.21, 0))]
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "usual", "logits", "axis"),
+    [
+        # Joints of both sides are enough, but where the format says the opposite.
+        (RIG, None, (0, 0, 9, 0), "-y"),
+        (RIG, "+y", (2.4, 0, 0, 0), "-y"),
+        (RIG, "+y", (0.7, 0, 0, 0), None),
+        # Other joints are not: looks agree, or nothing is found.
+        (TOES_AHEAD, None, (0, 0, 0, 0), "-y"),
+        (TOES_AHEAD, None, (0, 0, 1.6, 0), None),
+    ],
+)
+def test_looks_beside_joints(
+    monkeypatch: pytest.MonkeyPatch,
+    landmarks: Sequence[Landmark],
+    usual: str | None,
+    logits: tuple[float, ...],
+    axis: str | None,
+) -> None:
+    monkeypatch.setattr(axes, "front_logits", lambda _views: dict(zip(AROUND, logits, strict=True)))
+    assert axes.front_of(body(landmarks), usual).axis == axis
+
+
 @pytest.mark.parametrize(
     ("logits", "usual", "axis", "along"),
     [
@@ -140,6 +166,12 @@ LEGS: tuple[Landmark, ...] = (("Spine", (0, 0, 1.0)), ("Neck", (0, 0, 1.5)))
 )
 def test_up_from_feet(landmarks: tuple[Landmark, ...], found: str | None) -> None:
     assert joints.up_axis(landmarks) == found
+
+
+def test_a_shape_may_mirror_about_the_middle_of_its_extent() -> None:
+    """Neither the mean of its surface nor the median lies there, as one side has more of it."""
+    layers = [box((0.97, 0, 1), (0.02, 1, 2))[0]] * 4
+    assert probe_of(mesh_of([box((0, 0, 1), (2, 1, 2))[0], *layers])).mirror_distance[0] < 0.06
 
 
 def test_a_standing_body_has_two_feet_and_a_head() -> None:

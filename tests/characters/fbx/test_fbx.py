@@ -161,6 +161,15 @@ def test_textures_inside_and_beside(tmp_path: Path, encode: Encode) -> None:
         assert material.alpha_mode == ("opaque" if content is None else "blend")
 
 
+@pytest.mark.parametrize(("mode", "wrap"), [(0, "repeat"), (1, "clamp")])
+def test_image_that_is_not_repeated(tmp_path: Path, mode: int, wrap: str) -> None:
+    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
+    stated = properties(WrapModeU=mode)
+    parts = [p._replace(inner=[*p.inner, stated]) if p.name == "Texture" else p for p in objects.inner]
+    (material,) = read(tmp_path, [header, settings, objects._replace(inner=parts), links]).mesh.materials
+    assert material.texture is not None and material.texture.wrap == (wrap, "repeat")
+
+
 @pytest.mark.parametrize(
     ("angle", "scale"),
     [(0.0, (2.0, 3.0, 1.0)), (90.0, (2.0, -3.0, 1.0)), (30.0, (2.0, 2.0, 1.0)), (120.0, (2.0, -5.0, 1.0))],
@@ -279,7 +288,7 @@ def test_keys_at_the_frames_of_the_file(fps: float, rate: float) -> None:
 LOOKS: list[tuple[dict[str, Any], float, tuple[float, ...]]] = [
     ({"TransparencyFactor": 0.25}, 0.75, (0, 0, 0)),
     ({"TransparencyFactor": 1.0, "Opacity": 0.25}, 0.25, (0, 0, 0)),
-    ({"TransparentColor": (0.4, 0.4, 0.4)}, 0.6, (0, 0, 0)),
+    ({"TransparentColor": (0.4, 0.5, 0.6)}, 0.6, (0, 0, 0)),
     ({"Opacity": 0.0}, 1.0, (0, 0, 0)),
     ({"EmissiveColor": (0.5, 0.25, 0.0), "EmissiveFactor": 0.5}, 1.0, (0.25, 0.125, 0)),
     ({"EmissiveColor": (1.0, 2.0, 0.5), "EmissiveFactor": 1.0}, 1.0, (1, 1, 0.5)),
