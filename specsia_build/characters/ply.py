@@ -250,7 +250,7 @@ def _triangles(strips: _Column | None, name: str) -> _Column:
     made = corners[np.stack([first, first + 1 + odd, first + 2 - odd], axis=1)]
     a, b, c = made.T
     made = made[(a != b) & (b != c) & (c != a)]
-    return _Column(made.reshape(-1), np.full(len(made), 3, np.int64))
+    return _Column(made.ravel(), np.full(len(made), 3, np.int64))
 
 
 def _corner_colors(vertex: _Columns, face: _Columns, point: Ints, polygon: Ints) -> Floats | None:

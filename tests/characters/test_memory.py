@@ -1,6 +1,7 @@
 """The memory that readers ask for: so many bytes for each thing that a file holds, before it is read."""
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -32,13 +33,13 @@ def asked(task: Callable[[], object]) -> int:
     return sum(call.args[0] for call in ask.call_args_list)
 
 
-def by_uri() -> GltfWriter:
+def by_uri() -> str:
+    """A glTF file with a name beyond ASCII, and a buffer whose letters are escaped."""
     writer = GltfWriter()
-    writer.mesh_node()
+    writer.mesh_node(name="é")
     text = base64.b64encode(writer.binary).decode().replace("A", "%41")
     writer.data["buffers"] = [{"byteLength": len(writer.binary), "uri": f"data:;base64,{text}"}]
-    writer.binary.clear()
-    return writer
+    return json.dumps(writer.data, ensure_ascii=False)
 
 
 STRIPS = text_ply(CORNERS, ["4 0 1 3 2"], face=LIST).replace("element face", "element tristrips")
@@ -52,7 +53,7 @@ FILES: dict[str, tuple[str | bytes, int]] = {
     "rich.glb": (rich().glb(), 339_058),
     "draco.glb": (draco(rich().glb()), 386_522),
     "meshopt.glb": (meshopted(rich().glb()), 430_230),
-    "uri.glb": (by_uri().glb(), 18_376),
+    "uri.gltf": (by_uri(), 20_306),
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
-from specsia_build.characters.actions import chosen, matching
+from specsia_build.characters.actions import chosen, matching, unknown_action
 from specsia_build.characters.bvh import read_bvh
 from specsia_build.characters.character import Entry, MotionFile
 from specsia_build.characters.motions import motion_for, read_motions
@@ -212,6 +212,10 @@ def test_action_names_and_endings(names: Any, pose: str, indices: list[int], fra
     assert chosen(names, pose) == (indices, frame)
 
 
+def test_names_of_actions_are_listed() -> None:
+    assert unknown_action("a.glb", "Run", ("Walk", "")).endswith(": its actions are (without a name), Walk")
+
+
 @pytest.mark.parametrize(
     ("names", "pattern", "indices"),
     [
@@ -299,9 +303,11 @@ def test_root_starts_in_place(tmp_path: Path) -> None:
 def test_ground_is_where_a_tenth_of_the_frames_begins(tmp_path: Path) -> None:
     """Of a hundred frames, evenly spread."""
     head = CHAIN[: CHAIN.index("Frames")] + "Frames: 101\nFrame Time: 0.1\n"
-    rows = "\n".join(f"1 {k} 3" + 6 * " 0" for k in range(101))
+    rows = "\n".join(f"{1 + k} {k} {3 - k}" + 6 * " 0" for k in range(101))
     file = read_motions(written(tmp_path, head + rows))
-    np.testing.assert_allclose(file.skeleton.rest_worlds[:, 1, 3], 9.9, atol=1e-9)
+    # It stands there where the first frame does.
+    expected = [[1, 9.9, 3], [3, 9.9, 3], [4, 9.9, 3]]
+    np.testing.assert_allclose(file.skeleton.rest_worlds[:, :3, 3], expected, atol=1e-9)
     assert [file.motions[0].start, file.motions[0].end] == pytest.approx([0.0, 10.0])
 
 

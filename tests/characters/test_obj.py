@@ -19,6 +19,8 @@ from specsia_build.characters.polygons import triangulate
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Texture
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 POINTS = "v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\n"
 SQUARE = POINTS + "vt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
 TRIANGLES = SQUARE + "f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n"

@@ -14,6 +14,8 @@ from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.ply import read_ply
 from specsia_build.errors import CharacterError
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 HEAD = "ply\nformat ascii 1.0\ncomment made by hand\n"
 XYZ = "property float x\nproperty float y\nproperty float z\n"
 RGB = "property uchar red\nproperty uchar green\nproperty uchar blue\n"

@@ -123,7 +123,7 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[Doubles, NDArray[np.intp]]:
     areas = mesh.doubled_areas
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
-        return np.zeros((0, 3)), np.zeros(0, np.intp)
+        count = 0
     at = (np.arange(count) + 0.5) / count * total
     chosen = np.searchsorted(np.cumsum(areas), at)
     u, v = np.random.default_rng(0).random((2, count))

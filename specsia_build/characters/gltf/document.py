@@ -260,7 +260,7 @@ def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], 
             faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
     except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
-    attributes = {"POSITION": -1, **(packed.attributes or {})}
+    attributes = {"POSITION": None, **(packed.attributes or {})}
     if missing := [name for name, number in attributes.items() if number not in stored]:
         raise ValueError(f"no {missing[0]} in it")
     memory.take(faces.nbytes + sum(values.nbytes for values in stored.values()))

@@ -74,6 +74,26 @@ def test_axes_and_unit_of_the_file(tmp_path: Path) -> None:
     assert_allclose(bounds_of(raw, "hero"), [[0, -0.01, 0], [0.02, 0, 0]], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("stated", "extent", "fps"),
+    [
+        *(({"TimeMode": 14, "CustomFrameRate": rate}, [2, 0, 1], 30) for rate in (0.0, -5.0, np.nan, np.inf)),
+        *(({"UnitScaleFactor": unit}, [2, 0, 1], 30) for unit in (0.0, -5.0, np.nan, np.inf)),
+        ({"TimeMode": 14, "CustomFrameRate": 12.0, "UnitScaleFactor": 50.0}, [1, 0, 0.5], 12),
+        ({"UpAxis": 1}, [2, 1, 0], 30),
+    ],
+)
+def test_settings_that_mean_nothing_are_usual(tmp_path: Path, stated: Any, extent: Any, fps: float) -> None:
+    header, settings, objects, links = moving_square()
+    (own,) = settings.inner
+    inner = [*(p for p in own.inner if p.values[0] not in stated), *properties(**stated).inner]
+    settings = settings._replace(inner=[own._replace(inner=inner)])
+    raw = read(tmp_path, [header, settings, objects, links])
+    assert raw.moving is not None
+    assert_allclose(np.ptp(raw.mesh.vertices, axis=0), extent, atol=1e-6)
+    assert 1 / raw.moving.motions[0].start == pytest.approx(fps, rel=1e-6)
+
+
 PLACES = {
     # Without RotationActive the turn before does not count.
     "unused turn": (
@@ -408,6 +428,18 @@ def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: li
     raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds)}))
     assert [warning.code for warning in raw.warnings] == warnings
     assert raw.moving is not None and len(raw.moving.motions) == (not warnings)
+
+
+@pytest.mark.parametrize(("deepest", "is_read"), [(2000, True), (2001, False)])
+def test_two_thousand_nodes_hang_below_one_another(tmp_path: Path, deepest: int, is_read: bool) -> None:
+    chain = [model(2 + k, f"node{k}") for k in range(deepest)]
+    below = [(3 + k, 2 + k) for k in range(deepest - 1)]
+    records = scene([square(1), *chain], [(1, 1 + deepest), (2, 0), *below])
+    if is_read:
+        assert len(read(tmp_path, records).mesh.faces) == 2
+    else:
+        with pytest.raises(CharacterError, match="depth"):
+            read(tmp_path, records)
 
 
 @pytest.mark.parametrize(

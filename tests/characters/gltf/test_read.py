@@ -162,6 +162,16 @@ def test_default_scene_only(tmp_path: Path) -> None:
     assert raw.parts == ("here", "spare")
 
 
+def test_parts_have_sixteen_names(tmp_path: Path) -> None:
+    """Its own, its mesh's, and of the nodes above, nearest first."""
+    writer = GltfWriter()
+    writer.mesh_node(name="n0")
+    for above in range(1, 20):
+        writer.add("nodes", name=f"n{above}", children=[above - 1])
+    (names,) = read_gltf(writer.write_glb(tmp_path / "a.glb")).part_names
+    assert names == ("n0", "n0 mesh", *(f"n{above}" for above in range(1, 15)))
+
+
 def test_mirroring_node_keeps_outside(tmp_path: Path) -> None:
     writer = GltfWriter()
     normal = writer.accessor([[0.6, 0, 0.8]] * 3)
@@ -192,7 +202,9 @@ def test_default_morph_weights(tmp_path: Path) -> None:
     mesh = writer.add("meshes", primitives=[bent], weights=[0.5, 0.25])
     writer.add("nodes", mesh=mesh)
     writer.add("nodes", mesh=mesh, weights=[0.0, 1.0])
+    writer.add("nodes", mesh=mesh, weights=[1.0])
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_allclose(corners(raw)[2], np.add(TRIANGLE, [0, 2, 0]))
     assert_allclose(corners(raw)[0], np.add(TRIANGLE, [[1, 1, 0], [0, 1, 0], [0, 1, 0]]))
     assert_allclose(corners(raw)[1], np.add(TRIANGLE, [[4, 0, 0], [0, 0, 0], [0, 0, 0]]))
 
