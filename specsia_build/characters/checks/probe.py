@@ -96,7 +96,7 @@ class Probe:
 
     def _mirrored(self, axis: int) -> float:
         along, far = self.points[:, axis], _FAR * float(self.extent.max())
-        sample = self.points[:: max(1, len(self.points) // _MIRRORED)]
+        sample = self.points[:: len(self.points) // _MIRRORED]
         best = far
         for middle in (float(np.median(along)), float(along.mean()), float(along.min() + along.max()) / 2):
             mirrored = sample.copy()

@@ -170,8 +170,8 @@ def test_up_from_feet(landmarks: tuple[Landmark, ...], found: str | None) -> Non
 
 def test_a_shape_may_mirror_about_the_middle_of_its_extent() -> None:
     """Neither the mean of its surface nor the median lies there, as one side has more of it."""
-    layers = [box((0.97, 0, 1), (0.02, 1, 2))[0]] * 4
-    assert probe_of(mesh_of([box((0, 0, 1), (2, 1, 2))[0], *layers])).mirror_distance[0] < 0.06
+    layers = [box((3.97, 0, 1), (0.02, 1, 2))[0]] * 4
+    assert probe_of(mesh_of([box((3, 0, 1), (2, 1, 2))[0], *layers])).mirror_distance[0] < 0.06
 
 
 def test_a_standing_body_has_two_feet_and_a_head() -> None:
