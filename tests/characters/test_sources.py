@@ -322,8 +322,15 @@ def test_bad_rows_are_named(folder: Path, name: str, data: bytes, problem: str) 
     assert entry.id == "x" and str(entry.problem).startswith(problem)
 
 
+def test_manifests_of_over_half_a_gibibyte_are_refused(folder: Path) -> None:
+    with (folder / "m.csv").open("wb") as stream:
+        stream.truncate(2**29 + 1)
+    with pytest.raises(UsageError, match="at most 512 MB"):
+        read_manifest(folder / "m.csv")
+
+
 def test_cells_that_go_on_behind_their_quotes_are_named(folder: Path) -> None:
-    (folder / "m.csv").write_bytes(b'id,path\nx,"a.glb"b\ny,a.glb\n')
+    (folder / "m.csv").write_bytes(b'id,path\n"x"b,a.glb\ny,a.glb\n')
     first, second = read_manifest(folder / "m.csv")
     assert str(first.problem).startswith("line 2: ") and second.problem is None
 

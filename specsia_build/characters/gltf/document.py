@@ -69,8 +69,8 @@ class Document:
     # JSON of the entries of each list, empty for those that the file lacks
     lists: Mapping[str, Sequence[Raw]]
     binary: memoryview | None  # The GLB's binary chunk, or None
-    fps: float = FRAME_RATE  # Frames per second that poses are counted in
-    is_export: bool = False  # Whether it was made of another format
+    fps: float  # Frames per second that poses are counted in
+    is_export: bool  # Whether it was made of another format
     # About what was left out or repaired, as keys in order
     warnings: dict[Warning, None] = field(default_factory=dict)
     _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)

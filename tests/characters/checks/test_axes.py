@@ -178,8 +178,15 @@ def test_a_standing_body_has_two_feet_and_a_head() -> None:
     whole = [solid + np.array((0, 5, 0)) for solid in boxes()]
     head = [solid + np.array((0.3, 0, 0)) for solid in whole[2:4]]
     spike = BOX * (0.02, 0.02, 0.5) + np.array((0, 5, 1.7))
+    # As its belly, nose and feet lie less far ahead, its sides are no more alike than front and back.
+    ahead = [solid.mean(axis=0)[1] * np.array((0, 1, 0)) for solid in boxes()]
+    lean, flat = (
+        [solid - share * way for solid, way in zip(whole, ahead, strict=True)] for share in (0.65, 0.8)
+    )
     for solids, found in (
         (whole, "+z"),
+        (lean, "+z"),
+        (flat, None),
         ([*whole[:2], *head, *whole[4:]], None),
         ([*whole[:2], spike, *whole[4:]], None),
         ([*whole[:7], whole[8]], None),

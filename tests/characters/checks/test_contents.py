@@ -57,6 +57,8 @@ LIMITS: dict[str, list[tuple[dict[str, list[Solid]], bool]]] = {
         ({"a": [BODY], "b": [((1.9, 0, -0.05), (4, 4, 0.1))]}, False),
         ({"a": [BODY], "b": [floor(thickness=0.19)]}, True),
         ({"a": [BODY], "b": [floor(thickness=0.22)]}, False),
+        ({"a": [BODY], "b": [((0, 0, -0.08), (1.4, 4, 0.16))]}, False),
+        ({"a": [BODY], "b": [((0, 0, -0.08), (4, 1.4, 0.16))]}, False),
         ({"a": [BODY], "b": [floor(top=0.19)]}, True),
         ({"a": [BODY], "b": [floor(top=0.22)]}, False),
         ({"a": [BODY], "b": room(1.9)}, False),

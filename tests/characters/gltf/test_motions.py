@@ -194,6 +194,16 @@ def test_vrm_bones(tmp_path: Path, extensions: dict[str, Any], front: str) -> No
     assert read_gltf(tmp_path / "a.glb").front == front
 
 
+def test_bones_of_nodes_that_do_not_exist_are_left_out(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(name="hips")
+    animate(writer, "nod")
+    bones = {"hips": {"node": 0}, "head": {"node": 1}, "neck": {"node": -1}}
+    writer.data["extensions"] = {"VRMC_vrm": {"humanoid": {"humanBones": bones}}}
+    moving = read(writer, tmp_path)
+    assert moving.humanoid == {"hips": 0} and [warning.code for warning in moving.warnings] == ["unusable"]
+
+
 @pytest.mark.parametrize(
     ("pose", "shift"),
     [
