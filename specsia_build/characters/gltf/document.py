@@ -272,7 +272,8 @@ def denormalise(values: NDArray[Any]) -> Floats:
     if values.dtype.kind == "f":
         return values.astype(np.float32)
     scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
-    return np.maximum(scaled, np.float32(-1)) if values.dtype.kind == "i" else scaled
+    # The least of signed integers is a step below -1.
+    return np.asarray(np.maximum(scaled, np.float32(-1)))
 
 
 def load_document(path: Path, within: Path) -> Document:

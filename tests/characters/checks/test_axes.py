@@ -49,6 +49,17 @@ def test_pairs_named_the_wrong_way_round(reversed_: int, found: str | None) -> N
 
 SIDES = (("L", 1), ("R", -1))
 
+
+@pytest.mark.parametrize(("aside", "found"), [(2, "-y"), (3, None)])
+def test_pairs_that_point_aside_do_not_agree(aside: int, found: str | None) -> None:
+    turn = np.radians(80)
+    ways = [(np.cos(turn), np.sin(turn))] * aside + [(1.0, 0.0)] * (10 - aside)
+    pairs = [
+        (f"Bone{k}.{side}", (x * sign, y * sign, k)) for k, (x, y) in enumerate(ways) for side, sign in SIDES
+    ]
+    assert joints.front_axis(pairs) == found
+
+
 AHEAD: list[tuple[list[Landmark], str | None]] = [
     ([("Foot", (0, 0, 0)), ("Toe", (0, -0.21, 0))], "-y"),
     ([("Foot", (0, 0, 0)), ("Toe", (0, -0.19, 0))], None),
