@@ -70,7 +70,7 @@ LIMITS: dict[str, list[tuple[dict[str, list[Solid]], bool]]] = {
         ({"a": [BODY], "b": room(4, low=0.03)}, True),
         ({"a": [BODY], "b": room(4, low=0.1)}, False),
         ({"a": [BODY], "b": [*room(4), ((0, 0, 1), (0.5, 0.5, 0.5))]}, False),
-        ({"a": [BODY], "b": [*room(4), ((0, 0, 0.1), (0.9, 0.9, 0.1))]}, True),
+        ({"a": [BODY], "b": [*room(4, height=2.1), ((0, 0, 0.1), (0.9, 0.9, 0.1))]}, True),
         ({"a": [BODY], "b": [floor()], "c": [((0, 0, -0.3), (9, 9, 0.1))]}, True),
         ({"a": [BODY], **plates(398), "b": [floor()]}, True),
         ({"a": [BODY], **plates(399), "b": [floor()]}, False),
