@@ -96,7 +96,7 @@ def features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> 
     folded = _folded(crops).reshape(len(crops), FRONT_SIZE // 2, FRONT_SIZE // 2, -1)
     second = _convolved(_convolved(folded, tensors, "first"), tensors, "second")
     last = _folded(_convolved(_convolved(second, tensors, "third"), tensors, "fourth", 1)).max(axis=3)
-    upper = second[:, : len(second[0]) // 2].max(axis=(1, 2))
+    upper = np.split(second, 2, axis=1)[0].max(axis=(1, 2))
     seen = np.concatenate([last.reshape(len(crops), -1), upper], axis=1)
     return np.concatenate([layer(seen, tensors, "view"), measured], axis=1)
 

@@ -105,8 +105,6 @@ def with_opacity(colour: Pixels | None, cutout: Pixels) -> Pixels:
 
 
 def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
-    if pixels.shape[:2] == (height, width):
-        return pixels
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
 
@@ -130,7 +128,7 @@ def _plain_png(image: Image.Image, data: bytes) -> Pixels | None:
         return None
     if image.mode == "RGBA":
         return pixels
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    pixels = np.atleast_3d(pixels)
     out = np.full((*pixels.shape[:2], 4), 255, np.uint8)
     # Channel by channel: a copy of three bytes at a time takes four times as long.
     for channel in range(3):

@@ -167,7 +167,7 @@ class MaterialBuilder:
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
         color, cutout = self._pixels(stated.texture), self._pixels(stated.cutout)
-        is_black = max(stated.diffuse or (0.0,)) < _BLACK
+        is_black = stated.diffuse is None or max(stated.diffuse) < _BLACK
         if color is not None:
             is_black = color[..., :3].max() < 255 * _BLACK
         glow = self._pixels(stated.glow) if is_black else None
@@ -179,10 +179,8 @@ class MaterialBuilder:
             )
         texture = self._override if color is None and cutout is None else self._texture(stated)
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
-        display = stated.diffuse or (1.0, 1.0, 1.0)
-        if texture is not None and stated.texture:
-            display = (1.0, 1.0, 1.0)
-        red, green, blue = srgb_to_linear(np.array(display)).tolist()
+        is_white = stated.diffuse is None or (texture is not None and stated.texture)
+        red, green, blue = srgb_to_linear(np.ones(3) if is_white else np.array(stated.diffuse)).tolist()
         return Material(
             name=stated.name,
             base_color=(red, green, blue, opacity),

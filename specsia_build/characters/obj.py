@@ -206,9 +206,9 @@ def _read_corners(text: NDArray[np.uint8], corners: Ints, row: Ints) -> int:
                 if at < start + _MOST_DIGITS:
                     corners[count, slot] = 10 * corners[count, slot] + text[at] - _ZERO
                 at += 1
-            if at == start + negative and (negative or slot == 0):
-                return -1
             if negative:
+                if at == start + 1:
+                    return -1
                 corners[count, slot] *= -1
             if text[at] != _SLASH or slot == 2:
                 break
@@ -263,17 +263,18 @@ def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Int
     """Part of each face, names of parts (group, object), material of each face, names of materials."""
     parts: dict[tuple[str, ...], int] = {(): 0}
     materials: dict[str | None, int] = {None: 0}
-    part_at, material_at = [(-1, 0)], [(-1, 0)]
+    part_lines, part_labels = list[int](), [0]
+    material_lines, material_labels = list[int](), [0]
     named = {"o": "", "g": ""}
     for keyword, value, line in text.statements:
         if keyword == "usemtl":
-            material_at.append((line, materials.setdefault(value, len(materials))))
+            material_lines.append(line)
+            material_labels.append(materials.setdefault(value, len(materials)))
         elif keyword in named:
             named = {"o": value, "g": ""} if keyword == "o" else {**named, "g": value}
             names = tuple(dict.fromkeys(filter(None, (named["g"], named["o"]))))
-            part_at.append((line, parts.setdefault(names, len(parts))))
-    lines, labels = zip(*part_at, strict=True)
-    part = np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
-    lines, labels = zip(*material_at, strict=True)
-    material = np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
+            part_lines.append(line)
+            part_labels.append(parts.setdefault(names, len(parts)))
+    part = np.array(part_labels)[np.searchsorted(part_lines, text.face_line)]
+    material = np.array(material_labels)[np.searchsorted(material_lines, text.face_line)]
     return part, tuple(parts), material, tuple(materials)

@@ -74,8 +74,7 @@ def read_ply(entry: Entry) -> RawMesh:
     corners, sides, _ = _corners(face) or _triangles(_corners(elements.get("tristrips", {})), path.name)
     if points is None or sides is None or not (sides >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
-    are_inside = corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)
-    if not (are_inside and np.isfinite(corners).all()):
+    if not ((corners >= 0) & (corners < len(points))).all():
         raise CharacterError(f"{path.name} has faces that name vertices it does not have")
     corners = corners.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sides)])
@@ -116,7 +115,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
         end = data.index(b"end_header", 0, _MAX_HEADER)
         lines = [line.split() for line in data[:end].decode("utf-8", errors="replace").splitlines()]
         order = _BYTE_ORDERS[next(words[1] for words in lines if words[:1] == ["format"])]
-        for words in lines[1:] if lines[0] == ["ply"] else []:
+        for words in lines if lines[0] == ["ply"] else []:
             if words[:1] == ["element"]:
                 elements.append((words[1], max(0, int(words[2])), []))
             elif words[:1] == ["property"]:
@@ -133,7 +132,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
         body, at = data[data.index(newline, end) + 1 :], 0
         if not order:
             memory.take(_NUMBER_COST * (1 + len(body) // 2))
-            body = polygons.numbers(body).astype("<f8", copy=False).tobytes()
+            body = np.asarray(polygons.numbers(body), "<f8").tobytes()
         for element, rows, properties in elements:
             columns[element], at = _even(body, rows, properties, at) or _uneven(body, rows, properties, at)
     except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
@@ -168,7 +167,7 @@ def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple
             if (table[f"count {k}"] != values.shape[1]).any():
                 return None
             counts = np.full(rows, values.shape[1], np.int64)
-        columns[prop.name] = _Column(values.reshape(-1), counts, prop.code)
+        columns[prop.name] = _Column(values.ravel(), counts, prop.code)
     return columns, at + row.itemsize * rows
 
 
@@ -245,13 +244,13 @@ def _triangles(strips: _Column | None, name: str) -> _Column:
     starts = np.cumsum(strips.counts) - strips.counts
     begins[starts[strips.counts > 0]] = True
     begins[1:] |= corners[:-1] == -1
-    begin = np.maximum.accumulate(np.where(begins, place, 0))
+    begin = np.maximum.accumulate(place * begins)
     first = np.flatnonzero((begin[:-2] == begin[2:]) & (corners[2:] != -1))
     odd = (first - begin[first]) % 2
     made = corners[np.stack([first, first + 1 + odd, first + 2 - odd], axis=1)]
     a, b, c = made.T
     made = made[(a != b) & (b != c) & (c != a)]
-    return _Column(made.reshape(-1), np.full(len(made), 3, np.int64))
+    return _Column(made.ravel(), np.full(len(made), 3, np.int64))
 
 
 def _corner_colors(vertex: _Columns, face: _Columns, point: Ints, polygon: Ints) -> Floats | None:
@@ -293,4 +292,5 @@ def _display(columns: list[_Column]) -> Doubles:
     if code in "bB":
         return values % 256 / 255
     most = np.max(values, initial=0.0, where=np.isfinite(values))
-    return values / next((full for full in (255, 2**16 - 1) if most <= full), 2**32 - 1)
+    full = [np.iinfo(kind).max for kind in (np.uint8, np.uint16, np.uint32)]
+    return np.asarray(values / full[np.searchsorted(full[:2], most)])

@@ -11,7 +11,7 @@ import pytest
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
-from specsia_build.characters.actions import chosen, matching
+from specsia_build.characters.actions import chosen, matching, unknown_action
 from specsia_build.characters.bvh import read_bvh
 from specsia_build.characters.character import Entry, MotionFile
 from specsia_build.characters.motions import motion_for, read_motions
@@ -212,6 +212,10 @@ def test_action_names_and_endings(names: Any, pose: str, indices: list[int], fra
     assert chosen(names, pose) == (indices, frame)
 
 
+def test_names_of_actions_are_listed() -> None:
+    assert unknown_action("a.glb", "Run", ("Walk", "")).endswith(": its actions are (without a name), Walk")
+
+
 @pytest.mark.parametrize(
     ("names", "pattern", "indices"),
     [
@@ -296,6 +300,28 @@ def test_root_starts_in_place(tmp_path: Path) -> None:
     assert (file.up, file.front) == ("+y", "-y")
 
 
+def test_ground_is_where_a_tenth_of_the_frames_begins(tmp_path: Path) -> None:
+    """Of a hundred frames, evenly spread."""
+    head = CHAIN[: CHAIN.index("Frames")] + "Frames: 101\nFrame Time: 0.1\n"
+    rows = "\n".join(f"{1 + k} {k} {3 - k}" + 6 * " 0" for k in range(101))
+    file = read_motions(written(tmp_path, head + rows))
+    # It stands there where the first frame does.
+    expected = [[1, 9.9, 3], [3, 9.9, 3], [4, 9.9, 3]]
+    np.testing.assert_allclose(file.skeleton.rest_worlds[:, :3, 3], expected, atol=1e-9)
+    assert [file.motions[0].start, file.motions[0].end] == pytest.approx([0.0, 10.0])
+
+
+@pytest.mark.parametrize(("spare", "is_read"), [(0, True), (1, False)])
+def test_ten_thousand_joints(tmp_path: Path, spare: int, is_read: bool) -> None:
+    more = "End Site\n{\n}\n" * (9_997 + spare)
+    text = CHAIN.replace("    End Site", f"{more}    End Site")
+    if is_read:
+        assert len(read_bvh(written(tmp_path, text)).skeleton.names) == 10_000
+    else:
+        with pytest.raises(CharacterError, match="10,000 joints"):
+            read_bvh(written(tmp_path, text))
+
+
 @pytest.mark.parametrize("moves", [True, False])
 def test_root_is_turned_and_put_on_the_ground_of_the_motion(tmp_path: Path, moves: bool) -> None:
     # At rest z is up and the left at -x; the motion turns z to y, and jumps in its first frame.
@@ -326,6 +352,10 @@ def test_root_is_turned_and_put_on_the_ground_of_the_motion(tmp_path: Path, move
         ("9e1", "ten"),
         ("OFFSET 1.0 0 0", "OFFSET 1.0 0"),
         ("OFFSET 1.0 0 0", "OFFSET inf 0 0"),
+        ("Frame Time: 0.5", "Frame Time: -1"),
+        ("HIERARCHY", "}"),
+        ("HIERARCHY", "OFFSET 0 0 0"),
+        ("HIERARCHY", "CHANNELS 0"),
         ("CHANNELS 3", "CHANNELS 4"),
         ("3 Zrotation Xrotation", "3 Zrotation Zrotation"),
         ("}\nMOTION", "MOTION"),

@@ -19,6 +19,8 @@ from specsia_build.characters.polygons import triangulate
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Texture
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 POINTS = "v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\n"
 SQUARE = POINTS + "vt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
 TRIANGLES = SQUARE + "f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n"
@@ -57,6 +59,7 @@ FACES = {
     "windows": "f 1 2 3\r\nf 1 3 4\r\n",
     "old mac": "f 1 2 3\rf 1 3 4",
     "no newline": "f 1 2 3\nf 1 3 4",
+    "many digits": f"f {1:018} 2 3\nf 1 3 4\n",
     "continued": "# a\\\nf 1 2 \\\n 3\nf 1 \\  \r\n3 4\\\n\ng a\\b\\\n",
     "continued inside of a corner": "g \\\n  a b\nf 1 2 3\\\n//1 \nf 1//1 \\\n\\\n3//1 4//1\n",
 }
@@ -71,15 +74,23 @@ def test_all_face_syntaxes_agree(tmp_path: Path, faces: str) -> None:
         assert_allclose(raw.mesh.normals, np.broadcast_to([0, 0, 1], (2, 3, 3)))
 
 
-def test_vertex_colours_are_srgb(tmp_path: Path) -> None:
-    raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0 1 1 1\nf 1 2 3\n")
+@pytest.mark.parametrize(("full", "half"), [(1, 0.214), (2, 0.214), (2.1, 2e-4), (255, 2e-4)])
+def test_vertex_colours_are_srgb(tmp_path: Path, full: float, half: float) -> None:
+    """Levels are of 1, or of 255 where one is above 2."""
+    raw = read(tmp_path, f"v 0 0 0 {full} 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0 {full} 0 0\nf 1 2 3\n")
     assert raw.mesh.colors is not None
-    expected = np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]])
-    assert_allclose(raw.mesh.colors[0], expected, atol=1e-3)
+    assert_allclose(raw.mesh.colors[0, 1], [half, half, half, 1], atol=1e-3)
+    assert_allclose(raw.mesh.colors[0, ::2, 0], 1.0 if full != 2.1 else 6e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("more", ["1", "1 1"])
+def test_vertices_of_four_or_five_numbers_have_no_colours(tmp_path: Path, more: str) -> None:
+    raw = read(tmp_path, re.sub("(?m)^(v .*)$", rf"\1 {more}", POINTS) + "f 1 2 3\n")
+    assert raw.mesh.colors is None and len(raw.mesh.vertices) == 4
 
 
 def test_normals_unit_and_filled(tmp_path: Path) -> None:
-    raw = read(tmp_path, POINTS + "vn 0 3 4\nvn 0 0 0\nf 1//1 2//2 3\n")
+    raw = read(tmp_path, SQUARE + "vn 0 3 4\nvn 0 0 0\nf 1/1/1 2//2 3\n")
     assert raw.mesh.normals is not None
     assert_allclose(raw.mesh.normals[0], np.array([[0, 0.6, 0.8], [0, 0, 1], [0, 0, 1]]), atol=1e-6)
 
@@ -97,9 +108,9 @@ PARTS = POINTS + "o Body part\nf 1 2 3\ng hat\nf 1 3 4\no Sword\nusemtl x\nf 2 3
     ],
 )
 def test_dropped_parts(tmp_path: Path, drop: tuple[str, ...], left: list[list[int]]) -> None:
-    raw = read(tmp_path, PARTS, drop=drop)
-    assert_array_equal(raw.mesh.faces, left)
-    assert raw.parts == ("Body part", "hat", "Sword")
+    raw = read(tmp_path, "f 1 2 4\n" + PARTS, drop=drop)
+    assert_array_equal(raw.mesh.faces, [[0, 1, 3], *left])
+    assert (raw.parts, raw.skinned) == (("Body part", "hat", "Sword"), False)
 
 
 def test_material_faces(tmp_path: Path) -> None:
@@ -117,8 +128,9 @@ def test_material_faces(tmp_path: Path) -> None:
 
 
 def test_values_beyond_their_range(tmp_path: Path) -> None:
-    (tmp_path / "a.mtl").write_text("newmtl skin\nKd -1 2 .5e1\nd 7\n")
-    raw = read(tmp_path, "f 1 2 3\nusemtl skin\nf 1 3 4\nmtllib a.mtl\n" + POINTS)
+    (tmp_path / "a.mtl").write_text("newmtl skin\nKd 1 1 0\nKd -1 2 .5e1 0\nKd 0 0\nd 7\n")
+    raw = read(tmp_path, "f 1 2 3\nusemtl skin\nf 1 3 4\nmtllib a.mtl\n" + SQUARE)
+    assert raw.mesh.uv is None
     assert [m.base_color for m in raw.mesh.materials] == [(1, 1, 1, 1), (0, 1, 1, 1)]
     assert raw.mesh.face_material.tolist() == [0, 1]
 
@@ -131,6 +143,8 @@ def test_values_beyond_their_range(tmp_path: Path) -> None:
         ("d\nTr", [0.0, 1.0]),
         ("Tr 0.3", [0.0, 0.7]),
         ("Tr 1", [0.0, 1.0]),
+        ("Tr -3", [0.0, 1.0]),
+        ("d -1", [1.0, 1.0]),
     ],
 )
 def test_full_transparency_is_ignored(tmp_path: Path, other: str, seen: list[float]) -> None:
@@ -176,7 +190,9 @@ def test_names_in_other_spellings(tmp_path: Path, name: str, encoding: str) -> N
 def test_missing_texture_is_replaced(tmp_path: Path) -> None:
     paint(tmp_path / "hero.png", BLUE)
     raw = textured(tmp_path, "map_Kd gone.png")
-    assert raw.mesh.materials[0].texture is None and len(raw.warnings) == 1
+    (material,) = raw.mesh.materials
+    assert material.texture is None and len(raw.warnings) == 1
+    assert material.base_color == pytest.approx((0.0331, 0.0331, 0.0331, 1.0), abs=1e-4)
     entry = Entry("a", "obj", tmp_path / "hero.obj", texture=tmp_path / "hero.png")
     raw = read_obj(entry)
     assert colour_of(raw) == [*BLUE] and entry.texture in raw.files
@@ -212,16 +228,27 @@ def test_map_options(tmp_path: Path) -> None:
         (("Kd 1 0 0", "Ke 0 0 1", "map_Ke skin.png"), RED),
         (("Kd 0 0 0", "map_Kd dark.png", "map_Ke skin.png"), GREEN),
         (("Kd 0 0 0", "map_Ke skin.png", "map_Kd red.png"), RED),
+        (("Kd 0 0 0", "map_Kd faint.png", "map_Ke skin.png"), (1, 1, 1)),
+        (("Kd 0 0 .00391", "Ke 0 0 1"), BLUE),
+        (("newmtl m", f"Kd 0 0 {1 / 255!r}", "Ke 0 1 0"), (0, 0, 1 / 12.92)),
     ],
 )
 def test_emission_is_the_colour_of_what_is_black(tmp_path: Path, lines: Any, expected: Any) -> None:
-    for name, colour in (("skin", GREEN), ("dark", (0, 0, 0)), ("red", RED)):
+    for name, colour in (("skin", GREEN), ("dark", (0, 0, 0)), ("faint", (1, 1, 1)), ("red", RED)):
         paint(tmp_path / f"{name}.png", colour)
     (material,) = textured(tmp_path, "\n".join(lines)).mesh.materials
     shown = np.array(material.base_color[:3])
     if material.texture is not None:
         shown = shown * material.texture.pixels[0, 0, :3] / 255
-    assert (shown * 255).tolist() == [*expected]
+    assert (shown * 255).tolist() == pytest.approx([*expected])
+
+
+@pytest.mark.parametrize(("more", "warnings"), [(0, []), (1, ["unusable"])])
+def test_libraries_of_up_to_16_mebibytes(tmp_path: Path, more: int, warnings: list[str]) -> None:
+    textured(tmp_path, f"# {'x' * (2**24 + more)}"[: 2**24 + more - len("newmtl m\nKd 0.2 0.2 0.2\n\n")])
+    assert (tmp_path / "hero.mtl").stat().st_size == 2**24 + more
+    raw = read(tmp_path, (tmp_path / "hero.obj").read_bytes())
+    assert [warning.code for warning in raw.warnings] == warnings
 
 
 LIBRARY_LINES = [
@@ -240,16 +267,20 @@ def test_names_of_libraries_and_materials(tmp_path: Path, library: str, used: st
     assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
 
 
-def test_cutout_from_luminance(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("level", "mode"), [(0, "mask"), (1, "blend"), (254, "blend"), (255, "opaque")])
+def test_cutout_from_luminance(tmp_path: Path, level: int, mode: str) -> None:
     paint(tmp_path / "skin.png", GREEN, (4, 4))
     mask = Image.new("L", (4, 4), 255)
-    mask.putpixel((3, 0), 0)
+    mask.putpixel((3, 0), level)
     mask.save(tmp_path / "mask.png")
     raw = textured(tmp_path, "map_Kd skin.png", "map_d mask.png")
     material = raw.mesh.materials[0]
-    assert material.alpha_mode == "mask" and material.texture is not None
-    assert material.texture.pixels[0, 3].tolist() == [*GREEN, 0]
+    assert material.alpha_mode == mode and material.texture is not None
+    assert material.texture.pixels[0, 3].tolist() == [*GREEN, level]
     assert material.texture.pixels[3, 3].tolist() == [*GREEN, 255]
+    (material,) = textured(tmp_path, "map_d mask.png").mesh.materials
+    assert material.base_color == pytest.approx((0.0331, 0.0331, 0.0331, 1.0), abs=1e-4)
+    assert material.texture is not None and material.texture.pixels[3, 3].tolist() == [255] * 4
 
 
 def test_one_image_beats_the_library(tmp_path: Path) -> None:
@@ -265,7 +296,10 @@ def test_one_image_beats_the_library(tmp_path: Path) -> None:
     "text",
     [
         *("v 0 0 0\nv 1 x 0\nf 1 1 1\n", "v 0 0\nf 1 1 1\n", POINTS),
-        *(POINTS + f"f {face}\n" for face in ("1 2", "0 1 2", "-5 1 2", "1 2 c", "1\v2\v3", "1/1/1/1 2 3")),
+        *(
+            POINTS + f"f {face}\n"
+            for face in ("1 2", "0 1 2", "-5 1 2", "1 2 c", "1/- 2 3", "1 2 -", "1\v2\v3", "1/1/1/1 2 3")
+        ),
         *(POINTS + f"f {face}\n" for face in ("1 2 3\nf 1 2 5", "1 2 3\nf 1 /2 3", f"1 2 {'9' * 20}")),
     ],
 )
@@ -290,6 +324,11 @@ def test_attribute_faults_cost_themselves(tmp_path: Path, lines: str, lacks: boo
     mesh = raw.mesh
     assert_array_equal(mesh.faces, [[0, 1, 2]])
     assert_array_equal(mesh.vertices, read(tmp_path, POINTS + "f 1 2 3\n").mesh.vertices)
+
+
+def test_corners_without_texture_coordinates_lie_at_the_origin(tmp_path: Path) -> None:
+    mesh = read(tmp_path, SQUARE + "f 1/2 2 3\n").mesh
+    assert mesh.uv is not None and mesh.uv.tolist() == [[[1, 1], [0, 1], [0, 1]]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -383,6 +422,31 @@ def test_quads_are_cut_along_their_shorter_diagonal(tmp_path: Path, height: floa
     kite = f"v -1 0 0\nv 0 -{height} 0\nv 1 0 0\nv 0 {height} 0\nf 1 2 3 4\n"
     first, second = (set(face) for face in read(tmp_path, kite).mesh.faces.tolist())
     assert first & second == set(kept)
+
+
+@pytest.mark.parametrize(("notch", "is_fan"), [(1.9e-4, True), (2.1e-4, False)])
+def test_shallow_notches_are_rounding(notch: float, is_fan: bool) -> None:
+    square = turned(np.array([(0, 0), (0.5, notch), (1, 0), (1, 1), (0, 1)]), 5)
+    fan = [[0, k, k + 1] for k in range(1, 4)]
+    assert (cut(square).tolist() == fan) == is_fan
+
+
+@pytest.mark.parametrize(("count", "is_fan"), [(4096, False), (4097, True)])
+def test_polygons_of_very_many_corners_are_fans(count: int, is_fan: bool) -> None:
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    star = np.column_stack([np.cos(angle), np.sin(angle)]) * (1 + 0.5 * (np.arange(count) % 2))[:, None]
+    fan = np.stack([np.zeros(count - 2), np.arange(count - 2) + 1, np.arange(count - 2) + 2], axis=1)
+    assert np.array_equal(cut(turned(star, 4)), fan) == is_fan
+
+
+def test_repeated_corners_make_no_triangles() -> None:
+    """Beside an arrow, whose triangles stay its own."""
+    flag = [(0, 0), (4, 0), (4, 0), (4, 4), (1, 1), (0, 4)]
+    points = np.column_stack([np.array([*flag, *ARROW], float), np.zeros(12)])
+    triangles, polygon = triangulate(points, np.arange(12), np.array([0, 6, 12]), np.ones(2, bool))
+    assert polygon.tolist() == [0] * 3 + [1] * 4
+    assert (triangles // 6 == polygon[:, None]).all()
+    assert float(areas(points, triangles)[:, 2].sum()) == pytest.approx(10.0 + 7.0)
 
 
 def test_polygons_keep_order() -> None:

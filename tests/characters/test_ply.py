@@ -14,6 +14,8 @@ from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.ply import read_ply
 from specsia_build.errors import CharacterError
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 HEAD = "ply\nformat ascii 1.0\ncomment made by hand\n"
 XYZ = "property float x\nproperty float y\nproperty float z\n"
 RGB = "property uchar red\nproperty uchar green\nproperty uchar blue\n"
@@ -89,25 +91,27 @@ def test_colours_by_meaning(tmp_path: Path, names: str, values: str, of_faces: b
     assert_allclose(raw.mesh.colors, np.broadcast_to(np.array([1, 0, 0.0331, 1]), (2, 3, 4)), atol=1e-4)
 
 
-def test_opacity_beside_colours_of_another_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stated", "opacity"), [(0.3, 0.3), (-0.5, 0.0), (1.5, 1.0)])
+def test_opacity_beside_colours_of_another_name(tmp_path: Path, stated: float, opacity: float) -> None:
     names = RGB.replace("uchar ", "float diffuse_") + "property float opacity\n"
-    raw = read(tmp_path, text_ply([f"{row} 1 1 1 0.3" for row in SQUARE], ["4 0 1 2 3"], vertex=XYZ + names))
+    rows = [f"{row} 1 1 1 {stated}" for row in SQUARE]
+    raw = read(tmp_path, text_ply(rows, ["4 0 1 2 3"], vertex=XYZ + names))
     assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors, np.broadcast_to([1, 1, 1, 0.3], (2, 3, 4)), atol=1e-6)
+    assert_allclose(raw.mesh.colors, np.broadcast_to([1, 1, 1, opacity], (2, 3, 4)), atol=1e-6)
 
 
 def test_each_face_has_its_colour(tmp_path: Path) -> None:
     """Quads count twice; colours of faces beat those of vertices that are all alike."""
     rgba = RGB + "property uchar alpha\n"
     rows = ["4 0 1 2 3 255 0 0 255", "3 0 1 2 0 255 0 51"]
-    white = [f"{row} 255 255 255" for row in SQUARE]
-    raw = read(tmp_path, text_ply(white, rows, vertex=XYZ + RGB, face=LIST + rgba))
+    even = [f"{row} 0 0 255" for row in SQUARE]
+    raw = read(tmp_path, text_ply(even, rows, vertex=XYZ + RGB, face=LIST + rgba))
     assert raw.mesh.colors is not None
     assert_allclose(raw.mesh.colors[:, 0], np.array([[1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 0, 0.2]]), atol=1e-6)
     rows[1] = "3 0 1 2 255 0 0 255"
-    shaded = [*white[:3], SQUARE[3] + " 0 0 0"]
+    shaded = [*even[:3], SQUARE[3] + " 0 0 0"]
     raw = read(tmp_path, text_ply(shaded, rows, vertex=XYZ + RGB, face=LIST + rgba))
-    assert raw.mesh.colors is not None and (raw.mesh.colors[0, 0] == 1).all()
+    assert raw.mesh.colors is not None and raw.mesh.colors[0, 0].tolist() == [0, 0, 1, 1]
 
 
 def test_colours_that_are_no_numbers_are_white(tmp_path: Path) -> None:
@@ -116,7 +120,10 @@ def test_colours_that_are_no_numbers_are_white(tmp_path: Path) -> None:
     assert raw.mesh.colors is not None and (raw.mesh.colors[..., :3] == (1, 0, 1)).all()
 
 
-@pytest.mark.parametrize("strips", [["12 0 1 3 2 -1 0 1 2 2 3 -1 1"], ["4 0 1 3 2", "0", "5 0 1 2 2 3"]])
+@pytest.mark.parametrize(
+    "strips",
+    [["12 0 1 3 2 -1 0 1 2 2 3 -1 1"], ["4 0 1 3 2", "5 0 1 2 2 3"], ["4 0 1 3 2", "0", "5 0 1 2 2 3", "0"]],
+)
 def test_triangle_strips(tmp_path: Path, strips: list[str]) -> None:
     text = text_ply(SQUARE, strips, face=LIST.replace("uchar", "int"))
     text = text.replace("element face", "element tristrips")
@@ -181,6 +188,13 @@ DAMAGED = [
     text_ply(SQUARE, []).replace("format ascii 1.0\n", ""),
     text_ply(SQUARE, ["3 0 1 x"]),
     text_ply(SQUARE, ["3 0 1 2"]).replace("vertex 4", "vertex many"),
+    text_ply(SQUARE, ["3 0 1 2"]).replace("ply\n", "plx\n"),
+    text_ply(SQUARE, ["3 0 1 2"]).replace("comment", f"comment {'x' * 2**20}"),
+    text_ply(SQUARE, ["3 0 1 -1"]),
+    text_ply(SQUARE, ["3 0 1 nan"]),
+    text_ply(SQUARE, ["3 0 1 2", "2.5 0 1 2"]),
+    text_ply(SQUARE, ["3 0 1 2", "-1"]),
+    text_ply(SQUARE, ["3 0 1 2", "4 0 1 2"]),
 ]
 
 
@@ -205,11 +219,23 @@ def test_carriage_returns(tmp_path: Path, binary: bool) -> None:
     assert len(raw.mesh.faces) == 2
 
 
-def test_unused_faults_cost_nothing(tmp_path: Path) -> None:
-    whole = text_ply(SQUARE, ["4 0 1 2 3"])
-    strips = f"element tristrips 0\n{LIST}end_header"
-    empty = whole.replace("end_header", strips)
-    assert_array_equal(read(tmp_path, empty).mesh.faces, read(tmp_path, whole).mesh.faces)
-    edges = "element edge 9\nproperty int vertex1\nproperty int vertex2\nend_header"
-    cut = whole.replace("end_header", edges) + "0 1\n"
-    assert_array_equal(read(tmp_path, cut).mesh.faces, read(tmp_path, whole).mesh.faces)
+EDGE = "property int vertex1\nproperty int vertex2\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("end_header", f"element tristrips 0\n{LIST}end_header"),
+        ("end_header", f"element edge 9\n{EDGE}end_header"),
+        ("element face", f"element edge -9\n{EDGE}element face"),
+        ("element face", f"element edge 0\n{LIST}{EDGE}element face"),
+        ("comment", f"comment {'x' * (2**20 - 400)}"),
+        ("comment", "comment TextureFile\ncomment"),
+        ("float x", "float64 x"),
+    ],
+)
+def test_unused_faults_cost_nothing(tmp_path: Path, before: str, after: str) -> None:
+    whole = text_ply(SQUARE, ["4 0 1 2 3", "3 0 1 3"])
+    found, sound = read(tmp_path, whole.replace(before, after)), read(tmp_path, whole)
+    assert_array_equal(found.mesh.vertices[found.mesh.faces], sound.mesh.vertices[sound.mesh.faces])
+    assert found.warnings == ()

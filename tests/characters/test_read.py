@@ -73,6 +73,25 @@ def test_undrawable_shapes(tmp_path: Path, text: str) -> None:
         read_character(entry_of(tmp_path, text))
 
 
+@pytest.mark.parametrize(("most", "is_read"), [(2, True), (1, False)])
+@pytest.mark.parametrize("kind", ["obj", "gltf"])
+def test_most_triangles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, most: int, is_read: bool
+) -> None:
+    """They are counted before a glTF file's are placed, and for all formats once they are read."""
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(np.eye(3).repeat(2, axis=0)[[0, 2, 4, 1, 5, 3]]))
+    entry = Entry("hero", "gltf", writer.write_glb(tmp_path / "hero.glb"))
+    entry = entry_of(tmp_path, ARROW) if kind == "obj" else entry
+    place = "read.MAX_TRIANGLES" if kind == "obj" else "polygons.MAX_TRIANGLES"
+    monkeypatch.setattr(f"specsia_build.characters.{place}", most)
+    if is_read:
+        assert len(read_character(entry).mesh.faces) == 2
+    else:
+        with pytest.raises(CharacterError, match="triangles"):
+            read_character(entry)
+
+
 def test_colours_and_normals_are_repaired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     colors, normals = np.zeros((1, 3, 4), np.float32), np.zeros((1, 3, 3), np.float32)
     colors[0, 1, 2] = np.inf
@@ -168,7 +187,7 @@ def changed(folder: Path, kind: str) -> Path:
     return written(folder, file)
 
 
-def shared(folder: Path, instances: int = 100_000, triangles: int = 12) -> Path:
+def shared(folder: Path, instances: int, triangles: int = 12) -> Path:
     """One mesh at very many nodes."""
     points, faces, _, _ = figure()
     file = GltfWriter()
@@ -222,7 +241,7 @@ def test_memory_is_checked_first(name: str, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_many_instances(tmp_path: Path) -> None:
-    assert "50,000 nodes" in why_not(shared(tmp_path))
+    assert "50,000 nodes" in why_not(shared(tmp_path, 50_001))
     mesh = read_character(Entry("a", "gltf", shared(tmp_path, 300))).mesh
     assert (len(mesh.faces), len(mesh.materials)) == (300 * 12, 1)
     low, high = mesh.bounds()

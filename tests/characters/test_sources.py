@@ -291,7 +291,7 @@ def parquet(rows: list[dict[str, Any]]) -> bytes:
     [
         ("m.csv", CSV.encode()),
         ("m.csv", f"\ufeff{CSV.replace(',', ';')}".encode()),
-        ("m.csv", f"sep=;\r\n{CSV.replace(',', ';')}".encode()),
+        ("m.csv", b"sep=;\r\nid;path;license;source\r\n7;a.glb;CC0;,,,,,,,\r\n8;sub/b.glb;;\r\n"),
         ("m.CSV", b' Id ,"Path",license,\n7,a.glb,CC0,\n8,sub/b.glb,,\n,,,\n'),
         ("m.csv", b",id,path,license\n0,7,a.glb,CC0\n1,8,sub/b.glb,\n"),
         ("m.tsv", CSV.replace(",", "\t").encode("utf-16")),
@@ -310,6 +310,7 @@ def test_manifest_of_any_kind(folder: Path, name: str, data: bytes) -> None:
     ("name", "data", "problem"),
     [
         ("m.csv", b"id,path\nx,a.glb,9\n", "line 2: 3 cells"),
+        ("m.csv", b"sep=,\nid,path\nx,a.glb,9\n", "line 3: 3 cells"),
         ("m.csv", b'id,path,drop\nx,a.glb,"[""a"\n', "line 2: `drop`"),
         ("m.csv", b"id,path,frnt\nx,a.glb,+x\n", "line 2: Object contains unknown field `frnt`"),
         ("m.json", b'[{"id": "x", "path": 3}]', "item 1: Expected `str`, got `int` - at `$.path`"),
@@ -319,6 +320,19 @@ def test_bad_rows_are_named(folder: Path, name: str, data: bytes, problem: str) 
     (folder / name).write_bytes(data)
     (entry,) = read_manifest(folder / name)
     assert entry.id == "x" and str(entry.problem).startswith(problem)
+
+
+def test_manifests_of_over_half_a_gibibyte_are_refused(folder: Path) -> None:
+    with (folder / "m.csv").open("wb") as stream:
+        stream.truncate(2**29 + 1)
+    with pytest.raises(UsageError, match="at most 512 MB"):
+        read_manifest(folder / "m.csv")
+
+
+def test_cells_that_go_on_behind_their_quotes_are_named(folder: Path) -> None:
+    (folder / "m.csv").write_bytes(b'id,path\n"x"b,a.glb\ny,a.glb\n')
+    first, second = read_manifest(folder / "m.csv")
+    assert str(first.problem).startswith("line 2: ") and second.problem is None
 
 
 @pytest.mark.parametrize(

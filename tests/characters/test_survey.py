@@ -100,7 +100,11 @@ def test_stated_values_are_kept(zoo: Path) -> None:
 
 def test_no_overwriting_or_escaping(zoo: Path, tmp_path: Path) -> None:
     (zoo / "mine.jsonl").write_text('{"id": "sound", "path": "sound.glb"}\n')
+    (zoo / "inner").mkdir()
+    (zoo / "inner" / "link.glb").symlink_to(zoo / "sound.glb")
+    (zoo / "linked.jsonl").write_text('{"id": "a", "path": "inner/link.glb"}\n')
     for arguments in (
+        (zoo / "linked.jsonl", "--suggest", zoo / "inner" / "a.jsonl"),
         (zoo, "--suggest", zoo / "mine.jsonl"),
         (zoo, "--suggest", zoo / "mine.txt"),
         (zoo, "--suggest", tmp_path / "x" / "a.jsonl"),

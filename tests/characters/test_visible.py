@@ -115,11 +115,13 @@ CLEAR = {"baseColorFactor": [1, 1, 1, 0]}
         (SPECK, None, True),
         (SPECK | {"scale": [1e-6, 1e-6, 1e-6]}, None, True),
         (SPECK | {"translation": [-40, -30, 0]}, None, True),
-        (SPECK | {"scale": [0.01, 0.01, 0.01]}, None, False),
+        (SPECK | {"scale": [2e-5] * 3}, None, True),
+        (SPECK | {"scale": [2.3e-5] * 3}, None, False),
         ({}, {"pbrMetallicRoughness": CLEAR, "alphaMode": "BLEND"}, True),
         ({}, {"pbrMetallicRoughness": CLEAR, "alphaMode": "MASK"}, True),
         ({}, {"pbrMetallicRoughness": CLEAR}, False),
-        ({}, {"pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.1]}, "alphaMode": "BLEND"}, False),
+        ({}, {"pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.019]}, "alphaMode": "BLEND"}, True),
+        ({}, {"pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.021]}, "alphaMode": "BLEND"}, False),
     ],
 )
 def test_parts_that_nobody_sees(tmp_path: Path, extra: Any, material: Any, is_hidden: bool) -> None:
@@ -146,12 +148,19 @@ def test_faces_on_clear_texels(
     assert is_alone(read(writer, tmp_path)) == is_hidden
 
 
+BESIDE = (0, 1, 6, 7)
+
+
 @pytest.mark.parametrize(
-    ("begin", "end", "cutoff", "is_hidden"),
-    [(3.1, 4.9, 0.5, True), (3.1, 5.1, 0.5, False), (2.9, 4.9, 0.5, False), (3.1, 8.0, 1.0, False)],
+    ("opaque", "begin", "end", "cutoff", "is_hidden"),
+    [
+        *((BESIDE, 3.1, 4.9, 0.5, True), (BESIDE, 3.1, 5.1, 0.5, False), (BESIDE, 2.9, 4.9, 0.5, False)),
+        *((BESIDE, 3.1, 8.0, 1.0, False), ((0, 1), 0.3, 0.9, 0.5, False), ((0, 1), 6.5, 7.9, 0.5, False)),
+        *(((0, 1), 6.5, 6.9, 0.5, True), ((6, 7), 0.3, 0.9, 0.5, False), ((6, 7), 1.1, 1.9, 0.5, True)),
+    ],
 )
 def test_faces_beside_opaque_texels(
-    tmp_path: Path, begin: float, end: float, cutoff: float, is_hidden: bool
+    tmp_path: Path, opaque: tuple[int, ...], begin: float, end: float, cutoff: float, is_hidden: bool
 ) -> None:
     """A face is hidden if the texels it covers, and one beyond, are clear; full alpha passes any cutoff."""
     look: dict[str, Any] = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
@@ -159,8 +168,8 @@ def test_faces_beside_opaque_texels(
     uv = np.full((36, 2), 0.5)
     uv[:, 0] = np.tile([begin / 8, end / 8, begin / 8], 12)
     writer = written({}, None, look, TEXCOORD_0=uv)
-    pixels = np.full((8, 8, 4), 255, np.uint8)
-    pixels[:, 2:6, 3] = 0
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[:, opaque] = 255
     writer.add("textures", source=writer.image(png(pixels)))
     assert is_alone(read(writer, tmp_path)) == is_hidden
 
@@ -205,9 +214,19 @@ def test_instances_are_drawn_and_moved(tmp_path: Path) -> None:
     animated = read_animated(character.entry)
     rest = poses(animated.rig.skeleton, None, np.zeros(1))
     assert_allclose(next(animated.rig.each_vertices(rest)), animated.character.mesh.vertices, atol=1e-5)
-    writer.data["accessors"][attributes["SCALE"]]["count"] = 1
-    with pytest.raises(CharacterError, match="instances whose transforms are damaged"):
-        read(writer, tmp_path)
+    usual = dict(zip(attributes, ([[0, 0, 0]] * 2, [[0, 0, 0, 1]] * 2, [[1, 1, 1]] * 2), strict=True))
+    whole = {name: writer.accessor(values) for name, values in usual.items()}
+    for name, values in attributes.items():
+        found = []
+        for stated in ({name: values}, {**whole, name: values}):
+            writer.data["nodes"][1]["extensions"]["EXT_mesh_gpu_instancing"] = {"attributes": stated}
+            found.append(read(writer, tmp_path).mesh.vertices)
+        assert_allclose(found[0], found[1], atol=1e-6)
+    writer.data["nodes"][1]["extensions"]["EXT_mesh_gpu_instancing"] = {"attributes": attributes}
+    for scales in ([[1, 1, 1]], [[1, 1, 1], [np.nan, 1, 1]], [[1, 1], [1, 1]]):
+        attributes["SCALE"] = writer.accessor(scales)
+        with pytest.raises(CharacterError, match="instances whose transforms are damaged"):
+            read(writer, tmp_path)
 
 
 @pytest.mark.parametrize(

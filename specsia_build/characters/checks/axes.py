@@ -94,7 +94,7 @@ def _are_feet(probe: Probe, side: int) -> bool:
     if len(along) < 16:
         return False
     offset = along - (along.min() + along.max()) / 2
-    between = float((np.abs(offset) < 0.2 * max(float(np.abs(offset).max()), 1e-12)).mean())
+    between = float((np.abs(offset) < 0.2 * np.abs(offset).max()).mean())
     return between < 0.05 and 0.3 < float((offset > 0).mean()) < 0.7
 
 
@@ -107,8 +107,8 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
         for axis in ("+y", "+z") if settled else ("+y", "+z", "-z"):
             standing = probe.turned(up_rotation(axis))
             side = int(np.argmin(standing.mirror_distance[:2]))
-            ratio = standing.mirror_distance[1 - side] / max(float(standing.mirror_distance[side]), 1e-12)
-            if ratio < _SYMMETRIC or standing.extent[2] < LYING * standing.extent[:2].min():
+            is_alike = standing.mirror_distance[1 - side] <= _SYMMETRIC * standing.mirror_distance[side]
+            if is_alike or standing.extent[2] < LYING * standing.extent[:2].min():
                 continue
             if _are_feet(standing, side):
                 votes.add(axis, 1, "feet below")

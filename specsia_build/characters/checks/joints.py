@@ -105,19 +105,18 @@ def up_axis(landmarks: Sequence[Landmark]) -> str | None:
     others, ends = (np.unique(np.round(places, 6), axis=0) for places in (rest, feet))
     way = others.mean(axis=0) - ends.mean(axis=0)
     size = float(np.linalg.norm(way))
-    if not np.isfinite(size) or size == 0:
+    if not np.isfinite(size):
         return None
-    up = way / size
     legs = np.array([place for name, place in landmarks if _is_leg(name)]).reshape(-1, 3)
     if len(legs):
         # An animal of which only the hind feet are named has nearly all joints ahead of them.
         arms = legs[:, None] - np.array(feet)[None]
         nearest = arms[np.arange(len(legs)), np.linalg.norm(arms, axis=2).argmin(axis=1)].mean(axis=0)
-        if float(up @ nearest) < 0.5 * float(np.linalg.norm(nearest)):
+        if float(way @ nearest) < 0.5 * size * float(np.linalg.norm(nearest)):
             return None
     ground = np.mean(feet, axis=0)
-    below = [float(up @ (ground - place)) for name, place in landmarks if words(name) & TAIL]
-    return None if max(below, default=0.0) > MOST_BELOW * size else nearest_axis(up, MOST_OFF_UP)
+    below = [float(way @ (ground - place)) for name, place in landmarks if words(name) & TAIL]
+    return None if max(below, default=0.0) > MOST_BELOW * size**2 else nearest_axis(way, MOST_OFF_UP)
 
 
 def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Doubles:

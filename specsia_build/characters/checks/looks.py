@@ -60,7 +60,9 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Wa
     if sides is not None:
         return mesh.with_sides(double=sides == BOTH), ()
     inward, areas, closed = _inward_faces(mesh)
-    whole = max(float(areas.sum()), 1e-300)
+    whole = float(areas.sum())
+    if whole == 0:
+        return mesh, ()
     share = float(areas[inward].sum()) / whole
     hull = inward & (HULL_AREA[0] <= share <= HULL_AREA[1] and _is_hull(mesh, inward))
     hiding = hull & ~mesh.single_sided()
@@ -116,12 +118,13 @@ def _outwardness(vertices, faces, normals, areas, group):  # type: ignore[no-unt
     for f in range(len(faces)):
         along = squared = 0.0
         for k in range(3):
-            arm = _centre(vertices, faces[f], k) - middle[group[f], k] / max(weight[group[f]], 1e-300)
+            arm = _centre(vertices, faces[f], k) - middle[group[f], k] / weight[group[f]]
             along += normals[f, k] * arm
             squared += arm * arm
         outward[group[f]] += along
         most[group[f]] += areas[f] * np.sqrt(squared)
-    return outward / np.maximum(most, 1e-300)
+    # Groups without an area are NaN, which is neither outwards nor inwards.
+    return outward / most
 
 
 @inlined

@@ -96,7 +96,7 @@ class Probe:
 
     def _mirrored(self, axis: int) -> float:
         along, far = self.points[:, axis], _FAR * float(self.extent.max())
-        sample = self.points[:: max(1, len(self.points) // _MIRRORED)]
+        sample = self.points[:: len(self.points) // _MIRRORED]
         best = far
         for middle in (float(np.median(along)), float(along.mean()), float(along.min() + along.max()) / 2):
             mirrored = sample.copy()
@@ -123,9 +123,9 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[Doubles, NDArray[np.intp]]:
     areas = mesh.doubled_areas
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
-        return np.zeros((0, 3)), np.zeros(0, np.intp)
+        count = 0
     at = (np.arange(count) + 0.5) / count * total
-    chosen = np.searchsorted(np.cumsum(areas), at).clip(max=len(areas) - 1)
+    chosen = np.searchsorted(np.cumsum(areas), at)
     u, v = np.random.default_rng(0).random((2, count))
     over = u + v > 1
     u[over], v[over] = 1 - u[over], 1 - v[over]

@@ -44,10 +44,10 @@ def convert(data: bytes) -> bytes:
         scene = ufbx.load_memory(changed, **_OPTIONS)
     nodes, glb = Nodes(scene), GlbWriter()
     for index, node in enumerate(nodes.nodes):
-        place = {"matrix": nodes.rest[index].T.reshape(-1).tolist()} if index in nodes.bound else {}
+        place = {"matrix": nodes.rest[index].T.ravel().tolist()} if index in nodes.bound else {}
         place = place or transform_entry(node.local_transform)
         if nodes.parents[index] < 0:
-            place = {"matrix": (to_gltf(scene.settings) @ nodes.rest[index]).T.reshape(-1).tolist()}
+            place = {"matrix": (to_gltf(scene.settings) @ nodes.rest[index]).T.ravel().tolist()}
         glb.add("nodes", name=nodes.names[index] or None, **place)
     for index, parent in enumerate(nodes.parents):
         if parent >= 0:
@@ -79,7 +79,7 @@ def _hang(glb: GlbWriter, nodes: Nodes, index: int, meshes: MeshWriter) -> int:
     node, place = nodes.nodes[index], index
     name = node.name if not node.is_scale_helper else nodes.names[nodes.parents[index]]
     if node.has_geometry_transform:
-        moved = matrix(node.geometry_to_node).T.reshape(-1).tolist()
+        moved = matrix(node.geometry_to_node).T.ravel().tolist()
         place = glb.add("nodes", name=name or None, matrix=moved)
         glb.lists["nodes"][index].setdefault("children", []).append(place)
     skin, extra = meshes.skin(node, place) or (None, {})

@@ -37,10 +37,10 @@ class SharedMesh:
         holes = np.fromiter(mesh.face_hole, bool) if len(mesh.face_hole) else np.zeros(len(faces), bool)
         triangles, polygon = triangulate(positions, indices[0], first, ~holes, shorter=False)
         # A vertex for each combination of attributes that a corner has.
-        used, corner = np.unique(indices[:, triangles.reshape(-1)], axis=1, return_inverse=True)
+        used, corner = np.unique(indices[:, triangles.ravel()], axis=1, return_inverse=True)
         own_corner = np.empty(used.shape[1], np.int64)
-        own_corner[corner.reshape(-1)] = np.arange(corner.size)
-        self.rows = integers(mesh.vertex_indices)[triangles.reshape(-1)][own_corner]
+        own_corner[corner.ravel()] = np.arange(corner.size)
+        self.rows = integers(mesh.vertex_indices)[triangles.ravel()][own_corner]
         self.triangles = corner.reshape(-1, 3)
         stated = integers(mesh.face_material)
         self.material = stated[polygon] if len(stated) == len(faces) else np.zeros(len(polygon), np.int64)
@@ -104,7 +104,7 @@ class MeshWriter:
         self, shape: SharedMesh, materials: Sequence[Any], number: int, extra: dict[str, int]
     ) -> dict[str, Any]:
         faces = shape.triangles[shape.material == number]
-        indices = self._glb.accessor(faces.reshape(-1).astype("<u4"))
+        indices = self._glb.accessor(faces.ravel().astype("<u4"))
         material = materials[number] if number < len(materials) else None
         attributes = {**shape.attributes, **extra}
         if shape.colours is not None and self._materials.shows_colours(material):

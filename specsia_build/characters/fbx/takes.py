@@ -60,7 +60,7 @@ class Takes:
             key = stored.tobytes()
             if key not in times:
                 times[key] = self._glb.accessor(stored)
-            flat = values.reshape(-1) if path == "weights" else values
+            flat = values.ravel() if path == "weights" else values
             output = self._glb.accessor(flat.astype("<f4"))
             samplers.append({"input": times[key], "output": output, "interpolation": "LINEAR"})
             channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})

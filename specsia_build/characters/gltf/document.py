@@ -69,8 +69,8 @@ class Document:
     # JSON of the entries of each list, empty for those that the file lacks
     lists: Mapping[str, Sequence[Raw]]
     binary: memoryview | None  # The GLB's binary chunk, or None
-    fps: float = FRAME_RATE  # Frames per second that poses are counted in
-    is_export: bool = False  # Whether it was made of another format
+    fps: float  # Frames per second that poses are counted in
+    is_export: bool  # Whether it was made of another format
     # About what was left out or repaired, as keys in order
     warnings: dict[Warning, None] = field(default_factory=dict)
     _entries: dict[tuple[type[GltfEntry], int], GltfEntry] = field(default_factory=dict)
@@ -260,7 +260,7 @@ def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], 
             faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
     except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
-    attributes = {"POSITION": -1, **(packed.attributes or {})}
+    attributes = {"POSITION": None, **(packed.attributes or {})}
     if missing := [name for name, number in attributes.items() if number not in stored]:
         raise ValueError(f"no {missing[0]} in it")
     memory.take(faces.nbytes + sum(values.nbytes for values in stored.values()))
@@ -272,7 +272,8 @@ def denormalise(values: NDArray[Any]) -> Floats:
     if values.dtype.kind == "f":
         return values.astype(np.float32)
     scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
-    return np.maximum(scaled, np.float32(-1)) if values.dtype.kind == "i" else scaled
+    # The least of signed integers is a step below -1.
+    return np.asarray(np.maximum(scaled, np.float32(-1)))
 
 
 def load_document(path: Path, within: Path) -> Document:

@@ -272,7 +272,7 @@ class MeshReader:
             return np.zeros((0, 3), np.int64)
         if unpacked is not None:
             # Draco stores separate triangles, whatever they were made of.
-            indices, mode = unpacked.reshape(-1), MODE_TRIANGLES
+            indices, mode = unpacked.ravel(), MODE_TRIANGLES
         elif source.primitive.indices is None:
             memory.ask(polygons.VERTEX_COST * source.count)
             indices = np.arange(source.count)

@@ -10,7 +10,7 @@ from specsia_build.characters.character import Landmark
 from specsia_build.characters.checks import axes, joints
 from specsia_build.characters.checks.probe import Probe, probe_of
 from specsia_build.characters.front import AROUND
-from tests.characters.bodies import JOINTS, boxes, mesh_of
+from tests.characters.bodies import JOINTS, box, boxes, mesh_of
 from tests.shapes import BOX
 
 RIG = tuple(JOINTS.items())
@@ -49,6 +49,17 @@ def test_pairs_named_the_wrong_way_round(reversed_: int, found: str | None) -> N
 
 SIDES = (("L", 1), ("R", -1))
 
+
+@pytest.mark.parametrize(("aside", "found"), [(2, "-y"), (3, None)])
+def test_pairs_that_point_aside_do_not_agree(aside: int, found: str | None) -> None:
+    turn = np.radians(80)
+    ways = [(np.cos(turn), np.sin(turn))] * aside + [(1.0, 0.0)] * (10 - aside)
+    pairs = [
+        (f"Bone{k}.{side}", (x * sign, y * sign, k)) for k, (x, y) in enumerate(ways) for side, sign in SIDES
+    ]
+    assert joints.front_axis(pairs) == found
+
+
 AHEAD: list[tuple[list[Landmark], str | None]] = [
     ([("Foot", (0, 0, 0)), ("Toe", (0, -0.21, 0))], "-y"),
     ([("Foot", (0, 0, 0)), ("Toe", (0, -0.19, 0))], None),
@@ -79,6 +90,32 @@ def test_sides_against_the_format() -> None:
     ):
         evidence = axes.front_of(body(landmarks), usual, "-y")
         assert (evidence.axis, evidence.strong, evidence.along) == (found, True, None if found else "y")
+
+
+TOES_AHEAD: list[Landmark] = [("Foot", (0, 0, 0)), ("Toe", (0, -0.21, 0))]
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "usual", "logits", "axis"),
+    [
+        # Joints of both sides are enough, but where the format says the opposite.
+        (RIG, None, (0, 0, 9, 0), "-y"),
+        (RIG, "+y", (2.4, 0, 0, 0), "-y"),
+        (RIG, "+y", (0.7, 0, 0, 0), None),
+        # Other joints are not: looks agree, or nothing is found.
+        (TOES_AHEAD, None, (0, 0, 0, 0), "-y"),
+        (TOES_AHEAD, None, (0, 0, 1.6, 0), None),
+    ],
+)
+def test_looks_beside_joints(
+    monkeypatch: pytest.MonkeyPatch,
+    landmarks: Sequence[Landmark],
+    usual: str | None,
+    logits: tuple[float, ...],
+    axis: str | None,
+) -> None:
+    monkeypatch.setattr(axes, "front_logits", lambda _views: dict(zip(AROUND, logits, strict=True)))
+    assert axes.front_of(body(landmarks), usual).axis == axis
 
 
 @pytest.mark.parametrize(
@@ -142,12 +179,25 @@ def test_up_from_feet(landmarks: tuple[Landmark, ...], found: str | None) -> Non
     assert joints.up_axis(landmarks) == found
 
 
+def test_a_shape_may_mirror_about_the_middle_of_its_extent() -> None:
+    """Neither the mean of its surface nor the median lies there, as one side has more of it."""
+    layers = [box((3.97, 0, 1), (0.02, 1, 2))[0]] * 4
+    assert probe_of(mesh_of([box((3, 0, 1), (2, 1, 2))[0], *layers])).mirror_distance[0] < 0.06
+
+
 def test_a_standing_body_has_two_feet_and_a_head() -> None:
     whole = [solid + np.array((0, 5, 0)) for solid in boxes()]
     head = [solid + np.array((0.3, 0, 0)) for solid in whole[2:4]]
     spike = BOX * (0.02, 0.02, 0.5) + np.array((0, 5, 1.7))
+    # As its belly, nose and feet lie less far ahead, its sides are no more alike than front and back.
+    ahead = [solid.mean(axis=0)[1] * np.array((0, 1, 0)) for solid in boxes()]
+    lean, flat = (
+        [solid - share * way for solid, way in zip(whole, ahead, strict=True)] for share in (0.65, 0.8)
+    )
     for solids, found in (
         (whole, "+z"),
+        (lean, "+z"),
+        (flat, None),
         ([*whole[:2], *head, *whole[4:]], None),
         ([*whole[:2], spike, *whole[4:]], None),
         ([*whole[:7], whole[8]], None),

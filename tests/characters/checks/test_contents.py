@@ -18,6 +18,10 @@ BODY: Solid = ((0, 0, 1), (1, 1, 2))
 PROP: Solid = ((2, 0, 1), (0.3, 0.2, 0.2))
 
 
+THIN: Solid = ((2, 0, 1), (0.6, 0.3, 0.02))
+WIDE: Solid = ((2, 0, 1), (0.5, 0.4, 0.02))
+
+
 def warnings_about(
     parts: dict[str, list[Solid]], joints: tuple[tuple[str, tuple[float, float, float]], ...] = ()
 ) -> tuple[Warning, ...]:
@@ -53,17 +57,20 @@ LIMITS: dict[str, list[tuple[dict[str, list[Solid]], bool]]] = {
         ({"a": [BODY], "b": [((1.9, 0, -0.05), (4, 4, 0.1))]}, False),
         ({"a": [BODY], "b": [floor(thickness=0.19)]}, True),
         ({"a": [BODY], "b": [floor(thickness=0.22)]}, False),
+        ({"a": [BODY], "b": [((0, 0, -0.08), (1.4, 4, 0.16))]}, False),
+        ({"a": [BODY], "b": [((0, 0, -0.08), (4, 1.4, 0.16))]}, False),
         ({"a": [BODY], "b": [floor(top=0.19)]}, True),
         ({"a": [BODY], "b": [floor(top=0.22)]}, False),
         ({"a": [BODY], "b": room(1.9)}, False),
         ({"a": [BODY], "b": room(2.15)}, True),
+        ({"a": [((0, 0, 1), (2, 2, 2))], "b": room(3.8)}, False),
         ({"a": [BODY], "b": room(9.8)}, True),
         ({"a": [BODY], "b": room(10.4)}, False),
         ({"a": [BODY], "b": room(4, height=1.9)}, False),
         ({"a": [BODY], "b": room(4, low=0.03)}, True),
         ({"a": [BODY], "b": room(4, low=0.1)}, False),
         ({"a": [BODY], "b": [*room(4), ((0, 0, 1), (0.5, 0.5, 0.5))]}, False),
-        ({"a": [BODY], "b": [*room(4), ((0, 0, 0.1), (0.9, 0.9, 0.1))]}, True),
+        ({"a": [BODY], "b": [*room(4, height=2.1), ((0, 0, 0.1), (0.9, 0.9, 0.1))]}, True),
         ({"a": [BODY], "b": [floor()], "c": [((0, 0, -0.3), (9, 9, 0.1))]}, True),
         ({"a": [BODY], **plates(398), "b": [floor()]}, True),
         ({"a": [BODY], **plates(399), "b": [floor()]}, False),
@@ -93,6 +100,9 @@ LIMITS: dict[str, list[tuple[dict[str, list[Solid]], bool]]] = {
         ({"Hair": [((0, 0, 3), (1.2, 0.1, 0.1))], "Hair_Alt": [((0.6, 0, 3), (1.2, 0.1, 0.1))]}, False),
         ({"Hair": [((0, 0, 3), (1.2, 0.1, 0.1))], "Hair_Alt": [((0, 0, 3), (0.4, 0.1, 0.1))]}, True),
         ({"Hair": [((0, 0, 3), (1.2, 0.1, 0.1))], "Hair_Alt": [((0, 0, 3), (0.15, 0.1, 0.1))]}, False),
+        # Of props in one hand the one with the largest side is compared.
+        ({"a": [BODY], "Hand.L/b": [THIN], "Hand.L/c": [WIDE], "b_Alt": [WIDE]}, False),
+        ({"a": [BODY], "Hand.L/b": [THIN], "Hand.L/c": [WIDE], "c_Alt": [WIDE]}, True),
     ],
     "flat": [({"a": [((0, 0, 1), (1, 0.019, 2))]}, True), ({"a": [((0, 0, 1), (1, 0.021, 2))]}, False)],
     "rounded": [({"a": [((3000, 0, 1), (1, 1, 2))]}, False), ({"a": [((5000, 0, 1), (1, 1, 2))]}, True)],

@@ -66,7 +66,9 @@ HULLS = [
 
 
 @pytest.mark.parametrize(("mesh", "is_hull"), HULLS)
-def test_outline_hulls(mesh: Mesh, is_hull: bool) -> None:
+@pytest.mark.parametrize("place", [(0, 0, 0), (30, -20, 10)])
+def test_outline_hulls(mesh: Mesh, is_hull: bool, place: tuple[float, ...]) -> None:
+    mesh = mesh.with_vertices(mesh.vertices + np.array(place, np.float32))
     sided, warnings = with_sides(mesh, None, "hero")
     assert ("outline-hull" in [warning.code for warning in warnings]) == is_hull
     assert [sided.materials[k].double_sided for k in sided.face_material[[0, -1]]] == [True, not is_hull]

@@ -1,8 +1,9 @@
 """FBX files, by hand as text and binary, and real ones: geometry, materials, textures, motions, damage."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,26 @@ def test_axes_and_unit_of_the_file(tmp_path: Path) -> None:
     assert_allclose(bounds_of(raw, "hero"), [[0, -0.01, 0], [0.02, 0, 0]], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("stated", "extent", "fps"),
+    [
+        *(({"TimeMode": 14, "CustomFrameRate": rate}, [2, 0, 1], 30) for rate in (0.0, -5.0, np.nan, np.inf)),
+        *(({"UnitScaleFactor": unit}, [2, 0, 1], 30) for unit in (0.0, -5.0, np.nan, np.inf)),
+        ({"TimeMode": 14, "CustomFrameRate": 12.0, "UnitScaleFactor": 50.0}, [1, 0, 0.5], 12),
+        ({"UpAxis": 1}, [2, 1, 0], 30),
+    ],
+)
+def test_settings_that_mean_nothing_are_usual(tmp_path: Path, stated: Any, extent: Any, fps: float) -> None:
+    header, settings, objects, links = moving_square()
+    (own,) = settings.inner
+    inner = [*(p for p in own.inner if p.values[0] not in stated), *properties(**stated).inner]
+    settings = settings._replace(inner=[own._replace(inner=inner)])
+    raw = read(tmp_path, [header, settings, objects, links])
+    assert raw.moving is not None
+    assert_allclose(np.ptp(raw.mesh.vertices, axis=0), extent, atol=1e-6)
+    assert 1 / raw.moving.motions[0].start == pytest.approx(fps, rel=1e-6)
+
+
 PLACES = {
     # Without RotationActive the turn before does not count.
     "unused turn": (
@@ -131,21 +152,36 @@ def test_instances_levels_and_what_is_hidden(tmp_path: Path) -> None:
     assert used == ["colour2", "colour3", "colour4"]
 
 
-def textured(name: str, content: bytes | None = None) -> list[Record]:
-    file = record("RelativeFilename", name)
-    clip = [file] if content is None else [file, record("Content", content)]
-    objects = [
-        *(square(1), model(2, "hero"), paint(3, "skin", (0.2, 0.2, 0.2))),
-        thing("Texture", 4, "skin", "", file, record("FileName", f"C:\\art\\{name}")),
-        thing("Video", 5, "skin", "Clip", *clip),
-    ]
-    return scene(objects, [(1, 2), (2, 0), (3, 2), (4, 3, "DiffuseColor"), (5, 4)])
-
-
 def picture(colour: tuple[int, ...]) -> bytes:
     stream = io.BytesIO()
     Image.new("RGBA", (2, 2), colour).save(stream, "PNG")
     return stream.getvalue()
+
+
+def textured(
+    name: str,
+    content: bytes | None = None,
+    slots: Sequence[str] = ("DiffuseColor",),
+    look: Mapping[str, Any] = MappingProxyType({}),
+    **image: Any,
+) -> list[Record]:
+    """A square whose material has an image in some slots; values of the material and of the image."""
+    file = record("RelativeFilename", name)
+    clip = [file] if content is None else [file, record("Content", content)]
+    stated = properties(**{"DiffuseColor": (0.2, 0.2, 0.2), **look})
+    objects = [
+        *(
+            square(1),
+            model(2, "hero"),
+            thing("Material", 3, "skin", "", record("ShadingModel", "lambert"), stated),
+        ),
+        thing("Texture", 4, "skin", "", file, record("FileName", f"C:\\art\\{name}"), properties(**image)),
+        thing("Video", 5, "skin", "Clip", *clip),
+    ]
+    return scene(objects, [(1, 2), (2, 0), (3, 2), *((4, 3, slot) for slot in slots), (5, 4)])
+
+
+PICTURE = picture((90, 60, 30, 255))
 
 
 @ENCODINGS
@@ -161,16 +197,20 @@ def test_textures_inside_and_beside(tmp_path: Path, encode: Encode) -> None:
         assert material.alpha_mode == ("opaque" if content is None else "blend")
 
 
+@pytest.mark.parametrize(("mode", "wrap"), [(0, "repeat"), (1, "clamp")])
+def test_image_that_is_not_repeated(tmp_path: Path, mode: int, wrap: str) -> None:
+    (material,) = read(tmp_path, textured("skin.png", PICTURE, WrapModeU=mode)).mesh.materials
+    assert material.texture is not None and material.texture.wrap == (wrap, "repeat")
+
+
 @pytest.mark.parametrize(
     ("angle", "scale"),
     [(0.0, (2.0, 3.0, 1.0)), (90.0, (2.0, -3.0, 1.0)), (30.0, (2.0, 2.0, 1.0)), (120.0, (2.0, -5.0, 1.0))],
 )
 def test_moved_turned_and_scaled_texture(tmp_path: Path, angle: float, scale: Any) -> None:
-    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
-    plain = read(tmp_path, [header, settings, objects, links]).mesh.uv
-    placed = properties(Rotation=(0.0, 0.0, angle), Scaling=scale, Translation=(0.3, 0.2, 0.0))
-    parts = [p._replace(inner=[*p.inner, placed]) if p.name == "Texture" else p for p in objects.inner]
-    raw = read(tmp_path, [header, settings, objects._replace(inner=parts), links])
+    plain = read(tmp_path, textured("skin.png", PICTURE)).mesh.uv
+    placed = {"Rotation": (0.0, 0.0, angle), "Scaling": scale, "Translation": (0.3, 0.2, 0.0)}
+    raw = read(tmp_path, textured("skin.png", PICTURE, **placed))
     assert plain is not None and raw.mesh.uv is not None
     # The image is scaled, turned, then moved over the surface.
     upward = plain * (1, -1) + (0, 1)
@@ -182,14 +222,9 @@ def test_moved_turned_and_scaled_texture(tmp_path: Path, angle: float, scale: An
 @pytest.mark.parametrize("coloured", [False, True])
 def test_image_of_light(tmp_path: Path, coloured: bool) -> None:
     """An image replaces the colour of light, its factor counts."""
-    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
-    lit = properties(EmissiveColor=(0.2, 0.0, 0.0), EmissiveFactor=0.5, DiffuseColor=(0.0, 1.0, 0.0))
-    parts = [p._replace(inner=[*p.inner[:1], lit]) if p.name == "Material" else p for p in objects.inner]
+    lit = {"EmissiveColor": (0.2, 0.0, 0.0), "EmissiveFactor": 0.5, "DiffuseColor": (0.0, 1.0, 0.0)}
     slots = ["EmissiveColor", *["DiffuseColor"] * coloured]
-    pairs = [pair for pair in links.inner if pair.values[0] == "OO"]
-    pairs += [record("C", "OP", 4, 3, slot) for slot in slots]
-    looks = [header, settings, objects._replace(inner=parts), record("Connections", inner=pairs)]
-    (material,) = read(tmp_path, looks).mesh.materials
+    (material,) = read(tmp_path, textured("skin.png", PICTURE, slots, lit)).mesh.materials
     assert material.emissive_texture is not None and material.emissive == (0.5, 0.5, 0.5)
     assert material.emissive_texture.pixels[0, 0].tolist() == [90, 60, 30, 255]
     assert material.base_color == ((1, 1, 1, 1) if coloured else (0, 1, 0, 1))
@@ -248,22 +283,14 @@ def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
 
 def test_one_image_of_colour_and_opacity(tmp_path: Path) -> None:
     """The alpha of an image that is linked to both counts, not its luminance."""
-    header, settings, objects, links = textured("skin.png", picture((90, 60, 30, 255)))
-    both = [*links.inner, record("C", "OP", 4, 3, "TransparentColor")]
-    raw = read(tmp_path, [header, settings, objects, record("Connections", inner=both)])
-    (material,) = raw.mesh.materials
+    both = textured("skin.png", PICTURE, ("DiffuseColor", "TransparentColor"))
+    (material,) = read(tmp_path, both).mesh.materials
     assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [90, 60, 30, 255]
 
 
 @pytest.mark.parametrize("slot", ["TransparentColor", "TransparencyFactor"])
 def test_image_of_opacity(tmp_path: Path, slot: str) -> None:
-    header, settings, objects, links = textured("cut.png", picture((0, 0, 0, 40)))
-    pairs = [
-        pair._replace(values=(*pair.values[:3], slot)) if pair.values[0] == "OP" else pair
-        for pair in links.inner
-    ]
-    raw = read(tmp_path, [header, settings, objects, record("Connections", inner=pairs)])
-    (material,) = raw.mesh.materials
+    (material,) = read(tmp_path, textured("cut.png", picture((0, 0, 0, 40)), (slot,))).mesh.materials
     assert material.texture is not None and material.texture.pixels[0, 0].tolist() == [255, 255, 255, 40]
     assert material.alpha_mode == "blend"
 
@@ -279,7 +306,7 @@ def test_keys_at_the_frames_of_the_file(fps: float, rate: float) -> None:
 LOOKS: list[tuple[dict[str, Any], float, tuple[float, ...]]] = [
     ({"TransparencyFactor": 0.25}, 0.75, (0, 0, 0)),
     ({"TransparencyFactor": 1.0, "Opacity": 0.25}, 0.25, (0, 0, 0)),
-    ({"TransparentColor": (0.4, 0.4, 0.4)}, 0.6, (0, 0, 0)),
+    ({"TransparentColor": (0.4, 0.5, 0.6)}, 0.6, (0, 0, 0)),
     ({"Opacity": 0.0}, 1.0, (0, 0, 0)),
     ({"EmissiveColor": (0.5, 0.25, 0.0), "EmissiveFactor": 0.5}, 1.0, (0.25, 0.125, 0)),
     ({"EmissiveColor": (1.0, 2.0, 0.5), "EmissiveFactor": 1.0}, 1.0, (1, 1, 0.5)),
@@ -399,6 +426,18 @@ def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: li
     raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds)}))
     assert [warning.code for warning in raw.warnings] == warnings
     assert raw.moving is not None and len(raw.moving.motions) == (not warnings)
+
+
+@pytest.mark.parametrize(("deepest", "is_read"), [(2000, True), (2001, False)])
+def test_two_thousand_nodes_hang_below_one_another(tmp_path: Path, deepest: int, is_read: bool) -> None:
+    chain = [model(2 + k, f"node{k}") for k in range(deepest)]
+    below = [(3 + k, 2 + k) for k in range(deepest - 1)]
+    records = scene([square(1), *chain], [(1, 1 + deepest), (2, 0), *below])
+    if is_read:
+        assert len(read(tmp_path, records).mesh.faces) == 2
+    else:
+        with pytest.raises(CharacterError, match="depth"):
+            read(tmp_path, records)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def is_clear(message: str | None) -> bool:
         struct.pack("<4sII", b"glTF", 2, 12) + bytes(8),
         GLB[:-5],
         GLB[:8] + struct.pack("<I", len(GLB) + 100) + GLB[12:],
+        GLB[:8] + struct.pack("<I", len(GLB) + 2**24) + GLB[12:],
         GLB[:16] + b"JUNK" + GLB[20:],
     ],
 )

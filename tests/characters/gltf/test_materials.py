@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from specsia_build.characters.character import RawMesh
+from specsia_build.characters.polygons import without_repeated_light
 from specsia_build.rendering.mesh import Material
 from tests.characters.gltf.writer import GltfWriter, png, read_gltf
 from tests.characters.test_images import UASTC
@@ -158,6 +159,20 @@ def test_fully_opaque_is_opaque(tmp_path: Path, mode: str, alpha: tuple[Any, ...
     assert only_material(read(writer, tmp_path)).alpha_mode == expected
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_image_that_shines_in_its_own_colours_is_unlit(tmp_path: Path, same: bool) -> None:
+    """As light and as colour at once it would be twice as bright."""
+    writer = textured(
+        GltfWriter(), emissiveFactor=[0.5, 0.25, 1], emissiveTexture={"index": 0 if same else 1}
+    )
+    writer.add("textures", source=writer.image(png(RED_GREEN)))
+    writer.data["materials"][0]["pbrMetallicRoughness"]["baseColorFactor"] = [0.3, 0.3, 0.3, 0.5]
+    (material,) = without_repeated_light(read(writer, tmp_path).mesh).materials
+    assert (material.unlit, material.emissive_texture is None) == (same, same)
+    assert material.base_color == ((0.5, 0.3, 1.0, 0.5) if same else (0.3, 0.3, 0.3, 0.5))
+    assert material.emissive == ((0.0, 0.0, 0.0) if same else (0.5, 0.25, 1.0))
+
+
 def test_no_material_is_white_on_one_side(tmp_path: Path) -> None:
     writer = GltfWriter()
     writer.mesh_node(writer.primitive())
@@ -243,8 +258,8 @@ def test_mtoon_colour_and_transform(tmp_path: Path) -> None:
         "shader": "VRM/MToon",
         "floatProperties": {"_Cutoff": 0.3, "_CullMode": 0, "_BlendMode": 1},
         "vectorProperties": {
-            "_Color": [0.5, 1, 0, 0.5],
-            "_MainTex": [0.25, 0.125, 0.5, 0.5],
+            "_Color": [0.5, 1, 0, 0.5, 9],
+            "_MainTex": [0.25, 0.125, 0.5, 0.5, 9],
             "_EmissionColor": [0.5, 0, 0, 1],
         },
         "textureProperties": {"_MainTex": 1},

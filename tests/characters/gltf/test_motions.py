@@ -22,12 +22,13 @@ SHIFTS = [[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [4.0, 8.0, 0.0]]
 def animate(writer: GltfWriter, name: str, path: str = "translation", node: int = 0, **given: Any) -> None:
     """Add an animation of one channel; `times` and `values` are keys or accessors' indices."""
     times, values = given.pop("times", TIMES), given.pop("values", SHIFTS)
+    number = given.pop("sampler", 0)
     curve = {
         "input": times if isinstance(times, int) else writer.accessor(times),
         "output": values if isinstance(values, int) else writer.accessor(values),
         **given,
     }
-    channel = {"sampler": 0, "target": {"node": node, "path": path}}
+    channel = {"sampler": number, "target": {"node": node, "path": path}}
     writer.add("animations", name=name, channels=[channel], samplers=[curve])
 
 
@@ -94,6 +95,8 @@ def test_skins_morphs_and_nodes_at_rest(tmp_path: Path) -> None:
     assert np.array_equal(mesh.vertices, still.mesh.vertices)
     assert_allclose(posed(mesh, moving.rig, None, 0).vertices, mesh.vertices, atol=2e-6)
     assert moving.rig.skeleton.names[:2] == ("hip", "knee")
+    # Where a joint is bound by the identity, its file says nothing of it.
+    assert set(moving.rig.skeleton.bound) == {1} and moving.rig.skeleton.joints == {0, 1}
     for number, name in enumerate(["turn", "smile", "rise"]):
         # The same motion as a still picture's pose is what the one reader and the other must agree on.
         pose = read_character(Entry("a", "gltf", tmp_path / "a.glb", pose=f"{name}@36"))
@@ -113,6 +116,7 @@ def test_unstated_morph_weights(tmp_path: Path) -> None:
     for path in (motion, moving.motions[0]):
         mesh = posed(moving.character.mesh, moving.rig, path, 3.0)
         assert_allclose(mesh.vertices[:, 1], -1.0, atol=1e-6)
+    assert (moving.character.mesh.vertices[:, 1] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +147,12 @@ def test_keys(tmp_path: Path, given: dict[str, Any], seconds: float, expected: l
         {"interpolation": "CUBICSPLINE"},
         {"interpolation": "SLERP"},
         {"path": "rotation"},
+        {"path": "weights", "values": []},
+        {"path": "weights", "values": [0.0, 1, 2, 3]},
+        {"path": "weights", "values": np.zeros(12), "interpolation": "CUBICSPLINE"},
+        {"times": [[0.0, 0], [1, 1], [2, 2]]},
         {"node": 9},
+        {"sampler": 1},
         {"times": 99},
     ],
 )
@@ -183,6 +192,16 @@ def test_vrm_bones(tmp_path: Path, extensions: dict[str, Any], front: str) -> No
     alone = read_motions(tmp_path / "a.glb")
     assert (alone.humanoid, alone.front, len(alone.motions)) == (moving.humanoid, front, 1)
     assert read_gltf(tmp_path / "a.glb").front == front
+
+
+def test_bones_of_nodes_that_do_not_exist_are_left_out(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(name="hips")
+    animate(writer, "nod")
+    bones = {"hips": {"node": 0}, "head": {"node": 1}, "neck": {"node": -1}}
+    writer.data["extensions"] = {"VRMC_vrm": {"humanoid": {"humanBones": bones}}}
+    moving = read(writer, tmp_path)
+    assert moving.humanoid == {"hips": 0} and [warning.code for warning in moving.warnings] == ["unusable"]
 
 
 @pytest.mark.parametrize(

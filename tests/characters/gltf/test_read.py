@@ -141,10 +141,11 @@ def test_node_transforms(tmp_path: Path) -> None:
     matrix[:3, 3] = (0, 0, 5)
     writer.add("nodes", name="turned", rotation=QUARTER_TURN_Z, children=[child])
     writer.add("nodes", name="moved", matrix=matrix.T.ravel().tolist(), children=[1])
-    writer.add("scenes", nodes=[2])
+    writer.add("nodes", name="top", translation=[0, 0, 1], children=[2])
+    writer.add("scenes", nodes=[3])
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
-    # (x, y, z) -> (x + 10, 2y, z) -> a quarter turn takes (x, y) to (-y, x) -> z + 5.
-    assert_allclose(corners(raw)[0], [[0, 10, 5], [0, 11, 5], [-4, 10, 5]], atol=1e-6)
+    # (x, y, z) -> (x + 10, 2y, z) -> a quarter turn takes (x, y) to (-y, x) -> z + 6.
+    assert_allclose(corners(raw)[0], [[0, 10, 6], [0, 11, 6], [-4, 10, 6]], atol=1e-6)
 
 
 def test_default_scene_only(tmp_path: Path) -> None:
@@ -159,6 +160,16 @@ def test_default_scene_only(tmp_path: Path) -> None:
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"), drop=["prop"])
     assert_array_equal(corners(raw), [TRIANGLE])
     assert raw.parts == ("here", "spare")
+
+
+def test_parts_have_sixteen_names(tmp_path: Path) -> None:
+    """Its own, its mesh's, and of the nodes above, nearest first."""
+    writer = GltfWriter()
+    writer.mesh_node(name="n0")
+    for above in range(1, 20):
+        writer.add("nodes", name=f"n{above}", children=[above - 1])
+    (names,) = read_gltf(writer.write_glb(tmp_path / "a.glb")).part_names
+    assert names == ("n0", "n0 mesh", *(f"n{above}" for above in range(1, 15)))
 
 
 def test_mirroring_node_keeps_outside(tmp_path: Path) -> None:
@@ -191,7 +202,9 @@ def test_default_morph_weights(tmp_path: Path) -> None:
     mesh = writer.add("meshes", primitives=[bent], weights=[0.5, 0.25])
     writer.add("nodes", mesh=mesh)
     writer.add("nodes", mesh=mesh, weights=[0.0, 1.0])
+    writer.add("nodes", mesh=mesh, weights=[1.0])
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_allclose(corners(raw)[2], np.add(TRIANGLE, [0, 2, 0]))
     assert_allclose(corners(raw)[0], np.add(TRIANGLE, [[1, 1, 0], [0, 1, 0], [0, 1, 0]]))
     assert_allclose(corners(raw)[1], np.add(TRIANGLE, [[4, 0, 0], [0, 0, 0], [0, 0, 0]]))
 
@@ -259,21 +272,21 @@ def test_non_finite_weights_follow_nearest(tmp_path: Path) -> None:
     assert_array_equal(moving.rig.nodes[moving.rig.slots[:, 0]], [2, 2, 2, 1, 1, 1])
 
 
-@pytest.mark.parametrize(("wrong", "is_read"), [(1, True), (3, False)])
+@pytest.mark.parametrize(("wrong", "is_read"), [(3, True), (4, False)])
 def test_few_vertices_may_name_missing_joints(tmp_path: Path, wrong: int, is_read: bool) -> None:
     writer = GltfWriter()
-    points = np.repeat([[0, 0, 0], [1, 0, 0], [0, 1, 0]], 67, axis=0)[:200] + np.arange(200)[:, None]
-    joints = np.tile([1, 0, 0, 0], (200, 1))
-    joints[:, 1] = np.where(np.arange(200) < wrong, 9, 1)
+    points = np.repeat([[0, 0, 0], [1, 0, 0], [0, 1, 0]], 100, axis=0) + np.arange(300)[:, None]
+    joints = np.tile([1, 0, 0, 0], (300, 1))
+    joints[:, 1] = np.where(np.arange(300) < wrong, 9, 1)
     skin: dict[str, Any] = {
         "JOINTS_0": writer.accessor(joints, "u1"),
-        "WEIGHTS_0": writer.accessor([[0.5, 0.5, 0, 0]] * 200),
+        "WEIGHTS_0": writer.accessor([[0.5, 0.5, 0, 0]] * 300),
     }
-    writer.mesh_node(writer.primitive(points, np.arange(198), **skin), skin=0)
+    writer.mesh_node(writer.primitive(points, np.arange(300), **skin), skin=0)
     writer.add("skins", joints=[writer.add("nodes"), writer.add("nodes", translation=[0, 0, 5])])
     content = writer.glb()
     if is_read:
-        assert_allclose(read(tmp_path, content).mesh.vertices, np.add(points[:198], (0, 0, 5)))
+        assert_allclose(read(tmp_path, content).mesh.vertices, np.add(points[:300], (0, 0, 5)))
     else:
         assert is_clear(refused(content))
 
@@ -382,7 +395,9 @@ def plain_square() -> bytes:
 @pytest.mark.parametrize("pack", [draco, meshopted])
 def test_quantised_positions(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     writer = opened(plain_square())
+    # The least number counts as the one above it.
     points = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * 32767
+    points[0, :2] -= 1
     (primitive,) = writer.data["meshes"][0]["primitives"]
     primitive["attributes"]["POSITION"] = writer.accessor(points, "i2", normalized=True)
     vertices = read(tmp_path, pack(writer.glb())).mesh.vertices
