@@ -346,7 +346,7 @@ def conclude_evaluation(scores: Evaluation, out: Path, dataset: str) -> None:
 @option(
     "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
 )
-@option("--figure", type=click.IntRange(1, 999), help="Repair only figure N, counted from the left.")
+@option("--figure", type=click.IntRange(1, 999), help="Repair only figure N, counted as one reads.")
 @option("--facing", type=FACINGS, help="Side that the drawing shows.  [default: detected]")
 @option("--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure.")
 @option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model.")

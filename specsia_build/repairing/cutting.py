@@ -65,7 +65,7 @@ class Cutout:
     Attributes:
         picture: (h, w, 4) uint8, straight alpha; 1 / n of the drawing's size if that is above `MOST_SIDE`.
         warnings: on what was removed and what may be wrong.
-        boxes: left, top, right, bottom of each separate figure in pixels of the drawing, from left to right.
+        boxes: left, top, right, bottom of each separate figure in pixels of the drawing, in reading order.
         step: pixels of the drawing on a side of one of the picture.
         cut: sides of the picture at which the figure seems to be cut, of top, right, bottom and left.
     """
@@ -85,7 +85,7 @@ def cut(
     Args:
         picture: a drawing on transparency or on plain paper, or any picture with a mask.
         mask: (H, W, 4) uint8, a picture that is white where the figure is; alpha counts as black.
-        number: the only figure to keep, from 1 and from left to right; all of them by default.
+        number: the only figure to keep, from 1 and in reading order; all of them by default.
         pixel: whether the drawing is known to be pixel art.
 
     Raises:

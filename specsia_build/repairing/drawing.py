@@ -52,7 +52,7 @@ class DrawingSettings:
         size: pixels on a side of a frame.
         outline: `keep`, `none`, or a new contour's colour and width in pixels of a 512 px frame: `#204080:3`.
         mask: file of a black-and-white picture of the drawing's size that gives its silhouette.
-        figure: number of the only figure to take, from 1 and from left to right; all of them by default.
+        figure: number of the only figure to take, from 1 and in reading order; all of them by default.
         facing: side of the character that is drawn: `front`, `left`, `right` or `back`; found by default.
         pixel: whether it is pixel art, which is scaled by whole numbers and not repaired by the network.
     """

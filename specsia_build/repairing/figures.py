@@ -1,5 +1,8 @@
 """Find the separate figures of a drawing by the parts of its silhouette."""
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -27,12 +30,14 @@ _ROW = 0.85
 """Share of the taller part's rows from which another is as high, and in its row: sprites of a sheet have
 others beside them, and are not joined to those of the row below."""
 
+_SAME_ROW = 0.5  # Share of the lower figure's rows from which two figures are numbered as one row
+
 # Share of the narrower part's width below, or above, the other from which one is above the other
 ALIGNED = 0.5
 
 
 def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
-    """Number of the nearest figure at each pixel of a silhouette (h, w), from 1 and from left to right."""
+    """Number of the nearest figure at each pixel of a silhouette (h, w), from 1 and in reading order."""
     covered = alpha >= HALF_COVERED
     parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
     candidates = _candidates(parts, count)
@@ -43,11 +48,10 @@ def figure_labels(alpha: NDArray[np.uint8]) -> Labels:
     if len(candidates) < 2:
         return np.ones(covered.shape, np.int32)
     figures = _joined(coarse, candidates)
-    # From left to right.
-    figures.sort(key=lambda members: box_around(np.isin(coarse, members))[1].start)
+    boxes = [box_around(np.isin(coarse, members)) for members in figures]
     number = np.zeros(count + 1, np.int32)
-    for index, members in enumerate(figures, 1):
-        number[members] = index
+    for index, place in enumerate(_in_reading_order(boxes), 1):
+        number[figures[place]] = index
     numbered = number[coarse]
     nearest = scipy.ndimage.distance_transform_edt(numbered == 0, return_distances=False, return_indices=True)
     around = np.repeat(np.repeat(numbered[tuple(nearest)], step, 0), step, 1)
@@ -94,6 +98,20 @@ def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
     for place, part in enumerate(candidates):
         figures[group[place]].append(part)
     return figures
+
+
+def _in_reading_order(boxes: Sequence[_Box]) -> list[int]:
+    """Places of boxes row by row, each from left to right."""
+    order: list[list[int]] = []
+    for place in sorted(range(len(boxes)), key=lambda place: int(boxes[place][0].start)):
+        own = boxes[place][0]
+        first = boxes[order[-1][0]][0] if order else own
+        if order and _overlap(own, first) >= _SAME_ROW * min(_length(own), _length(first)):
+            order[-1].append(place)
+        else:
+            order.append([place])
+    rows = (sorted(row, key=lambda place: int(boxes[place][1].start)) for row in order)
+    return list(itertools.chain.from_iterable(rows))
 
 
 def _is_in_row(boxes: list[_Box], place: int) -> bool:

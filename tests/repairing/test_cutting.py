@@ -177,12 +177,14 @@ def test_several_figures(ground: tuple[int, ...]) -> None:
 
 
 def test_sheet_of_sprites() -> None:
-    """Rows of sprites that nearly touch are figures of their own, however many there are."""
+    """Rows of sprites that nearly touch are figures of their own, many too, in reading order."""
     sprite = person().crop((88, 68, 214, 362)).reduce(6)
     sheet = Image.new("RGBA", (20 * (sprite.width + 1), 3 * (sprite.height + 2)))
     for place in range(60):
         sheet.paste(sprite, (place % 20 * (sprite.width + 1), place // 20 * (sprite.height + 2)))
-    assert len(cut(np.asarray(sheet)).boxes) == 60
+    boxes = cut(np.asarray(sheet)).boxes
+    places = [(top // (sprite.height + 2), left // (sprite.width + 1)) for left, top, _, _ in boxes]
+    assert places == [(row, column) for row in range(3) for column in range(20)]
     alone = cut(np.asarray(sheet), number=23)
     columns = np.flatnonzero(alone.picture[..., 3].any(axis=0))
     assert columns[-1] - columns[0] < sprite.width
