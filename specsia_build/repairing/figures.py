@@ -102,16 +102,18 @@ def _joined(parts: Labels, candidates: list[int]) -> list[list[int]]:
 
 def _in_reading_order(boxes: Sequence[_Box]) -> list[int]:
     """Places of boxes row by row, each from left to right."""
-    order: list[list[int]] = []
+    rows: list[list[int]] = []
+    shared = slice(0, 0)  # What all of the last row have in common
     for place in sorted(range(len(boxes)), key=lambda place: int(boxes[place][0].start)):
         own = boxes[place][0]
-        first = boxes[order[-1][0]][0] if order else own
-        if order and _overlap(own, first) >= _SAME_ROW * min(_length(own), _length(first)):
-            order[-1].append(place)
+        if rows and _overlap(own, shared) >= _SAME_ROW * min(_length(own), _length(shared)):
+            shared = slice(max(own.start, shared.start), min(own.stop, shared.stop))
+            rows[-1].append(place)
         else:
-            order.append([place])
-    rows = (sorted(row, key=lambda place: int(boxes[place][1].start)) for row in order)
-    return list(itertools.chain.from_iterable(rows))
+            shared = own
+            rows.append([place])
+    ordered = (sorted(row, key=lambda place: int(boxes[place][1].start)) for row in rows)
+    return list(itertools.chain.from_iterable(ordered))
 
 
 def _is_in_row(boxes: list[_Box], place: int) -> bool:

@@ -185,6 +185,12 @@ def test_sheet_of_sprites() -> None:
     boxes = cut(np.asarray(sheet)).boxes
     places = [(top // (sprite.height + 2), left // (sprite.width + 1)) for left, top, _, _ in boxes]
     assert places == [(row, column) for row in range(3) for column in range(20)]
+    # One that begins above two rows and reaches over both, beside four of each.
+    tall = Image.new("RGBA", (5 * (sprite.width + 1), 2 * (sprite.height + 2) + 4))
+    tall.paste(sheet.crop((0, 0, 4 * (sprite.width + 1), 2 * (sprite.height + 2))), (0, 4))
+    ImageDraw.Draw(tall).rectangle((tall.width - 9, 1, tall.width - 3, tall.height - 2), "red")
+    tops = [top // (sprite.height + 2) for _, top, _, _ in cut(np.asarray(tall)).boxes]
+    assert tops == [0] * 5 + [1] * 4
     alone = cut(np.asarray(sheet), number=23)
     columns = np.flatnonzero(alone.picture[..., 3].any(axis=0))
     assert columns[-1] - columns[0] < sprite.width
