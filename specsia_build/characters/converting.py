@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.arrays import Doubles
 from specsia_build.errors import CostError
+from specsia_build.files.glb import GlbWriter
 
 REFUSED, EXHAUSTED = 3, 4  # Exit codes of the programs: the file is at fault, or memory ran out
-JOINTS_PER_SET = 4  # Joints of a vertex in each of glTF's attributes
+_JOINTS_PER_SET = 4  # Joints of a vertex in each of glTF's attributes
 
 
 def serve(
@@ -21,8 +23,8 @@ def serve(
 ) -> int:
     """Convert standard input to standard output; returns the exit code.
 
-    The process's one argument is the number of bytes that it may use. Of an error of the kinds `refused`, the
-    last line of standard error tells the reason; those of the kinds `exhausted` say that memory ran out.
+    The process's one argument is the number of bytes that it may use. Errors of the kinds `refused` mean that
+    the file cannot be read, and are the last line of standard error; `exhausted`, that memory ran out.
     """
     memory.limit_process(int(sys.argv[1]))
     output = sys.stdout.buffer
@@ -42,7 +44,7 @@ def serve(
 def influences(
     vertex: NDArray[np.integer], slot: NDArray[np.integer], weight: Doubles, count: int
 ) -> tuple[NDArray[np.int64], Doubles]:
-    """Slots and weights of each of `count` vertices, (count, K), K a multiple of `JOINTS_PER_SET`.
+    """Slots and weights of each of `count` vertices, (count, K), K a multiple of four.
 
     Args:
         vertex, slot, weight: (N,) one influence each; those of weight 0 or less, or of a vertex or slot that
@@ -56,7 +58,17 @@ def influences(
     vertex, slot = vertex[order], slot[order]
     totals = np.bincount(vertex, minlength=count)
     place = np.arange(len(vertex)) - (np.cumsum(totals) - totals)[vertex]
-    width = max(1, -(-int(totals.max(initial=1)) // JOINTS_PER_SET)) * JOINTS_PER_SET
+    width = max(1, -(-int(totals.max(initial=1)) // _JOINTS_PER_SET)) * _JOINTS_PER_SET
     slots, weights = np.zeros((count, width), np.int64), np.zeros((count, width))
     slots[vertex, place], weights[vertex, place] = slot, weight[order]
     return slots, weights
+
+
+def add_influences(glb: GlbWriter, slots: NDArray[np.integer], weights: NDArray[Any]) -> dict[str, int]:
+    """Add slots and weights (V, K) of vertices, see `influences`; returns accessors by attribute."""
+    accessors = {}
+    for number in range(slots.shape[1] // _JOINTS_PER_SET):
+        own = slice(number * _JOINTS_PER_SET, (number + 1) * _JOINTS_PER_SET)
+        accessors[f"JOINTS_{number}"] = glb.accessor(slots[:, own].astype("<u2"))
+        accessors[f"WEIGHTS_{number}"] = glb.accessor(weights[:, own].astype("<f4"))
+    return accessors

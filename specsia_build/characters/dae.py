@@ -31,7 +31,7 @@ from collada.triangleset import TriangleSet
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles
-from specsia_build.characters.converting import JOINTS_PER_SET, influences, serve
+from specsia_build.characters.converting import add_influences, influences, serve
 from specsia_build.characters.polygons import triangulate
 from specsia_build.errors import plural
 from specsia_build.files.glb import GlbWriter
@@ -201,11 +201,8 @@ class _Writer:
             for row, (name, (values, _)) in zip(used, columns.items(), strict=True)
         }
         if bound is not None:
-            for number in range(bound[0].shape[1] // JOINTS_PER_SET):
-                own = slice(number * JOINTS_PER_SET, (number + 1) * JOINTS_PER_SET)
-                slots, weights = (values[used[0], own] for values in bound)
-                attributes[f"JOINTS_{number}"] = self.glb.accessor(slots.astype("<u2"))
-                attributes[f"WEIGHTS_{number}"] = self.glb.accessor(weights.astype("<f4"))
+            slots, weights = bound
+            attributes |= add_influences(self.glb, slots[used[0]], weights[used[0]])
         indices = self.glb.accessor(corner.reshape(-1).astype("<u4"))
         primitive = {"attributes": attributes, "indices": indices}
         return primitive if material is None else primitive | {"material": self._material(material.target)}
@@ -227,7 +224,7 @@ class _Writer:
                 emissiveTexture=glow,
                 alphaMode="OPAQUE" if opacity == 1.0 and cutout is None else "BLEND",
                 doubleSided=True,
-                extensions={"SPECSIA_fbx": {"opacityTexture": cutout} if differs else {}},
+                extensions={"SPECSIA_material": {"opacityTexture": cutout} if differs else {}},
             )
         return self._materials[material.id]
 

@@ -113,7 +113,7 @@ def cut(
         )
         warnings.append(Warning("figure-cut", sentence, ", ".join(sides)))
     if not pixel:
-        warnings += small_figure(figure, (*boxes,) if chosen else (), step)
+        warnings += small_figure(figure, boxes if chosen else (), step)
     return Cutout(figure, tuple(warnings), boxes, step, sides)
 
 
@@ -172,7 +172,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         elif encloses_paper(figure, paper):
             sentence = (
-                f"the figure encloses areas of the background's colour, which stay: if not, give {_MASK}"
+                f"areas of the background's colour inside the figure stay: if they are ground, give {_MASK}"
             )
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         figure = _unmixed(figure, paper)

@@ -52,7 +52,7 @@ class MaterialWriter:
             strength = max(1.0, *emission)
             extensions = {
                 "KHR_materials_emissive_strength": {"emissiveStrength": strength},
-                "SPECSIA_fbx": {"opacityTexture": info[1]} if info[1] else {},
+                "SPECSIA_material": {"opacityTexture": info[1]} if info[1] else {},
             }
             self._built[key] = self._glb.add(
                 "materials",

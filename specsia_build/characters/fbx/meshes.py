@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles
-from specsia_build.characters.converting import JOINTS_PER_SET, influences
+from specsia_build.characters.converting import add_influences, influences
 from specsia_build.characters.fbx.materials import MaterialWriter
 from specsia_build.characters.fbx.scene import array, each, integers, matrix
 from specsia_build.characters.polygons import triangulate
@@ -134,11 +134,7 @@ class MeshWriter:
             slots[loose, 0], weights[loose, 0] = len(joints), 1.0
             joints, binds = [*joints, geometry_node], [*binds, np.eye(4)]
         if mesh.typed_id not in self._influences:
-            accessors = self._influences[mesh.typed_id] = {}
-            for number in range(slots.shape[1] // JOINTS_PER_SET):
-                own = slice(number * JOINTS_PER_SET, (number + 1) * JOINTS_PER_SET)
-                accessors[f"JOINTS_{number}"] = self._glb.accessor(slots[:, own].astype("<u2"))
-                accessors[f"WEIGHTS_{number}"] = self._glb.accessor(weights[:, own].astype("<f4"))
+            self._influences[mesh.typed_id] = add_influences(self._glb, slots, weights)
         inverse = np.array(binds).transpose(0, 2, 1).reshape(-1, 16).astype("<f4")
         skin = self._glb.add("skins", joints=joints, inverseBindMatrices=self._glb.accessor(inverse))
         return skin, self._influences[mesh.typed_id]

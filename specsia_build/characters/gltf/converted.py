@@ -33,7 +33,7 @@ def read_converted(entry: Entry, *, moving: bool = False) -> RawMesh:
 
 
 def converted(path: Path, files: SideFiles, kind: str) -> Document:
-    """A file of a kind, ``fbx`` or ``dae``, as a glTF document whose other images are looked up by `files`.
+    """A file of a kind, ``fbx`` or ``dae``, as a glTF document; images beside it are looked up by `files`.
 
     Raises CharacterError if it cannot be read.
     """

@@ -42,7 +42,7 @@ class Extensions(Struct):
     instancing: Instancing | None = field(default=None, name="EXT_mesh_gpu_instancing")
     visibility: NodeVisibility | None = field(default=None, name="KHR_node_visibility")
     levels: CoarserLevels | None = field(default=None, name="MSFT_lod")
-    fbx: FbxMaterial | None = field(default=None, name="SPECSIA_fbx")
+    classic: ClassicMaterial | None = field(default=None, name="SPECSIA_material")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -178,8 +178,8 @@ class ExtensionValues(Struct):
     source: _Index | None = None
 
 
-class FbxMaterial(Struct):
-    """What glTF cannot say of a material of FBX, whose texture also replaces its colour."""
+class ClassicMaterial(Struct):
+    """What glTF cannot say of a material of FBX or COLLADA, whose texture also replaces its colour."""
 
     opacity_texture: TextureInfo | None = None
 
