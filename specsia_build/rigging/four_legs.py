@@ -23,13 +23,14 @@ from specsia_build.rigging.sway import bounce, keyed, sway, turn, turns_about
 _SIZE = 256  # Pixels on a side of the silhouette that is looked at
 _SOLES = 0.08  # Share of the height in which feet end
 _SPACED = 6  # Least distance of the middles of two legs, in the least widths of one
-_CLEAR = 0.7  # Share of the rows below the knees that show so many legs
+_CLEAR = 0.4  # Least share of the rows below the knees that show two legs
 _THIN = 0.01  # Share of the figure's length below which a run of pixels is no leg
-_APART = 0.15  # Least gap between front and hind feet, in lengths of the figure
-_LOW = 0.15  # Least height of the belly above the ground, in heights of the figure
+_APART = 0.05  # Least gap between front and hind feet, in lengths of the figure
+_LOW = 0.08  # Least height of the belly above the ground, in heights of the figure
 _DEEP = 0.25  # Where two legs that are drawn as one lie in its depth, from the front and from the back
 _HELD = 0.1  # Share in a leg above which a vertex is part of both legs that are drawn as one
 _PIVOT = 0.3  # Height above the belly at which legs turn, in thicknesses of the body
+_REACH = 0.5  # Least reach of the head from the chest, in thicknesses of the body
 _NECK, _RUMP = 0.5, 0.75  # Distances of the neck from the chest, and of a tail from the hips, in the same
 _TAIL = 0.6  # Least length of a tail, in the same
 _HEAD, _FACE = 0.55, 0.75  # Where the head begins, and its middle, in shares of the reach from the chest
@@ -180,12 +181,11 @@ def shape_of(solid: Mask) -> AnimalShape | None:
     thin = _THIN * len(columns)
     soles = solid[ground : ground + max(2, round(_SOLES * height))]
     feet = _runs(np.asarray(soles.any(axis=0)), thin)
-    gaps = [(before, after) for (_, before), (after, _) in pairwise(feet)]
+    # An animal has at most two feet before and two behind the gap below its belly.
+    gaps = [(feet[k][1], feet[k + 1][0]) for k in range(max(0, len(feet) - 3), min(2, len(feet) - 1))]
     if not gaps:
         return None
-    # The belly is near the middle of the figure; two legs may stand farther apart than front and hind ones.
-    centre = np.nonzero(solid)[1].mean()
-    inner, outer = min(gaps, key=lambda gap: abs(sum(gap) / 2 - centre))
+    inner, outer = max(gaps, key=lambda gap: _room(solid, ground, gap, (feet[0][0], feet[-1][1])))
     if outer - inner < _APART * len(columns):
         return None
     between = solid[:, inner + (outer - inner) // 4 : outer - (outer - inner) // 4]
@@ -195,7 +195,7 @@ def shape_of(solid: Mask) -> AnimalShape | None:
         return None
     is_front = np.arange(len(solid)) > (inner + outer) / 2
     hind, front = (_legs(solid & side, ground, belly, thin) for side in (~is_front, is_front))
-    if not (0 < len(hind) <= 2 and 0 < len(front) <= 2):
+    if not len(hind) or not len(front):
         return None
     thick, middle = back - belly, (belly + back) / 2
     pixels = np.argwhere(solid)[:, ::-1].astype(np.float64)
@@ -203,7 +203,7 @@ def shape_of(solid: Mask) -> AnimalShape | None:
     before = (pixels[:, 0] > chest[0]) | ((pixels[:, 1] > back) & (pixels[:, 0] > (chest + hips)[0] / 2))
     neck = pixels[before & (pixels[:, 1] > belly)]
     away = np.linalg.norm(neck - chest, axis=1)
-    if away.max(initial=0.0) < thick:
+    if away.max(initial=0.0) < _REACH * thick:
         return None
     shares = np.abs(away / away.max() - np.array([[_HEAD], [_FACE]]))
     head, face = (neck[share <= max(0.1, share.min())].mean(axis=0) for share in shares)
@@ -211,6 +211,14 @@ def shape_of(solid: Mask) -> AnimalShape | None:
     free = (pixels[:, 1] > belly) | (pixels[:, 0] < hind.min() - thick / 2)
     tail = _tail(pixels[free & (pixels[:, 0] < hips[0])], hips, thick)
     return AnimalShape(ground, belly, back, (hind, front), np.stack([start, head, face]), tail)
+
+
+def _room(solid: Mask, ground: int, gap: tuple[int, int], stance: tuple[int, int]) -> float:
+    """Pixels that are free below the body in a gap between feet, fewer towards the ends of the stance."""
+    first, last = gap
+    free = solid[ground:, first + 1 : last].argmax(axis=0).sum()
+    off = abs(first + last - sum(stance)) / (stance[1] - stance[0])
+    return float(free * (1 - off))
 
 
 def _runs(row: Mask, least: float) -> list[tuple[int, int]]:
@@ -222,18 +230,18 @@ def _runs(row: Mask, least: float) -> list[tuple[int, int]]:
 def _legs(solid: Mask, ground: int, belly: float, least: float) -> Doubles:
     """Columns (L, 2) of the foot and the knee of each leg of one half, the lower, which is nearer, first.
 
-    Legs that are drawn over each other cannot be told apart, and give none.
+    Legs that are drawn over each other down to their feet count as one.
     """
     rows = [_runs(row, least) for row in solid[ground + 1 : round((ground + belly) / 2) + 1]]
-    number = len(rows[len(rows) // 2]) if rows else 0
-    apart = [row for row in rows if len(row) == number]
-    if number == 0 or len(apart) < _CLEAR * len(rows):
-        return np.zeros((0, 2))
-    columns = np.mean([apart[0], apart[-1]], axis=2).T
-    if number > 1 and np.diff(columns, axis=0).min() < _SPACED * least:
-        return np.zeros((0, 2))
-    lowest = solid[:, columns[:, 0].astype(np.int64)].argmax(axis=0)
-    return np.asarray(columns[np.argsort(lowest, kind="stable")])
+    rows = [row for row in rows if row]
+    apart = [row for row in rows if len(row) == 2]
+    if apart and len(apart) >= _CLEAR * len(rows):
+        columns = np.mean([apart[0], apart[-1]], axis=2).T
+        if np.diff(columns, axis=0).min() >= _SPACED * least:
+            lowest = solid[:, columns[:, 0].astype(np.int64)].argmax(axis=0)
+            return np.asarray(columns[np.argsort(lowest, kind="stable")])
+    ends = [(row[0][0] + row[-1][1]) / 2 for row in rows[:1] + rows[-1:]]
+    return np.array([ends]).reshape(-1, 2)
 
 
 def _tail(pixels: Doubles, hips: Doubles, thick: float) -> Doubles:

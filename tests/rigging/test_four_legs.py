@@ -77,14 +77,36 @@ def test_what_shows_no_four_legs_gets_none() -> None:
     blob = on_grid(box((0.0, 0.0, 0.0), (0.6, 0.2, 0.4)))
     assert rig_animal(blob, "left") is None
     assert rig_animal(animal(0.24), "left") is None
-    # Two legs that are one surface down to the shanks cannot be told apart.
+    assert shape_of(np.zeros((100, 100), np.bool_)) is None
+
+
+def drawn_animal(*legs: int, short: int = 40) -> np.ndarray:
+    """A silhouette that looks to higher columns: a trunk, a head, and legs that begin at these columns."""
     solid = np.zeros((100, 100), np.bool_)
-    solid[40:60, 10:90] = solid[50:80, 85:95] = True
-    for begin in (15, 27, 80):
-        solid[:40, begin : begin + 5] = True
-    assert shape_of(solid) is not None
-    solid[12:40, 15:32] = True
-    assert shape_of(solid) is None and shape_of(solid & False) is None
+    solid[short : short + 20, 10:80] = solid[short + 10 : short + 40, 70:90] = True
+    for begin in legs:
+        solid[:short, begin : begin + 6] = True
+    return solid
+
+
+def feet(solid: np.ndarray) -> list[list[float]]:
+    """Sorted columns of the hind and of the front feet."""
+    shape = shape_of(solid)
+    assert shape is not None
+    return [sorted(legs[:, 0].tolist()) for legs in shape.legs]
+
+
+def test_legs_are_found_at_their_feet() -> None:
+    assert feet(drawn_animal(12, 24, 60, 72)) == [[14.5, 26.5], [62.5, 74.5]]
+    # Striding legs may stand as far from each other as from the other pair, and legs may be short.
+    assert feet(drawn_animal(10, 32, 54, 74)) == [[12.5, 34.5], [56.5, 76.5]]
+    assert feet(drawn_animal(12, 72, short=10)) == [[14.5], [74.5]]
+    # Two legs that are one surface down to the feet count as one.
+    joined = drawn_animal(12, 24, 72)
+    joined[3:40, 12:30] = True
+    assert feet(joined) == [[20.5], [74.5]]
+    # More than two feet on one side cannot be legs.
+    assert shape_of(drawn_animal(10, 20, 30, 42, 54, 66)) is None
 
 
 def test_a_horse_walks_where_its_side_is_sure(characters_dir: Path, tmp_path: Path) -> None:
