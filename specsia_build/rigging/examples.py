@@ -6,11 +6,13 @@ little turned, some of them dressed anew; animals and things without such joints
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import click
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build.animation.humanoid import humanoid
 from specsia_build.animation.motion import Motion, poses
@@ -181,4 +183,15 @@ def gathered(entries: Sequence[Entry], kind: int, count: int) -> list[JointPictu
         if not own:
             click.echo(f"{entry.id} is left out: its rig tells no arms and legs", err=True)
         drawn += own
+    return drawn
+
+
+def drawings_of(folder: Path) -> list[JointPicture]:
+    """Cut-out PNGs in subfolders that are named after kinds, which tell kinds alone; their joints are NaN."""
+    drawn: list[JointPicture] = []
+    for kind, name in enumerate(KINDS):
+        for file in sorted((folder / name).glob("*.png")):
+            with Image.open(file) as picture:
+                color = np.asarray(picture.convert("RGBA"))
+            drawn.append(JointPicture(color, np.full((len(JOINTS), 3), np.nan, np.float32), kind))
     return drawn

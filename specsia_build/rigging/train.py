@@ -22,7 +22,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.errors import SpecsiaError
 from specsia_build.rigging import find
 from specsia_build.rigging.doodles import drawn_creature, drawn_person
-from specsia_build.rigging.examples import JointPicture, gathered
+from specsia_build.rigging.examples import JointPicture, drawings_of, gathered
 from specsia_build.rigging.joints import JOINTS
 from specsia_build.rigging.looks import JointBatch, Looks
 
@@ -168,6 +168,9 @@ def _of_sources(sources: Sequence[str], kind: int, each: int) -> Iterator[tuple[
 @click.option("--people", multiple=True, metavar="SOURCE[=SHARE]", help="Characters with arms and legs.")
 @click.option("--animals", multiple=True, metavar="SOURCE[=SHARE]", help="Animals on four legs.")
 @click.option("--others", multiple=True, metavar="SOURCE[=SHARE]", help="Other creatures, and things.")
+@click.option(
+    "--drawings", multiple=True, metavar="FOLDER[=SHARE]", help="Cut-out PNGs in subfolders named by kind."
+)
 @click.option("--doodles", default=0.14, show_default=True, help="Share of drawings as a child makes them.")
 @click.option("--each", default=24, show_default=True, help="Pictures of each character.")
 @click.option("--minutes", default=50.0, show_default=True, help="Time for training.")
@@ -179,6 +182,7 @@ def main(
     people: tuple[str, ...],
     animals: tuple[str, ...],
     others: tuple[str, ...],
+    drawings: tuple[str, ...],
     doodles: float,
     each: int,
     minutes: float,
@@ -197,6 +201,12 @@ def main(
             drawn += _of_sources(sources, kind, each)
     except SpecsiaError as error:
         raise click.ClickException(str(error)) from error
+    for argument in drawings:
+        folder, share = relief.with_share(argument)
+        own = drawings_of(folder)
+        if not own:
+            raise click.UsageError(f"no PNG is in a folder {' or '.join(find.KINDS)} of {folder}")
+        drawn += [(picture, share / len(own)) for picture in own]
     for number in range(_DOODLES if doodles > 0 else 0):
         rng = np.random.default_rng((seed, number))
         picture = drawn_person(rng) if number % 4 else drawn_creature(rng)

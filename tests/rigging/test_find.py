@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from scipy.ndimage import maximum_filter
 
 from specsia_build.arrays import Pixels
@@ -20,7 +21,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.networks.unet import read_tensors
 from specsia_build.rigging import find, train
 from specsia_build.rigging.doodles import drawn_person
-from specsia_build.rigging.examples import JointPicture, pictures_of
+from specsia_build.rigging.examples import JointPicture, drawings_of, pictures_of
 from specsia_build.rigging.find import JOINT_WEIGHTS, find_joints
 from specsia_build.rigging.joints import JOINTS, OTHER_SIDE
 from specsia_build.rigging.looks import Looks
@@ -152,6 +153,17 @@ def test_trains(tmp_path: Path) -> None:
 def test_needs_no_torch() -> None:
     code = "import sys, specsia_build.rigging.find; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_drawings_tell_kinds_alone(tmp_path: Path) -> None:
+    (tmp_path / "four-legged").mkdir()
+    Image.new("RGB", (40, 30), "brown").save(tmp_path / "four-legged" / "cow.png")
+    (drawing,) = drawings_of(tmp_path)
+    assert find.KINDS[drawing.kind] == "four-legged" and drawing.color.shape == (30, 40, 4)
+    batch = Looks([(drawing, 1.0)]).batch(np.random.default_rng(0), 2)
+    maps = torch.zeros(2, find.MAPS, SIZE // find.FOLD, SIZE // find.FOLD, requires_grad=True)
+    *joints, kinds = train.losses(maps, batch)
+    assert not any(joints) and kinds > 0 and batch.kinds.tolist() == [1, 1]
 
 
 def test_card_tells_weights_and_what_was_seen(characters_dir: Path) -> None:
