@@ -185,7 +185,7 @@ def shape_of(solid: Mask) -> AnimalShape | None:
     gaps = [(feet[k][1], feet[k + 1][0]) for k in range(max(0, len(feet) - 3), min(2, len(feet) - 1))]
     if not gaps:
         return None
-    inner, outer = max(gaps, key=lambda gap: _room(solid, ground, gap, (feet[0][0], feet[-1][1])))
+    inner, outer = max(gaps, key=lambda gap: _room(solid, ground, gap))
     if outer - inner < _APART * len(columns):
         return None
     between = solid[:, inner + (outer - inner) // 4 : outer - (outer - inner) // 4]
@@ -213,12 +213,9 @@ def shape_of(solid: Mask) -> AnimalShape | None:
     return AnimalShape(ground, belly, back, (hind, front), np.stack([start, head, face]), tail)
 
 
-def _room(solid: Mask, ground: int, gap: tuple[int, int], stance: tuple[int, int]) -> float:
-    """Pixels that are free below the body in a gap between feet, fewer towards the ends of the stance."""
-    first, last = gap
-    free = solid[ground:, first + 1 : last].argmax(axis=0).sum()
-    off = abs(first + last - sum(stance)) / (stance[1] - stance[0])
-    return float(free * (1 - off))
+def _room(solid: Mask, ground: int, gap: tuple[int, int]) -> int:
+    """Pixels that are free below the body in a gap between feet."""
+    return int(solid[ground:, gap[0] + 1 : gap[1]].argmax(axis=0).sum())
 
 
 def _runs(row: Mask, least: float) -> list[tuple[int, int]]:

@@ -100,11 +100,20 @@ def test_legs_are_found_at_their_feet() -> None:
     assert feet(drawn_animal(12, 24, 60, 72)) == [[14.5, 26.5], [62.5, 74.5]]
     # Striding legs may stand as far from each other as from the other pair, and legs may be short.
     assert feet(drawn_animal(10, 32, 54, 74)) == [[12.5, 34.5], [56.5, 76.5]]
-    assert feet(drawn_animal(12, 72, short=10)) == [[14.5], [74.5]]
+    assert feet(drawn_animal(12, 72, short=5)) == [[14.5], [74.5]]
+    # Thighs that hang low leave less room than the belly does, though their feet stand wide.
+    thighs = drawn_animal(12, 44, 72)
+    thighs[10:40, 12:48] = True
+    assert feet(thighs) == [[14.5, 46.5], [74.5]]
     # Two legs that are one surface down to the feet count as one.
     joined = drawn_animal(12, 24, 72)
-    joined[3:40, 12:30] = True
-    assert feet(joined) == [[20.5], [74.5]]
+    joined[3:40, 12:36] = True
+    shape = shape_of(joined)
+    assert shape is not None and shape.legs[0].tolist() == [[20.5, 23.5]]
+    # A head may be close to the body.
+    close = drawn_animal(12, 72)
+    close[:, 80:] = close[61:] = False
+    assert feet(close) == [[14.5], [74.5]]
     # More than two feet on one side cannot be legs.
     assert shape_of(drawn_animal(10, 20, 30, 42, 54, 66)) is None
 
