@@ -187,7 +187,7 @@ def gathered(entries: Sequence[Entry], kind: int, count: int) -> list[JointPictu
 
 
 def drawings_of(folder: Path) -> list[JointPicture]:
-    """Cut-out PNGs in subfolders that are named after kinds, which tell kinds alone; their joints are NaN."""
+    """Read cut-out PNGs of the subfolders ``person``, ``four-legged`` and ``other``; their joints are NaN."""
     drawn: list[JointPicture] = []
     for kind, name in enumerate(KINDS):
         for file in sorted((folder / name).glob("*.png")):

@@ -169,7 +169,7 @@ def _of_sources(sources: Sequence[str], kind: int, each: int) -> Iterator[tuple[
 @click.option("--animals", multiple=True, metavar="SOURCE[=SHARE]", help="Animals on four legs.")
 @click.option("--others", multiple=True, metavar="SOURCE[=SHARE]", help="Other creatures, and things.")
 @click.option(
-    "--drawings", multiple=True, metavar="FOLDER[=SHARE]", help="Cut-out PNGs in subfolders named by kind."
+    "--drawings", multiple=True, metavar="FOLDER[=SHARE]", help="Cut-out PNGs in a subfolder for each kind."
 )
 @click.option("--doodles", default=0.14, show_default=True, help="Share of drawings as a child makes them.")
 @click.option("--each", default=24, show_default=True, help="Pictures of each character.")
@@ -205,7 +205,7 @@ def main(
         folder, share = relief.with_share(argument)
         own = drawings_of(folder)
         if not own:
-            raise click.UsageError(f"no PNG is in a folder {' or '.join(find.KINDS)} of {folder}")
+            raise click.UsageError(f"{folder} has no PNG in its subfolders {', '.join(find.KINDS)}")
         drawn += [(picture, share / len(own)) for picture in own]
     for number in range(_DOODLES if doodles > 0 else 0):
         rng = np.random.default_rng((seed, number))
