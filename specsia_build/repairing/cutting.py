@@ -20,6 +20,7 @@ from specsia_build.repairing.ground import (
     scan_rim,
     smooth_paper,
     translucent_shadow,
+    with_paper_inside,
 )
 from specsia_build.repairing.pixel_art import small_figure
 from specsia_build.warning import Warning
@@ -177,7 +178,11 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         figure = _unmixed(figure, paper)
     else:
-        figure = _cut_out(picture)
+        bare = _cut_out(picture)
+        figure = with_paper_inside(bare)
+        if figure is not bare:
+            sentence = f"what the drawing's lines enclose was painted white: if it is empty, give {_MASK}"
+            warnings.append(Warning("ground-kept", sentence, "lines"))
         shadow = translucent_shadow(figure)
         figure[shadow] = 0
         if _clear_haze(figure):

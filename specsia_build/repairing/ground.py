@@ -6,6 +6,7 @@ from PIL import Image
 
 from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import PAPER_BORDER, PAPER_TOLERANCE
+from specsia_build.pictures.films import over
 from specsia_build.pictures.masks import box_around, continued, distance_to
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -82,6 +83,18 @@ def is_of_lines(alpha: Pixels) -> bool:
     grown = distance_to(wide) <= reach
     filled = scipy.ndimage.binary_fill_holes((distance_to(~grown) > reach) | wide)
     return bool(np.count_nonzero(wide) < LEAST_FILLED * np.count_nonzero(filled))
+
+
+def with_paper_inside(figure: Pixels) -> Pixels:
+    """A figure (h, w, 4), with white in what its lines enclose if it has little beside lines."""
+    covered = figure[..., 3] >= HALF_COVERED
+    whole = scipy.ndimage.binary_fill_holes(covered)
+    if np.count_nonzero(covered) >= LEAST_FILLED * np.count_nonzero(whole):
+        return figure
+    inside, filled = scipy.ndimage.binary_erosion(whole), figure.copy()
+    filled[inside, :3] = over(figure, 255)[inside]
+    filled[inside, 3] = 255
+    return filled
 
 
 def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
