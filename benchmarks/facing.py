@@ -1,6 +1,7 @@
-"""Train the network that finds a drawing's side: ``python -m benchmarks.facing SOURCE[=SHARE]... --out F``.
+"""Train the layers that find a drawing's side: ``python -m benchmarks.facing SOURCE[=SHARE]... --out F``.
 
-Needs torch. A source is a manifest or ``sample:N@SEED``; its splits test and validation are left out.
+Needs torch. A source is a manifest, ``sample:N@SEED``, or a folder of cut-out PNGs in subfolders named by the
+side that they show; splits test and validation are left out.
 """
 
 import re
@@ -8,32 +9,43 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 import scipy
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from safetensors.numpy import save_file
 from scipy.spatial.transform import Rotation
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
-from benchmarks.front import MEASURES, Array, Trunk, characters_of, fitted, training
+from benchmarks.front import Array, characters_of, training
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import posed_through
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Floats, Pixels
+from specsia_build.backends.relief import net
+from specsia_build.backends.relief import train as relief
 from specsia_build.characters.character import OWN_AXIS, Entry
-from specsia_build.characters.front import FRONT_LEAK, FRONT_SIZE
+from specsia_build.characters.front import FRONT_LEAK, MARGIN
 from specsia_build.characters.read import read_animated
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera, normalise
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.repairing.facing import MIRRORED, crop_of
+from specsia_build.repairing.facing import DRAWN_SIDES, FAR, MIRRORED, small_figure, summary
+from specsia_build.rigging import find
+from specsia_build.rigging.train import JointNet, ReliefFeatures
 from specsia_build.stages.clips.actor import in_frame
 
-SEEN, HIDDEN, BATCH = 48, 48, 48
-VIEW = 192  # Pixels of a render before it is cropped
+HIDDEN = 96
+RATE, DECAY, BATCH, EPOCHS = 1e-3, 0.05, 128, 16
+SEEN_AT_ONCE = 32  # Drawings that are made and seen together
+CROP, VIEW = 96, 192  # Pixels of a drawing, and of a render before it is cropped
 YAWS = (((-50, 50), 5), ((65, 115), 3), ((130, 230), 4), ((245, 295), 3))
-"""Degrees within which a side of `SIDES` is seen, and renders of each: what lies between is no clear case."""
+"""Degrees within which a side is seen, and renders of each: what lies between is no clear case."""
 
 POSES, SUITABLE = 3, re.compile(r"idle|walk|run|wave|punch|jump|attack|shoot|slash|stand", re.IGNORECASE)
 """Further poses of a character that has clips, and names of the clips that they are taken from."""
@@ -43,24 +55,10 @@ STEP = 0.03  # Units between depths of neighbouring pixels from which there is a
 
 @dataclass(frozen=True)
 class SideView:
-    """A render: crop (S, S, 5) uint8 of colours, premultiplied, alpha and lines, and its place in `SIDES`."""
+    """A render: crop (S, S, 5) uint8 of colours, premultiplied, alpha and lines, and its side's number."""
 
     crop: Pixels
     side: int
-
-
-class SideNet(Trunk):
-    """Logits (N, 4) of crops (N, S, S, 4) and their measures (N, M), see `specsia_build.repairing.facing`."""
-
-    def __init__(self) -> None:
-        super().__init__(4, SEEN)
-        self.many = nn.Dropout(0.1)  # No two examples are alike
-        self.hidden, self.score = nn.Linear(SEEN + MEASURES, HIDDEN), nn.Linear(HIDDEN, 4)
-
-    def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
-        hidden = functional.leaky_relu(self.hidden(self.features(crops, measured)), FRONT_LEAK)
-        scores: Tensor = self.score(hidden)
-        return scores
 
 
 def meshes(entry: Entry, rng: np.random.Generator) -> Iterator[Mesh]:
@@ -94,8 +92,8 @@ def views(mesh: Mesh, rng: np.random.Generator) -> Iterator[SideView]:
                 yield SideView(np.rint(255 * crops).astype(np.uint8), side)
 
 
-def example(view: SideView, rng: np.random.Generator) -> tuple[Array, Array]:
-    """A render as one of many kinds of drawing, perhaps mirrored, and the probability of each side."""
+def example(view: SideView, rng: np.random.Generator) -> tuple[Array, int]:
+    """A render as one of many kinds of drawing, perhaps mirrored, and its side."""
     crop: Array = view.crop.astype(np.float32) / np.float32(255)
     side = view.side
     if rng.random() < 0.5:
@@ -123,7 +121,7 @@ def example(view: SideView, rng: np.random.Generator) -> tuple[Array, Array]:
     if rng.random() < 0.08:
         step = int(rng.choice([2, 3, 4]))
         crop = crop[::step, ::step].repeat(step, 0).repeat(step, 1)
-    return crop, np.eye(4, dtype=np.float32)[side]
+    return crop, side
 
 
 def paint(rng: np.random.Generator, least: float, most: float) -> Array:
@@ -147,13 +145,13 @@ def moved(crop: Array, rng: np.random.Generator) -> Array:
     """A crop (S, S, C), perhaps cut below, stretched, sheared and turned, with its figure in the middle."""
     if rng.random() < 0.3:
         crop = crop.copy()
-        crop[int(FRONT_SIZE * rng.uniform(0.45, 0.9)) :] = 0
+        crop[int(CROP * rng.uniform(0.45, 0.9)) :] = 0
     if not (crop[..., 3] > 0.5).any():
         return crop
     rows, columns = (np.flatnonzero((crop[..., 3] > 0.5).any(axis=axis)) for axis in (1, 0))
-    middle = [2 * (at[0] + at[-1] + 1) / 2 / FRONT_SIZE - 1 for at in (columns, rows)]
+    middle = [2 * (at[0] + at[-1] + 1) / 2 / CROP - 1 for at in (columns, rows)]
     length = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    scale = length / FRONT_SIZE * 1.04 * np.exp(rng.normal(0, 0.04))
+    scale = length / CROP * 1.04 * np.exp(rng.normal(0, 0.04))
     wide, angle, shear = np.exp(rng.normal(0, 0.1)), np.deg2rad(rng.normal(0, 4)), rng.normal(0, 0.06)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.array([[scale * wide, shear], [0, scale / wide]])
@@ -165,28 +163,125 @@ def moved(crop: Array, rng: np.random.Generator) -> Array:
     return np.asarray(sampled.numpy()[0].transpose(1, 2, 0), np.float32)
 
 
-def drawings(
+def crop_of(figure: Pixels) -> Floats:
+    """Square crop (`CROP`, `CROP`, 4) float32 of a figure, 0 to 1, with premultiplied colours."""
+    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
+    half = MARGIN * max(rows.stop - rows.start, columns.stop - columns.start) / 2
+    middle_x, middle_y = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
+    margin = int(half) + 2
+    wide = np.pad(figure[rows, columns], ((margin, margin), (margin, margin), (0, 0)))
+    x, y = middle_x - columns.start + margin, middle_y - rows.start + margin
+    edges = (x - half, y - half, x + half, y + half)
+    crop = Image.fromarray(wide).convert("RGBa").resize((CROP, CROP), Image.Resampling.BOX, edges)
+    return np.asarray(crop, np.float32) / np.float32(255)
+
+
+def drawn_folder(folder: Path) -> list[list[SideView]]:
+    """The drawings of a folder, those of each side in a list of its own."""
+    drawn: list[list[SideView]] = []
+    for side, name in enumerate(DRAWN_SIDES):
+        crops = []
+        for file in sorted((folder / name).glob("*.png")):
+            with Image.open(file) as picture:
+                crops.append(np.rint(255 * crop_of(np.asarray(picture.convert("RGBA")))).astype(np.uint8))
+        if crops:
+            # A drawing has its own lines.
+            drawn.append([SideView(np.dstack([crop, np.zeros_like(crop[..., :1])]), side) for crop in crops])
+    return drawn
+
+
+class Seen:
+    """What the networks see in crops, as `summary` has it, and the side that each shows."""
+
+    def __init__(self) -> None:
+        self._relief = ReliefFeatures()
+        own = relief.load(JointNet(), find.JOINT_WEIGHTS)
+        self._own: JointNet = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def __call__(self, examples: Sequence[tuple[Array, int]]) -> tuple[Floats, NDArray[np.int64]]:
+        """Summaries (N, F) and sides (N,) of the examples that show anything."""
+        shown = [(crop, side) for crop, side in examples if (crop[..., 3] > 0.5).any()]
+        small = [small_figure(straight(crop)) for crop, _ in shown]
+        x = np.stack([net.inputs(crop, 0.0) for crop in small]).transpose(0, 3, 1, 2)
+        with torch.autocast("cpu", torch.bfloat16):
+            inner, outer = self._relief(torch.from_numpy(np.ascontiguousarray(x)))
+            middle = self._own.seen(inner, outer)
+        bordered = [
+            np.pad(part.float().permute(0, 2, 3, 1).numpy(), ((0, 0), (1, 1), (1, 1), (0, 0)))
+            for part in (inner, middle, outer)
+        ]
+        sights = (
+            find.Sight(crop[..., 3] >= HALF_COVERED, *parts)
+            for crop, *parts in zip(small, *bordered, strict=True)
+        )
+        return np.stack([summary(sight) for sight in sights]), np.array([side for _, side in shown])
+
+
+def straight(crop: Array) -> Pixels:
+    """A crop of premultiplied colours, 0 to 1, as a picture with straight alpha."""
+    colours = crop[..., :3] / np.maximum(crop[..., 3:], 1 / 255)
+    return np.asarray(np.rint(255 * np.dstack([colours, crop[..., 3:]]).clip(0, 1)), np.uint8)
+
+
+def examples_of(
     drawn: Sequence[Sequence[SideView]], shares: Array, rng: np.random.Generator
-) -> list[tuple[Array, Array]]:
-    """A batch of examples: characters by their shares, and each side equally often."""
+) -> list[tuple[Array, int]]:
+    """Examples to be seen together: characters by their shares, and each side equally often."""
     batch = []
-    for k in rng.choice(len(drawn), BATCH, p=shares / shares.sum()):
+    for k in rng.choice(len(drawn), SEEN_AT_ONCE, p=shares / shares.sum()):
         side = int(rng.integers(4))
         fitting = [view for view in drawn[k] if view.side == side] or drawn[k]
         batch.append(example(fitting[int(rng.integers(len(fitting)))], rng))
     return batch
 
 
-@training(steps=9000)
+def fitted(seen: Floats, sides: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Floats]:
+    """Train a hidden layer on what is seen, (N, F), and the sides (N,); returns the tensors of `facing`."""
+    mean, spread = seen.mean(axis=0), seen.std(axis=0) + np.float32(1e-3)
+    apart, right = torch.from_numpy(((seen - mean) / spread).clip(-FAR, FAR)), torch.from_numpy(sides)
+    hidden, score = nn.Linear(seen.shape[1], HIDDEN), nn.Linear(HIDDEN, 4)
+    layers = nn.Sequential(nn.Dropout(0.2), hidden, nn.LeakyReLU(FRONT_LEAK), nn.Dropout(0.3), score)
+    optimiser = torch.optim.AdamW(layers.parameters(), RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * (len(seen) // BATCH))
+    for epoch in range(EPOCHS):
+        order = torch.from_numpy(rng.permutation(len(seen)))
+        for chosen in order[: len(seen) // BATCH * BATCH].reshape(-1, BATCH):
+            loss = functional.cross_entropy(layers(apart[chosen]), right[chosen], label_smoothing=0.02)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        click.echo(f"epoch {epoch + 1}: {loss.item():.3f}")
+    named = {"mean": mean, "spread": spread}
+    for name, part in (("hidden", hidden), ("score", score)):
+        named[f"{name}.weight"] = part.weight.detach().numpy().T
+        named[f"{name}.bias"] = part.bias.detach().numpy()
+    return {name: np.ascontiguousarray(array) for name, array in named.items()}
+
+
+@training(steps=2000)
 def main(sources: tuple[str, ...], out: Path, steps: int, rng: np.random.Generator) -> None:
-    """Train on characters of sources, each with its share of the examples."""
+    """Train on characters and drawings of sources, each with its share of the examples."""
 
     def drawn_views(entry: Entry) -> list[SideView]:
         return [view for mesh in meshes(entry, rng) for view in views(mesh, rng)]
 
-    drawn, shares = characters_of(sources, out.parent / "samples", drawn_views)
-    chances = np.array(shares, np.float32)
-    save_file(fitted(SideNet(), lambda: drawings(drawn, chances, rng), steps).tensors(), out)
+    folders = [source for source in sources if (Path(source.partition("=")[0]) / DRAWN_SIDES[0]).is_dir()]
+    characters = [source for source in sources if source not in folders]
+    drawn, shares = characters_of(characters, out.parent / "samples", drawn_views)
+    for folder, _, share in (text.partition("=") for text in folders):
+        sides = drawn_folder(Path(folder))
+        drawn += sides
+        shares += [float(share or 1) / len(sides)] * len(sides)
+    see, chances = Seen(), np.array(shares, np.float32)
+    seen = []
+    for step in range(steps):
+        seen.append(see(examples_of(drawn, chances, rng)))
+        if step % 100 == 99:
+            click.echo(f"{(step + 1) * SEEN_AT_ONCE} drawings seen")
+    summaries, right = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    save_file({name: array.astype(np.float16) for name, array in fitted(summaries, right, rng).items()}, out)
 
 
 if __name__ == "__main__":

@@ -79,9 +79,9 @@ def measures(crop: Floats) -> Floats:
 
 
 @cache
-def networks(folder: Path = _WEIGHTS) -> tuple[Mapping[str, Floats], ...]:
+def networks() -> tuple[Mapping[str, Floats], ...]:
     """The tensors of each network as float32: convolutions (3 * 3 * in, out), layers (in, out)."""
-    return tuple(map(read_tensors, sorted(folder.glob("*.safetensors"))))
+    return tuple(map(read_tensors, sorted(_WEIGHTS.glob("*.safetensors"))))
 
 
 def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:

@@ -1,28 +1,36 @@
-"""Find by a small network which side a drawing shows; ``python -m benchmarks.facing`` trains it."""
+"""Find which side a drawing shows, by what the network that finds joints sees in it.
+
+``python -m benchmarks.facing`` trains it.
+"""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from specsia_build.arrays import Floats, Pixels
-from specsia_build.characters.front import FRONT_SIZE, MARGIN, features, layer, measures, networks
-from specsia_build.pictures.masks import box_around
+from specsia_build.arrays import Doubles, Floats, Pixels
+from specsia_build.backends.relief.net import kept_on_white
+from specsia_build.backends.relief.sheets import SIZE, crop_of
+from specsia_build.characters.front import layer
+from specsia_build.networks.unet import read_tensors
+from specsia_build.pictures.masks import resampled
 from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rigging.find import KINDS, Sight, kind_chances, sight_of
 from specsia_build.warning import Warning
 
 DRAWN_SIDES = ("front", "left", "back", "right")
 """The character's own side that is shown, counter-clockwise seen from above, as yaw 0, 90, 180 and 270: a
 character whose left side is shown looks to the left of the picture."""
 
-_WEIGHTS = Path(__file__).parent / "weights"
 MIRRORED = np.array([0, 3, 2, 1])  # Place in `DRAWN_SIDES` of each side's mirror image
-# How often drawings show each side, relative to the front, as logits
-RARE = np.log(np.array([1.0, 0.15, 0.15, 0.15]))
+WEIGHTS_FILE = Path(__file__).parent / "weights" / "facing.safetensors"
+FAR = 6.0  # Standard deviations from the mean at which what is seen is cut
 
-SURE, UNSURE_FRONT = 0.98, 0.5
+# How often drawings show each side, relative to the front: of animals on four legs, and of all others.
+_ON_FOUR_LEGS, _OTHERS = np.array([1.0, 2.0, 0.15, 2.0]), np.array([1.0, 0.03, 0.03, 0.03])
+
+SURE, UNSURE_FRONT = 0.8, 0.83
 """Probability of a side from which it is taken, and of the front below which the others are mentioned."""
 
 
@@ -38,39 +46,66 @@ def choose_facing(figure: Pixels) -> tuple[str, tuple[Warning, ...]]:
         return side, (Warning("side-unsure", sentence, side),)
     if chances[0] >= UNSURE_FRONT:
         return "front", ()
-    others = "|".join(
-        name for name in ("left", "right", "back") if chances[DRAWN_SIDES.index(name)] > chances.max() / 4
-    )
+    likely = chances >= chances[1:].max() / 4
+    others = "|".join(name for name in ("left", "right", "back") if likely[DRAWN_SIDES.index(name)])
     sentence = f"the drawing may show the character from another side: if so, give --facing {others}"
     return "front", (Warning("side-unsure", sentence, others),)
 
 
-def facing_chances(figure: Pixels) -> NDArray[np.float64]:
+def facing_chances(figure: Pixels) -> Doubles:
     """Probability of each of `DRAWN_SIDES` for a figure (h, w, 4) on transparency, (4,)."""
-    own = crop_of(figure)
-    crops = np.stack([own, own[:, ::-1]])
-    measured = np.stack([measures(crop) for crop in crops])
-    logits = np.mean([side_logits(crops, measured, tensors) for tensors in networks(_WEIGHTS)], axis=0)
-    scores = (logits[0] + logits[1][MIRRORED]) / 2 + RARE
-    chances: NDArray[np.float64] = np.exp(scores - scores.max())
+    views = _views(figure)
+    on_four_legs = kind_chances(views)[KINDS.index("four-legged")]
+    return _shares(even_of(views) * (on_four_legs * _ON_FOUR_LEGS + (1 - on_four_legs) * _OTHERS))
+
+
+def even_chances(figure: Pixels) -> Doubles:
+    """Probability of each of `DRAWN_SIDES` for a figure (h, w, 4), (4,), where all are as frequent."""
+    return even_of(_views(figure))
+
+
+def small_figure(figure: Pixels) -> Pixels:
+    """Crop (SIZE, SIZE, 4) of a figure (h, w, 4) on white, its alpha kept."""
+    crop = crop_of(figure[..., 3] >= HALF_COVERED)
+    box = (crop.left, crop.top, crop.left + crop.side, crop.top + crop.side)
+    return kept_on_white(resampled(figure, box, (SIZE, SIZE)))
+
+
+def summary(view: Sight) -> Floats:
+    """What is seen in a figure, (N,): mean, maximum and moments to the right and down of each feature."""
+    parts = []
+    for features in (view.inner, view.middle, view.outer):
+        size = len(features) - 2
+        step = SIZE // size
+        shown = view.shown[step // 2 :: step, step // 2 :: step]
+        seen = features[1:-1, 1:-1][shown]
+        if not len(seen):
+            seen, shown = np.zeros((1, features.shape[2]), np.float32), np.eye(size, dtype=bool)[:1]
+        places = ((np.argwhere(shown) + 0.5) * 2 / size - 1).astype(np.float32)
+        parts += [seen.mean(axis=0), seen.max(axis=0), *(places.T[::-1] @ seen / np.float32(len(seen)))]
+    return np.concatenate(parts)
+
+
+def _views(figure: Pixels) -> tuple[Sight, Sight]:
+    """How the networks see a figure and its mirror image."""
+    small = small_figure(figure)
+    return sight_of(small), sight_of(np.ascontiguousarray(small[:, ::-1]))
+
+
+@cache
+def _tensors() -> Mapping[str, Floats]:
+    return read_tensors(WEIGHTS_FILE)
+
+
+def even_of(views: tuple[Sight, Sight]) -> Doubles:
+    """Probability of each of `DRAWN_SIDES` (4,), where all are as frequent."""
+    tensors = _tensors()
+    seen = np.stack([summary(view) for view in views])
+    apart = ((seen - tensors["mean"]) / tensors["spread"]).clip(-FAR, FAR)
+    scores = layer(apart, tensors, "hidden") @ tensors["score.weight"] + tensors["score.bias"]
+    score = (scores[0] + scores[1][MIRRORED]).astype(np.float64) / 2
+    return _shares(np.exp(score - score.max()))
+
+
+def _shares(chances: Doubles) -> Doubles:
     return np.asarray(chances / chances.sum())
-
-
-def side_logits(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
-    """Logits of `DRAWN_SIDES` (N, 4) for crops (N, `FRONT_SIZE`, `FRONT_SIZE`, 4) and their measures."""
-    hidden = layer(features(crops, measured, tensors), tensors, "hidden")
-    return hidden @ tensors["score.weight"] + tensors["score.bias"]
-
-
-def crop_of(figure: Pixels) -> Floats:
-    """Square crop (`FRONT_SIZE`, `FRONT_SIZE`, 4) float32 of a figure, 0 to 1, with premultiplied colours."""
-    rows, columns = box_around(figure[..., 3] >= HALF_COVERED)
-    half = MARGIN * max(rows.stop - rows.start, columns.stop - columns.start) / 2
-    middle_x, middle_y = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
-    margin = int(half) + 2
-    wide = np.pad(figure[rows, columns], ((margin, margin), (margin, margin), (0, 0)))
-    x, y = middle_x - columns.start + margin, middle_y - rows.start + margin
-    image = Image.fromarray(wide).convert("RGBa")
-    edges = (x - half, y - half, x + half, y + half)
-    crop = image.resize((FRONT_SIZE, FRONT_SIZE), Image.Resampling.BOX, edges)
-    return np.asarray(crop, np.float32) / np.float32(255)

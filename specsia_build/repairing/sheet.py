@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.arrays import Pixels
@@ -20,14 +19,15 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.layers import HALF_COVERED, iou
 from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, frame_figure
-from specsia_build.repairing.facing import DRAWN_SIDES, RARE, facing_chances
+from specsia_build.repairing.facing import DRAWN_SIDES, even_chances
 from specsia_build.repairing.files import load_drawing
 from specsia_build.warning import Warning
 
 ROLES = ("front", "side", "left", "right", "back", "skip")  # What an order says of a sheet's figures
 
 _MOST_SIZE = 2048  # Pixels on a side of the frame that a side is read in, at most
-_PROFILE = 0.5  # Probability of left and right together from which a figure is drawn from its side
+# Probability of left and right together from which a figure is drawn from its side, and below which it is not
+_PROFILE, _NO_PROFILE = 0.5, 0.25
 _OPPOSITE = 0.9  # Probability of another view from which that is mentioned
 _FIRST = 1.0  # Added to the logarithm where the front is left of the back, as on most sheets
 _MIRRORED = 12.0  # Weight of the silhouettes' IoU where a back is the front's mirror image
@@ -133,7 +133,7 @@ def fit_side(
         warnings.append(Warning("side-unsure", sentence, "side"))
     other = "right" if shows == "left" else "left"
     chances = dict(zip(DRAWN_SIDES, even_chances(figure), strict=True))
-    if chances["left"] + chances["right"] < 1 - _OPPOSITE:
+    if chances["left"] + chances["right"] < _NO_PROFILE:
         sentence = "the side seems to be drawn from the front or from behind, not from the side"
         warnings.append(Warning("side-unsure", sentence, "side"))
     if chances[other] > _OPPOSITE:
@@ -176,12 +176,6 @@ def read_sheet(path: Path, reading: DrawingSettings, order: Sequence[str] | None
             side = fit_side(figures[at[shows]], shows, front, reading)
     back = frame_figure(figures[at["back"]], reading) if "back" in at else None
     return DrawnSheet(roles, front, side, back)
-
-
-def even_chances(figure: Pixels) -> NDArray[np.float64]:
-    """Probability of each of `DRAWN_SIDES` for a figure (h, w, 4), (4,), where all are as frequent."""
-    chances = facing_chances(figure) / np.exp(RARE)
-    return np.asarray(chances / chances.sum())
 
 
 def sheet_roles(figures: Sequence[Pixels], heights: Sequence[int]) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ joint they give a heat map at 64 px of a crop of 128 px and, at 32 px, how far t
 how sure it is; and for each kind of figure a score.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles, Floats, Pixels
+from specsia_build.arrays import Doubles, Floats, Mask, Pixels
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.net import kept_on_white
 from specsia_build.backends.relief.sheets import SIZE, crop_of
@@ -33,6 +34,23 @@ _AROUND = 10  # Pixels of a heat map around its peak whose mean place is that of
 MAPS = HEATS + 2 * len(JOINTS) + len(KINDS)
 
 
+@dataclass(frozen=True)
+class Sight:
+    """A crop as the networks see it; their features have a border of one pixel.
+
+    Attributes:
+        shown: where a crop (SIZE, SIZE) of the figure shows it.
+        inner: features of `relief`'s network at 16 px, (18, 18, `INNER_CHANNELS`) float32.
+        middle: features of the own network at 32 px, (34, 34, `WIDTHS[1]`) float32.
+        outer: features of `relief`'s network at 32 px, (34, 34, `OUTER_CHANNELS`) float32.
+    """
+
+    shown: Mask
+    inner: Floats
+    middle: Floats
+    outer: Floats
+
+
 def find_joints(picture: Pixels) -> Joints:
     """Joints of the figure in a picture (S, S, 4) uint8 with straight alpha, the mean over its mirror image.
 
@@ -48,31 +66,50 @@ def find_joints(picture: Pixels) -> Joints:
         raise CharacterError("the picture shows nothing to find joints in")
     crop = crop_of(covered)
     small = crop.resized(wide)
-    views = (_run(small), _run(small[:, ::-1]))
-    heat, inside, sure, kinds = (_mean(*pair) for pair in zip(*views, strict=True))
+    views = (sight_of(small), sight_of(small[:, ::-1]))
+    heat, inside, sure, kinds = (_mean(*pair) for pair in zip(*map(maps_of, views), strict=True))
     chances = _chances(heat)
     coarse = chances.reshape(len(inside), SUBCELLS, len(inside), SUBCELLS, len(JOINTS)).sum(axis=(1, 3))
-    shown = small[FOLD // 2 :: FOLD, FOLD // 2 :: FOLD, 3] >= HALF_COVERED
-    scores = kinds[shown if shown.any() else np.ones_like(shown)].mean(axis=0)
-    likely = np.exp(scores - scores.max())
+    likely = _likely(views[0].shown, kinds)
     best = int(likely.argmax())
     return Joints(
         pixels=_places(chances) * crop.side / SIZE + (crop.left - border, crop.top - border),
         inside=np.clip((coarse * inside).sum(axis=(0, 1), dtype=np.float64), 0, 1),
         confidence=1 / (1 + np.exp(-(coarse * sure).sum(axis=(0, 1), dtype=np.float64))),
         kind=KINDS[best],
-        certainty=float(likely[best] / likely.sum()),
+        certainty=float(likely[best]),
     )
 
 
-def _run(small: NDArray[np.uint8]) -> tuple[Floats, ...]:
-    """Heat maps, shares of the way through the body, logits of confidence (H, W, 22), and kinds' scores."""
+def sight_of(small: Pixels) -> Sight:
+    """How the networks see a crop (SIZE, SIZE, 4) uint8 of a figure on white, its alpha kept."""
     crop, layers = net.folded(net.inputs(small, 0.0)), net.layers_of(JOINT_WEIGHTS)
     down, back = unet.features(crop, net.layers_of(net.WEIGHTS_FILE), DEPTH, UPS)
-    low = unet.twice(unet.joined(unet.joined(back[0], back[1]), back[2]), layers, "low")
-    beside = np.concatenate([back[3], down[1]], axis=-1)
-    middle = unet.twice(unet.joined(low, beside), layers, "middle")
-    out, count = convolved(middle, layers["head"], leak=1.0)[1:-1, 1:-1], len(JOINTS)
+    inner = unet.joined(unet.joined(back[0], back[1]), back[2])
+    low = unet.twice(inner, layers, "low")
+    outer = np.concatenate([back[3], down[1]], axis=-1)
+    middle = unet.twice(unet.joined(low, outer), layers, "middle")
+    return Sight(small[..., 3] >= HALF_COVERED, inner, middle, outer)
+
+
+def kind_chances(views: Sequence[Sight]) -> Doubles:
+    """Probability of each of `KINDS` (3,) for a crop and its mirror image."""
+    straight, mirrored = (maps_of(view)[-1] for view in views)
+    return _likely(views[0].shown, _mean(straight, mirrored))
+
+
+def _likely(shown: Mask, kinds: Floats) -> Doubles:
+    """Probability (3,) of kinds whose scores (H, W, 3) are averaged over what a crop shows of a figure."""
+    shown = shown[FOLD // 2 :: FOLD, FOLD // 2 :: FOLD]
+    scores = kinds[shown if shown.any() else np.ones_like(shown)].mean(axis=0)
+    likely = np.exp(scores - scores.max())
+    return np.asarray(likely / likely.sum(), np.float64)
+
+
+def maps_of(view: Sight) -> tuple[Floats, ...]:
+    """Heat maps, shares of the way through the body, logits of confidence (H, W, 22), and kinds' scores."""
+    layers, count = net.layers_of(JOINT_WEIGHTS), len(JOINTS)
+    out = convolved(view.middle, layers["head"], leak=1.0)[1:-1, 1:-1]
     size = len(out)
     folded = out[..., :HEATS].reshape(size, size, count, SUBCELLS, SUBCELLS).transpose(0, 3, 1, 4, 2)
     rest = np.split(out[..., HEATS:], [count, 2 * count], axis=-1)

@@ -44,9 +44,13 @@ class JointNet(nn.Module):
         self.head = nn.Conv2d(middle, find.MAPS, 3, 1, 1)
 
     def forward(self, features: tuple[Tensor, Tensor]) -> Tensor:
-        inner, outer = features
-        maps: Tensor = self.head(self.middle(torch.cat([_doubled(self.low(inner)), outer], 1))).float()
+        maps: Tensor = self.head(self.seen(*features)).float()
         return maps
+
+    def seen(self, inner: Tensor, outer: Tensor) -> Tensor:
+        """Its own features (N, `find.WIDTHS[1]`, S / 4, S / 4) of those of `relief`'s network."""
+        own: Tensor = self.middle(torch.cat([_doubled(self.low(inner)), outer], 1))
+        return own
 
 
 class ReliefFeatures:

@@ -15,11 +15,13 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.repairing import facing
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
 from specsia_build.repairing.facing import DRAWN_SIDES, MIRRORED, choose_facing, facing_chances
+from specsia_build.rigging.find import KINDS
 from specsia_build.stages.render import in_frame
 from tests.repairing.test_drawing import write_drawing
 
 PEOPLE = ("man_suit", "woman_casual", "man_king")
-UNSEEN = (*PEOPLE, "animal_fox", "platformer_crab", "animal_alpaca", "dino_trex")
+ON_FOUR_LEGS = ("animal_fox", "animal_alpaca")
+UNSEEN = (*PEOPLE, *ON_FOUR_LEGS, "platformer_crab", "dino_trex")
 
 
 def unseen_views(folder: Path) -> Iterator[tuple[str, str, Pixels]]:
@@ -32,17 +34,31 @@ def unseen_views(folder: Path) -> Iterator[tuple[str, str, Pixels]]:
 
 
 def test_unseen_characters(characters_dir: Path) -> None:
-    """What is sure is right, fronts are not doubted, and people's left and right are told apart."""
+    """What is sure is right, and left and right are told apart; animals on four legs are seldom fronts."""
     for name, side, picture in unseen_views(characters_dir):
         chosen, warnings = choose_facing(picture)
         assert chosen in ("front", side), name
         chances = facing_chances(picture)
         mirrored = facing_chances(np.ascontiguousarray(picture[:, ::-1]))
         assert np.allclose(mirrored, chances[MIRRORED], atol=0.02)
-        if side == "front":
-            assert warnings == (), name
-        elif side != "back" and name in PEOPLE:
+        if name in ON_FOUR_LEGS and side in ("left", "right"):
+            assert chosen == side, name
+        elif side in ("left", "right"):
             assert chances[DRAWN_SIDES.index(side)] > 0.5, name
+        elif side == "front" and name not in ON_FOUR_LEGS:
+            assert warnings == (), name
+
+
+def test_animals_on_four_legs_are_drawn_from_their_side(
+    characters_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = next(iter(unseen_views(characters_dir)))[2]
+    monkeypatch.setattr(facing, "even_of", lambda _: np.array([0.2, 0.7, 0.05, 0.05]))
+    shown = []
+    for kind in KINDS:
+        monkeypatch.setattr(facing, "kind_chances", lambda _, kind=kind: np.array(KINDS) == kind)
+        shown.append(choose_facing(picture)[0])
+    assert shown == ["front", "left", "front"]
 
 
 def test_strangers_drawings_stay_fronts(drawings_dir: Path) -> None:

@@ -100,7 +100,7 @@ def test_same_maps_with_torch(people: list[tuple[Pixels, np.ndarray]]) -> None:
     with torch.no_grad():
         maps = network(train.ReliefFeatures()(x))
     heat = torch.nn.functional.pixel_shuffle(maps[:, : find.HEATS], find.SUBCELLS)[0].permute(1, 2, 0)
-    heats, *others = find._run(small)
+    heats, *others = find.maps_of(find.sight_of(small))
     np.testing.assert_allclose(heats, heat.numpy(), atol=2e-3)
     rest = maps[0, find.HEATS :].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(np.concatenate(others, axis=-1), rest, atol=2e-3)
