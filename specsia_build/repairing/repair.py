@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from specsia_build import terminal
 from specsia_build.arrays import Pixels
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.formats import FORMATS
+from specsia_build.config import cores
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.frontal import FrontalPair
 from specsia_build.dravie.config import ADAPTATION
@@ -22,6 +24,7 @@ from specsia_build.dravie.model.checkpoint import load_predictor
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import view_yaws
+from specsia_build.pool import map_ahead
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
 from specsia_build.repairing.moving import Moving, Rigged, mention_side, moving, rig_of
 from specsia_build.repairing.painting import Painter, as_it_is, painter, seen_by_network, with_back
@@ -40,6 +43,8 @@ from specsia_build.warning import Warning
 
 if TYPE_CHECKING:
     from specsia_build.dravie.adapt.adapt import Adapted
+
+_AT_ONCE = 4 * 512**2  # Pixels of the frames that are repaired at the same time; 0.8 KB each
 
 BACK_GUESSED = "the back was guessed: --back FILE, the character drawn from behind, shows it exactly"
 
@@ -106,8 +111,13 @@ class Repair:
         yield from shots
 
     def _painted(self, frames: Iterator[Frame], views: int) -> Iterator[RepairedView]:
-        for yaw, (z, pos) in zip(view_yaws(views), frames, strict=True):
-            yield RepairedView(yaw, z, pos, self.paint(z, pos, yaw))
+        def painted(shown: tuple[float, Frame]) -> RepairedView:
+            yaw, (z, pos) = shown
+            return RepairedView(yaw, z, pos, self.paint(z, pos, yaw))
+
+        count = max(1, min(cores(), _AT_ONCE // self.settings.reading.size**2))
+        with ThreadPoolExecutor(count) as pool:
+            yield from map_ahead(pool, painted, zip(view_yaws(views), frames, strict=True), count)
 
 
 def load_subject(subject: str | Path, reading: DrawingSettings) -> Frontal:

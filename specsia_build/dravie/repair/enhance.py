@@ -14,6 +14,7 @@ from PIL import Image
 
 from specsia_build import __version__, png, terminal
 from specsia_build.arrays import Pixels
+from specsia_build.config import cores
 from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
@@ -33,8 +34,7 @@ from specsia_build.warning import Warning
 
 _RECORD, FILM = "enhance.json", "film"
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
-# Threads that decode and encode beside the network, and frames that wait on either side of it
-THREADS, _AHEAD = 2, 4
+_MOST_THREADS = 4  # Frames that are repaired at the same time, at most: 200 MB each at 512 px
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,8 @@ def enhance(predictor: Predictor, frames: FrameSource, out: Path, film: bool = F
     _check_folder(out, predictor, frames.identity)
     warned: dict[str, list[str]] = {}
     written = 0
-    with terminal.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
+    count = min(cores(), _MOST_THREADS)
+    with terminal.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(count) as pool:
 
         def unfinished() -> Iterator[FrameToRepair]:
             names: set[str] = set()
@@ -161,18 +162,14 @@ def enhance(predictor: Predictor, frames: FrameSource, out: Path, film: bool = F
                 else:
                     yield frame
 
-        def repaired() -> Iterator[tuple[Path, Pixels]]:
-            loaded = map_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), _AHEAD)
-            for frame, (z, pos, *_) in loaded:
-                warning = frame_warning(z, pos)
-                if warning is not None:
-                    warned.setdefault(warning, []).append(frame.name)
-                yield _target(out, frame), repair(predictor, z, pos, frame.drawing())
+        def repaired(frame: FrameToRepair) -> tuple[str, str | None]:
+            z, pos, *_ = frame.load()
+            write_bytes(_target(out, frame), png.encode(repair(predictor, z, pos, frame.drawing())))
+            return frame.name, frame_warning(z, pos)
 
-        def write(result: tuple[Path, Pixels]) -> None:
-            write_bytes(result[0], png.encode(result[1]))
-
-        for _ in map_ahead(pool, write, repaired(), _AHEAD):
+        for name, warning in map_ahead(pool, repaired, unfinished(), count):
+            if warning is not None:
+                warned.setdefault(warning, []).append(name)
             written += 1
             bar()
     warnings: tuple[Warning, ...] = ()
