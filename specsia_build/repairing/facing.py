@@ -30,7 +30,7 @@ FAR = 6.0  # Standard deviations from the mean at which what is seen is cut
 # How often drawings show each side, relative to the front: of animals on four legs, and of all others.
 _ON_FOUR_LEGS, _OTHERS = np.array([1.0, 2.0, 0.15, 2.0]), np.array([1.0, 0.03, 0.03, 0.03])
 
-SURE, UNSURE_FRONT = 0.8, 0.83
+SURE, UNSURE_FRONT = 0.85, 0.83
 """Probability of a side from which it is taken, and of the front below which the others are mentioned."""
 
 
