@@ -35,7 +35,7 @@ from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.repairing.facing import DRAWN_SIDES, FAR, MIRRORED, small_figure, summary
+from specsia_build.repairing.facing import DRAWN_SIDES, MIRRORED, MOST_DEVIATIONS, small_figure, summary
 from specsia_build.rigging import find
 from specsia_build.rigging.train import JointNet, ReliefFeatures
 from specsia_build.stages.clips.actor import in_frame
@@ -239,7 +239,10 @@ def examples_of(
 def fitted(seen: Floats, sides: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Floats]:
     """Train a hidden layer on what is seen, (N, F), and the sides (N,); returns the tensors of `facing`."""
     mean, spread = seen.mean(axis=0), seen.std(axis=0) + np.float32(1e-3)
-    apart, right = torch.from_numpy(((seen - mean) / spread).clip(-FAR, FAR)), torch.from_numpy(sides)
+    apart, right = (
+        torch.from_numpy(((seen - mean) / spread).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)),
+        torch.from_numpy(sides),
+    )
     hidden, score = nn.Linear(seen.shape[1], HIDDEN), nn.Linear(HIDDEN, 4)
     layers = nn.Sequential(nn.Dropout(0.2), hidden, nn.LeakyReLU(FRONT_LEAK), nn.Dropout(0.3), score)
     optimiser = torch.optim.AdamW(layers.parameters(), RATE, weight_decay=DECAY)

@@ -24,8 +24,8 @@ DRAWN_SIDES = ("front", "left", "back", "right")
 character whose left side is shown looks to the left of the picture."""
 
 MIRRORED = np.array([0, 3, 2, 1])  # Place in `DRAWN_SIDES` of each side's mirror image
-WEIGHTS_FILE = Path(__file__).parent / "weights" / "facing.safetensors"
-FAR = 6.0  # Standard deviations from the mean at which what is seen is cut
+SIDE_WEIGHTS = Path(__file__).parent / "weights" / "facing.safetensors"
+MOST_DEVIATIONS = 6.0  # Standard deviations from the mean at which what is seen is cut
 
 # How often drawings show each side, relative to the front: of animals on four legs, and of all others.
 _ON_FOUR_LEGS, _OTHERS = np.array([1.0, 2.0, 0.15, 2.0]), np.array([1.0, 0.03, 0.03, 0.03])
@@ -94,14 +94,14 @@ def _views(figure: Pixels) -> tuple[Sight, Sight]:
 
 @cache
 def _tensors() -> Mapping[str, Floats]:
-    return read_tensors(WEIGHTS_FILE)
+    return read_tensors(SIDE_WEIGHTS)
 
 
 def even_of(views: tuple[Sight, Sight]) -> Doubles:
     """Probability of each of `DRAWN_SIDES` (4,), where all are as frequent."""
     tensors = _tensors()
     seen = np.stack([summary(view) for view in views])
-    apart = ((seen - tensors["mean"]) / tensors["spread"]).clip(-FAR, FAR)
+    apart = ((seen - tensors["mean"]) / tensors["spread"]).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
     scores = layer(apart, tensors, "hidden") @ tensors["score.weight"] + tensors["score.bias"]
     score = (scores[0] + scores[1][MIRRORED]).astype(np.float64) / 2
     return _shares(np.exp(score - score.max()))
