@@ -14,8 +14,8 @@ from specsia_build.frame import view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.repairing import facing
 from specsia_build.repairing.drawing import DrawingSettings, read_drawing
-from specsia_build.repairing.facing import DRAWN_SIDES, MIRRORED, choose_facing, facing_chances
-from specsia_build.rigging.find import KINDS
+from specsia_build.repairing.facing import DRAWN_SIDES, MIRRORED, choose_facing, facing_chances, summary
+from specsia_build.rigging.find import KINDS, Sight
 from specsia_build.stages.render import in_frame
 from tests.repairing.test_drawing import write_drawing
 
@@ -47,6 +47,21 @@ def test_unseen_characters(characters_dir: Path) -> None:
             assert chances[DRAWN_SIDES.index(side)] > 0.5, name
         elif side == "front" and name not in ON_FOUR_LEGS:
             assert warnings == (), name
+
+
+def test_summary_of_known_features() -> None:
+    """A feature that is 1 in the figure's upper right quarter, and one that is 2 everywhere around it."""
+    shown = np.zeros((128, 128), dtype=bool)
+    shown[:64, 64:] = True
+    parts = []
+    for size in (16, 32, 32):
+        features = np.full((size + 2, size + 2, 2), (0, 2), np.float32)
+        features[1 : size // 2 + 1, size // 2 + 1 : -1] = (1, 0)
+        parts.append(features)
+    seen = summary(Sight(shown, *parts)).reshape(3, 4, 2)
+    assert np.allclose(seen, [[1, 0], [1, 0], [0.5, 0], [-0.5, 0]])
+    line = summary(Sight(np.zeros_like(shown), *parts))
+    assert not line.any()
 
 
 def test_animals_on_four_legs_are_drawn_from_their_side(
