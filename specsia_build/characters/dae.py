@@ -96,6 +96,8 @@ def _glb_of(file: Collada) -> bytes:
     if file.animations:
         warnings.append(("not-read", "has motions, which are not read: export it as glTF or FBX"))
     if lost := [error for error in file.errors if not isinstance(error, DaeUnsupportedError)]:
+        if not writer.glb.lists.get("meshes"):
+            raise lost[0]
         parts = plural(len(lost), "damaged part")
         warnings.append(("not-read", f"has {parts}, left out: {lost[0].msg}"))
     facts = {"fps": 30.0, "warnings": warnings}

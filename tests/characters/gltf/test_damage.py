@@ -70,6 +70,11 @@ def test_other_files_are_refused(content: bytes) -> None:
     assert is_clear(refused(content))
 
 
+def test_the_first_version_is_named() -> None:
+    content = b'{"asset": {"version": "1.0"}, "scene": "main", "scenes": {"main": {}}, "nodes": {"hips": {}}}'
+    assert "version '1.0'" in str(refused(content))
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_glb_of_fewer_and_more_chunks(tmp_path: Path, more: int) -> None:
     writer = gltf()
