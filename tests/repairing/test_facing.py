@@ -59,7 +59,7 @@ def test_summary_of_known_features() -> None:
         features[1 : size // 2 + 1, size // 2 + 1 : -1] = (1, 0)
         parts.append(features)
     seen = summary(Sight(shown, *parts)).reshape(3, 4, 2)
-    assert np.allclose(seen, [[1, 0], [1, 0], [0.5, 0], [-0.5, 0]])
+    assert np.allclose(seen, [[1.0, 0.0], [1.0, 0.0], [0.5, 0.0], [-0.5, 0.0]])
     line = summary(Sight(np.zeros_like(shown), *parts))
     assert not line.any()
 

@@ -345,9 +345,8 @@ def _parse(text: bytes, name: str) -> tuple[schema.Root, dict[str, list[Raw]]]:
     stored = _decode(text, dict[str, Raw], f"{name}:")
     keys = [kind.key for kind in GltfEntry.__subclasses__()]
     rest = msgspec.json.encode({key: value for key, value in stored.items() if key not in keys})
-    asset = _decode(stored.get("asset", b"{}"), dict[str, Any] | None, f"{name}: asset") or {}
+    asset = _decode(rest, schema.Versioned, f"{name}:").asset or {}
     version = str(asset.get("version") or "unknown")
-    # Other versions have other types.
     if not version.startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version}': export it again as glTF 2.0")
     root = _decode(rest, schema.Root, f"{name}:")

@@ -63,10 +63,15 @@ class CoarserLevels(Struct):
     ids: tuple[_Index, ...] = ()
 
 
-class Root(Struct):
-    """The document but for its lists of entries."""
+class Versioned(Struct):
+    """What a document of any version has."""
 
     asset: dict[str, Any] | None = None
+
+
+class Root(Versioned):
+    """The document but for its lists of entries."""
+
     extensions_required: list[str] | None = None
     extensions_used: list[str] | None = None
     extensions: Extensions | None = None
