@@ -1,5 +1,7 @@
 """Devices of torch, and predictors of its networks."""
 
+from threading import Lock
+
 import numpy as np
 import torch
 
@@ -34,19 +36,21 @@ def predictor_of(generator: Generator) -> Predictor:
     """Make a predictor of a generator in evaluation mode.
 
     On the CPU `tiny` is compiled, so that it gives the same with and without torch. Others run in torch, in
-    bfloat16 where that is faster, and raise `SpecsiaError` if the device's memory is too small.
+    bfloat16 where that is faster, one frame at a time, and raise `SpecsiaError` if the device's memory is too
+    small.
     """
     network, config, device = generator
     weights = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
     if config.architecture == "tiny" and device.type == "cpu":
         return tiny_predictor(config, weights)
-    bf16 = computes_in_bf16(device)
+    bf16, turn = computes_in_bf16(device), Lock()
 
     def predict(x: Floats) -> Floats:
         picture = torch.from_numpy(x).permute(2, 0, 1)[None]
         try:
             picture = picture.to(device).contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            # Threads share the device's memory and all cores.
+            with turn, torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 output = network(picture)[0].float().permute(1, 2, 0)
         except torch.OutOfMemoryError as error:
             raise SpecsiaError(
