@@ -181,7 +181,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         bare = _cut_out(picture)
         figure = with_paper_inside(bare)
         if figure is not bare:
-            sentence = f"what the drawing's lines enclose was painted white: if it is empty, give {_MASK}"
+            sentence = f"what the drawing's lines enclose was painted white: if these are gaps, give {_MASK}"
             warnings.append(Warning("ground-kept", sentence, "lines"))
         shadow = translucent_shadow(figure)
         figure[shadow] = 0

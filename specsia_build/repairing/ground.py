@@ -86,7 +86,7 @@ def is_of_lines(alpha: Pixels) -> bool:
 
 
 def with_paper_inside(figure: Pixels) -> Pixels:
-    """A figure (h, w, 4), with white in what its lines enclose if it has little beside lines."""
+    """The figure (h, w, 4); if it is mostly lines, what they enclose becomes white."""
     covered = figure[..., 3] >= HALF_COVERED
     whole = scipy.ndimage.binary_fill_holes(covered)
     if np.count_nonzero(covered) >= LEAST_FILLED * np.count_nonzero(whole):

@@ -104,8 +104,8 @@ def reconstruct(
     if placed.iou < _LEAST_FIT:
         raise SpecsiaError(
             f"the mesh by {backend.name} does not fit the drawing: its silhouette has an IoU of "
-            f"{placed.iou:.2f}, and {_LEAST_FIT} is needed; if it is of open or thin lines, close its "
-            "outline, paint its inside, or give a larger --size, else try another --backend, or give a "
+            f"{placed.iou:.2f}, and {_LEAST_FIT} is needed; if the drawing is of open or thin lines, close "
+            "its outline, paint its inside, or give a larger --size, else try another --backend, or give a "
             "mesh by --mesh"
         )
     own = backend.animated(front.name) if backend.generates else None
