@@ -37,6 +37,7 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.facing import DRAWN_SIDES, MIRRORED, MOST_DEVIATIONS, small_figure, summary
 from specsia_build.rigging import find
+from specsia_build.rigging.examples import cut_outs
 from specsia_build.rigging.train import JointNet, ReliefFeatures
 from specsia_build.stages.clips.actor import in_frame
 
@@ -178,16 +179,12 @@ def crop_of(figure: Pixels) -> Floats:
 
 def drawn_folder(folder: Path) -> list[list[SideView]]:
     """The drawings of a folder, those of each side in a list of its own."""
-    drawn: list[list[SideView]] = []
-    for side, name in enumerate(DRAWN_SIDES):
-        crops = []
-        for file in sorted((folder / name).glob("*.png")):
-            with Image.open(file) as picture:
-                crops.append(np.rint(255 * crop_of(np.asarray(picture.convert("RGBA")))).astype(np.uint8))
-        if crops:
-            # A drawing has its own lines.
-            drawn.append([SideView(np.dstack([crop, np.zeros_like(crop[..., :1])]), side) for crop in crops])
-    return drawn
+    drawn: dict[int, list[SideView]] = {}
+    for side, picture in cut_outs(folder, DRAWN_SIDES):
+        crop = np.rint(255 * crop_of(picture)).astype(np.uint8)
+        # A drawing has its own lines.
+        drawn.setdefault(side, []).append(SideView(np.dstack([crop, np.zeros_like(crop[..., :1])]), side))
+    return list(drawn.values())
 
 
 class Seen:
@@ -273,10 +270,10 @@ def main(sources: tuple[str, ...], out: Path, steps: int, rng: np.random.Generat
     folders = [source for source in sources if (Path(source.partition("=")[0]) / DRAWN_SIDES[0]).is_dir()]
     characters = [source for source in sources if source not in folders]
     drawn, shares = characters_of(characters, out.parent / "samples", drawn_views)
-    for folder, _, share in (text.partition("=") for text in folders):
-        sides = drawn_folder(Path(folder))
+    for folder, share in map(relief.with_share, folders):
+        sides = drawn_folder(folder)
         drawn += sides
-        shares += [float(share or 1) / len(sides)] * len(sides)
+        shares += [share / len(sides)] * len(sides)
     see, chances = Seen(), np.array(shares, np.float32)
     seen = []
     for step in range(steps):

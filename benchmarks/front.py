@@ -32,23 +32,32 @@ MEASURES = 4 * BANDS + 1  # Of a crop
 VARIANTS = 8  # Drawings of a character: one as it is, one turned a little, the others also stretched
 RATE, DECAY, BATCH = 3e-3, 0.05, 32
 Array = NDArray[np.float32]
-Fitted = TypeVar("Fitted", bound="Trunk")
 Drawn = TypeVar("Drawn")
 
 
-class Trunk(nn.Module):
-    """What a network sees in crops (N, C, S, S), each with its measures (N, M); see `features`."""
+class Net(nn.Module):
+    """Scores (N, 4) of crops (N, 4, S, S, C) and measures (N, 4, M), see `specsia_build.characters.front`."""
 
-    def __init__(self, channels: int, seen: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         first, second, third, fourth = WIDTHS
-        self.first, self.second = nn.Conv2d(4 * channels, first, 3, 2, 1), nn.Conv2d(first, second, 3, 2, 1)
+        self.first, self.second = (
+            nn.Conv2d(4 * FRONT_CHANNELS, first, 3, 2, 1),
+            nn.Conv2d(first, second, 3, 2, 1),
+        )
         self.third, self.fourth = nn.Conv2d(second, third, 3, 2, 1), nn.Conv2d(third, fourth, 3, 1, 1)
-        self.view = nn.Linear(fourth * (FRONT_SIZE // 32) ** 2 + second, seen)
+        self.view = nn.Linear(fourth * (FRONT_SIZE // 32) ** 2 + second, SEEN)
         self.many, self.few = nn.Dropout(0.3), nn.Dropout(0.1)
+        self.around, self.score = nn.Linear(4 * (SEEN + MEASURES), HIDDEN), nn.Linear(HIDDEN, 1)
+
+    def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
+        features = self.features(crops.flatten(0, 1), measured.flatten(0, 1)).reshape(len(crops), 4, -1)
+        around = torch.stack([features.roll(-k, 1).flatten(1) for k in range(4)], 1)
+        scores: Tensor = self.score(functional.leaky_relu(self.around(around), FRONT_LEAK))
+        return scores[..., 0]
 
     def features(self, crops: Tensor, measured: Tensor) -> Tensor:
-        """Features (N, seen + M) of crops (N, S, S, C)."""
+        """Features (N, SEEN + M) of crops (N, S, S, C) and their measures (N, M)."""
         count, half = len(crops), FRONT_SIZE // 2
         x = crops.reshape(count, half, 2, half, 2, -1).permute(0, 2, 4, 5, 1, 3)
         x = functional.leaky_relu(self.first(x.reshape(count, -1, half, half)), FRONT_LEAK)
@@ -68,20 +77,6 @@ class Trunk(nn.Module):
             half = half.permute(0, 2, 3, 1) if half.ndim == 4 else half
             arrays[name] = half.flatten(1).T.contiguous().numpy() if half.ndim > 1 else half.numpy()
         return arrays
-
-
-class Net(Trunk):
-    """Scores (N, 4) of crops (N, 4, S, S, C) and measures (N, 4, M), see `specsia_build.characters.front`."""
-
-    def __init__(self) -> None:
-        super().__init__(FRONT_CHANNELS, SEEN)
-        self.around, self.score = nn.Linear(4 * (SEEN + MEASURES), HIDDEN), nn.Linear(HIDDEN, 1)
-
-    def forward(self, crops: Tensor, measured: Tensor) -> Tensor:
-        features = self.features(crops.flatten(0, 1), measured.flatten(0, 1)).reshape(len(crops), 4, -1)
-        around = torch.stack([features.roll(-k, 1).flatten(1) for k in range(4)], 1)
-        scores: Tensor = self.score(functional.leaky_relu(self.around(around), FRONT_LEAK))
-        return scores[..., 0]
 
 
 def drawings(mesh: Mesh, rng: np.random.Generator) -> Iterator[NDArray[np.float16]]:
@@ -125,7 +120,7 @@ def example(x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     return np.roll(x, turns, axis=0), np.roll(target, turns)
 
 
-def fitted(net: Fitted, batch: Callable[[], list[tuple[Array, Array]]], steps: int) -> Fitted:
+def fitted(net: Net, batch: Callable[[], list[tuple[Array, Array]]], steps: int) -> Net:
     """Train a network on batches of crops and probabilities of classes; returns its average weights."""
     average = deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)

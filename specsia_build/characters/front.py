@@ -86,12 +86,12 @@ def networks() -> tuple[Mapping[str, Floats], ...]:
 
 def forward(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
     """Run a network on `inputs` and their `measures`; returns the logit of each view, (4,)."""
-    seen = features(crops, measured, tensors)
+    seen = _features(crops, measured, tensors)
     around = np.stack([np.roll(seen, -k, axis=0).ravel() for k in range(len(crops))])
     return (layer(around, tensors, "around") @ tensors["score.weight"] + tensors["score.bias"])[:, 0]
 
 
-def features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
+def _features(crops: Floats, measured: Floats, tensors: Mapping[str, Floats]) -> Floats:
     """What a network sees in crops (N, `FRONT_SIZE`, `FRONT_SIZE`, C), each beside its `measures` (N, M)."""
     folded = _folded(crops).reshape(len(crops), FRONT_SIZE // 2, FRONT_SIZE // 2, -1)
     second = _convolved(_convolved(folded, tensors, "first"), tensors, "second")

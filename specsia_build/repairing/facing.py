@@ -80,7 +80,8 @@ def summary(view: Sight) -> Floats:
         shown = view.shown[step // 2 :: step, step // 2 :: step]
         seen = features[1:-1, 1:-1][shown]
         if not len(seen):
-            seen, shown = np.zeros((1, features.shape[2]), np.float32), np.eye(size, dtype=bool)[:1]
+            parts.append(np.zeros(4 * features.shape[2], np.float32))
+            continue
         places = ((np.argwhere(shown) + 0.5) * 2 / size - 1).astype(np.float32)
         parts += [seen.mean(axis=0), seen.max(axis=0), *(places.T[::-1] @ seen / np.float32(len(seen)))]
     return np.concatenate(parts)

@@ -188,10 +188,20 @@ def gathered(entries: Sequence[Entry], kind: int, count: int) -> list[JointPictu
 
 def drawings_of(folder: Path) -> list[JointPicture]:
     """Read cut-out PNGs of the subfolders ``person``, ``four-legged`` and ``other``; their joints are NaN."""
-    drawn: list[JointPicture] = []
-    for kind, name in enumerate(KINDS):
-        for file in sorted((folder / name).glob("*.png")):
-            with Image.open(file) as picture:
-                color = np.asarray(picture.convert("RGBA"))
-            drawn.append(JointPicture(color, np.full((len(JOINTS), 3), np.nan, np.float32), kind))
-    return drawn
+    unknown = np.full((len(JOINTS), 3), np.nan, np.float32)
+    return [JointPicture(color, unknown, kind) for kind, color in cut_outs(folder, KINDS)]
+
+
+def cut_outs(folder: Path, names: Sequence[str]) -> Iterator[tuple[int, Pixels]]:
+    """Read the PNGs of subfolders as RGBA; yields each with the place of its subfolder in `names`.
+
+    Raises `SpecsiaError` if there is none.
+    """
+    files = [
+        (place, file) for place, name in enumerate(names) for file in sorted((folder / name).glob("*.png"))
+    ]
+    if not files:
+        raise SpecsiaError(f"{folder} has no PNG in its subfolders {', '.join(names)}")
+    for place, file in files:
+        with Image.open(file) as picture:
+            yield place, np.asarray(picture.convert("RGBA"))

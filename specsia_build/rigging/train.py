@@ -203,14 +203,12 @@ def main(
     try:
         for kind, sources in enumerate((people, animals, others)):
             drawn += _of_sources(sources, kind, each)
+        for argument in drawings:
+            folder, share = relief.with_share(argument)
+            own = drawings_of(folder)
+            drawn += [(picture, share / len(own)) for picture in own]
     except SpecsiaError as error:
         raise click.ClickException(str(error)) from error
-    for argument in drawings:
-        folder, share = relief.with_share(argument)
-        own = drawings_of(folder)
-        if not own:
-            raise click.UsageError(f"{folder} has no PNG in its subfolders {', '.join(find.KINDS)}")
-        drawn += [(picture, share / len(own)) for picture in own]
     for number in range(_DOODLES if doodles > 0 else 0):
         rng = np.random.default_rng((seed, number))
         picture = drawn_person(rng) if number % 4 else drawn_creature(rng)
