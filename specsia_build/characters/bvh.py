@@ -1,7 +1,7 @@
 """BVH files: a skeleton's hierarchy and its motion, as motion capture gives them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Mo
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.arrays import Doubles
 from specsia_build.characters.character import MotionFile
-from specsia_build.characters.checks.joints import front_axis, landmarks_of, turned, up_axis
+from specsia_build.characters.checks.joints import MOST_OFF_UP, front_axis, landmarks_of, turned, up_axis
 from specsia_build.characters.polygons import numbers
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
@@ -32,6 +32,7 @@ _MOTION = re.compile(
 )
 _WORD_COST = 64  # Bytes of memory for a number of a frame until it is part of a track
 _LOOKED_AT = 100  # Frames that decide where the ground is, and which way is up.
+_STANDING = 18.0  # Degrees between up and an axis of frames that stand otherwise than at rest
 _GROUND = 10.0  # Percentile of the frames' lowest joints that is taken for the ground.
 
 
@@ -47,10 +48,10 @@ class _Joint:
 def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     """Read a BVH file, which may not lie outside of `root`, links followed; None is its own folder.
 
-    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset.
-    The joints of the skeleton are unturned, the ends of chains nodes without a name; a root that frames turn
-    or move is upright, where the motion begins, on the ground. Raises CharacterError if it is damaged or has
-    no frames.
+    Channels may be of any order and number, positions of any joint. A position replaces the joint's offset,
+    or is added to it in a file whose bones have no length otherwise. The joints of the skeleton are unturned,
+    the ends of chains nodes without a name; a root that frames turn or move is upright, where the motion
+    begins, on the ground. Raises CharacterError if it is damaged or has no frames.
     """
     data = read_source(path, root or path.parent).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     header = _MOTION.search(data)
@@ -65,7 +66,9 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     offsets = [joint.offset for joint in joints]
     skeleton = Skeleton.unturned([joint.name for joint in joints], parents, offsets)
     times = np.arange(len(frames), dtype=np.float64) * seconds
-    tracks = tuple(_tracks(joints, times, frames))
+    tracks = tuple(_tracks(joints, times, frames, relative=False))
+    if _lengthless(tracks, skeleton):
+        tracks = tuple(_tracks(joints, times, frames, relative=True))
     motion = Motion(path.stem, tracks, 0.0, float(times[-1]))
     return _standing(path.name, skeleton, motion)
 
@@ -116,7 +119,16 @@ def _frames(name: str, data: bytes, count: int, width: int) -> Doubles:
     return np.asarray(values.reshape(-1, width))
 
 
-def _tracks(joints: Sequence[_Joint], times: Doubles, frames: Doubles) -> Iterator[Track]:
+def _lengthless(tracks: Iterable[Track], skeleton: Skeleton) -> bool:
+    """Whether the positions of all joints with a parent are nearer to the parents than to the offsets."""
+    own = [t for t in tracks if t.path == TRANSLATION and skeleton.parents[t.node] >= 0]
+    lengths = sum(float(np.abs(track.values).mean()) for track in own)
+    moved = sum(float(np.abs(track.values - skeleton.translations[track.node]).mean()) for track in own)
+    return lengths < moved
+
+
+def _tracks(joints: Sequence[_Joint], times: Doubles, frames: Doubles, *, relative: bool) -> Iterator[Track]:
+    """Tracks of all joints; `relative` positions are added to offsets, except a root's."""
     column = 0
     for node, joint in enumerate(joints):
         channels = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]
@@ -131,7 +143,8 @@ def _tracks(joints: Sequence[_Joint], times: Doubles, frames: Doubles) -> Iterat
             yield Track(node, ROTATION, times, np.asarray(values, np.float64))
         if shifts:
             places = np.tile(np.array(joint.offset), (len(frames), 1))
-            places[:, [axis for axis, _ in shifts]] = frames[:, [k for _, k in shifts]]
+            axes, own = [axis for axis, _ in shifts], frames[:, [k for _, k in shifts]]
+            places[:, axes] = places[:, axes] + own if relative and joint.parent >= 0 else own
             yield Track(node, TRANSLATION, times, places)
 
 
@@ -144,7 +157,10 @@ def _standing(name: str, skeleton: Skeleton, motion: Motion) -> MotionFile:
     resting = landmarks_of(skeleton.names, skeleton.rest_worlds[:, :3, 3])
     at_rest = up_axis(resting)
     moving = landmarks_of(skeleton.names, (places - places[:, :1]).mean(axis=0))
-    up = up_axis(moving) or at_rest or "+y"
+    up = up_axis(moving, MOST_OFF_UP if at_rest is None else _STANDING)
+    # A world's up is Y or Z: a figure that rests upright and is along another axis lies or leans.
+    if up is None or (at_rest is not None and up not in ("+y", "+z")):
+        up = at_rest or "+y"
     turn = up_rotation(at_rest or up)
     front = front_axis(turned(resting, turn)) or "-y"
     rotations = skeleton.rotations.copy()

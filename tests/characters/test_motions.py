@@ -294,6 +294,17 @@ def test_channel_order_and_offsets(tmp_path: Path) -> None:
     np.testing.assert_allclose(at(file, 0.5), [[1, 2, 3], [6, 2, 3], [6, 3, 3]], atol=1e-9)
 
 
+@pytest.mark.parametrize(("first", "second"), [("0 0 0", "0 .1 0"), ("2 0 0", "2 .1 0")])
+def test_positions_from_the_offset_or_the_parent(tmp_path: Path, first: str, second: str) -> None:
+    turns = "Zrotation Xrotation Yrotation"
+    text = CHAIN.replace(f"3 {turns}", f"6 Xposition Yposition Zposition {turns}")
+    start, rows = text.split("Frame Time: 0.5\n")
+    rows = f"1 2 3 0 0 0 {first} 0 0 0\n1 2 3 90 0 0 {second} 0 0 90\n"
+    file = read_bvh(written(tmp_path, f"{start}Frame Time: 0.5\n{rows}"))
+    np.testing.assert_allclose(at(file, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
+    np.testing.assert_allclose(at(file, 0.5), [[1.0, 2.0, 3.0], [0.9, 4.0, 3.0], [0.9, 4.0, 2.0]], atol=1e-9)
+
+
 def test_root_starts_in_place(tmp_path: Path) -> None:
     file = read_motions(written(tmp_path, CHAIN))
     np.testing.assert_allclose(file.skeleton.rest_worlds[0, :3, 3], [1, 2, 3])
@@ -322,21 +333,31 @@ def test_ten_thousand_joints(tmp_path: Path, spare: int, is_read: bool) -> None:
             read_bvh(written(tmp_path, text))
 
 
-@pytest.mark.parametrize("moves", [True, False])
-def test_root_is_turned_and_put_on_the_ground_of_the_motion(tmp_path: Path, moves: bool) -> None:
-    # At rest z is up and the left at -x; the motion turns z to y, and jumps in its first frame.
+def of_limbs(folder: Path, rows: list[str], moves: bool = True) -> MotionFile:
+    """A root with four limbs, as a motion turns it; at rest z is up and the left at -x."""
     places = {"LeftFoot": "-.5 0 -1", "RightFoot": ".5 0 -1", "LeftHand": "-1 0 1", "RightHand": "1 0 1"}
     joint = "JOINT {}\n{{\nOFFSET {}\nCHANNELS 3 Zrotation Xrotation Yrotation\n}}\n"
     limbs = "".join(joint.format(*limb) for limb in places.items())
-    head = CHAIN[: CHAIN.index("  JOINT")] + limbs + "}\nMOTION\nFrames: 21\nFrame Time: 0.1\n"
+    head = CHAIN[: CHAIN.index("  JOINT")] + limbs + f"}}\nMOTION\nFrames: {len(rows)}\nFrame Time: 0.1\n"
     head = head if moves else head.replace("6 Xposition Yposition Zposition", "3")
-    rows = [f"1 {8 if k == 0 else 5} 2 "[: 6 * moves] + "0 -90 0" + 12 * " 0" for k in range(21)]
-    file = read_motions(written(tmp_path, head + "\n".join(rows)))
+    return read_motions(written(folder, head + "\n".join(row + 12 * " 0" for row in rows)))
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_root_is_turned_and_put_on_the_ground_of_the_motion(tmp_path: Path, moves: bool) -> None:
+    # The motion turns z to y, and jumps in its first frame.
+    rows = [f"1 {8 if k == 0 else 5} 2 "[: 6 * moves] + "0 -90 0" for k in range(21)]
+    file = of_limbs(tmp_path, rows, moves)
     assert (file.up, file.front) == ("+y", "+y")
     standing = np.array([[1, 5, 2], [0.5, 4, 2], [1.5, 4, 2], [0, 6, 2], [2, 6, 2]])
     standing = standing if moves else standing - (1, 5, 2)
     np.testing.assert_allclose(file.skeleton.rest_worlds[:, :3, 3], standing, atol=1e-9)
     np.testing.assert_allclose(file.skeleton.rotations[1:], np.eye(4)[[3] * 4], atol=1e-9)
+
+
+@pytest.mark.parametrize(("turn", "up"), [(-90, "+y"), (-75, "+y"), (-65, "+z"), (90, "+z"), (170, "+z")])
+def test_who_leans_or_lies_keeps_the_up_of_the_rest(tmp_path: Path, turn: int, up: str) -> None:
+    assert of_limbs(tmp_path, [f"0 0 0 0 {turn} 0"]).up == up
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,11 @@ def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, 
     return {name: way for name, (least, way) in flat.items() if float(np.linalg.norm(way)) >= least}
 
 
-def up_axis(landmarks: Sequence[Landmark]) -> str | None:
-    """The axis from the feet to the other joints; None without feet, or if a tail hangs below them."""
+def up_axis(landmarks: Sequence[Landmark], most_off: float = MOST_OFF_UP) -> str | None:
+    """The axis within `most_off` degrees of the way from the feet to the other joints.
+
+    None if there is none, without feet, or if a tail hangs below them.
+    """
     feet = [place for name, place in landmarks if words(name) & _FEET]
     if not feet:
         feet = [place for name, place in landmarks if "end" in words(name) and _is_leg(name)]
@@ -116,7 +119,7 @@ def up_axis(landmarks: Sequence[Landmark]) -> str | None:
             return None
     ground = np.mean(feet, axis=0)
     below = [float(way @ (ground - place)) for name, place in landmarks if words(name) & TAIL]
-    return None if max(below, default=0.0) > MOST_BELOW * size**2 else nearest_axis(way, MOST_OFF_UP)
+    return None if max(below, default=0.0) > MOST_BELOW * size**2 else nearest_axis(way, most_off)
 
 
 def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Doubles:
