@@ -63,7 +63,10 @@ class SharedMesh:
 
     def _target(self, shape: Any, glb: GlbWriter, count: int) -> dict[str, int]:
         offsets = np.zeros((count, 3))
-        offsets[integers(shape.offset_vertices)] = array(shape.position_offsets)
+        moves = array(shape.position_offsets)
+        # Blender writes a vertex group's weights beside a shape's offsets.
+        weights = array(shape.offset_weights, 0) if len(shape.offset_weights) else np.ones(len(moves))
+        offsets[integers(shape.offset_vertices)] = moves * weights[:, None]
         own = offsets[self.rows].astype("<f4")
         moved = np.flatnonzero(own.any(axis=1))
         return {"POSITION": glb.sparse(moved, own[moved], len(own))}

@@ -421,6 +421,25 @@ def test_unweighted_vertices_and_late_morphs(tmp_path: Path) -> None:
         assert_allclose(points, expected, atol=1e-5)
 
 
+def test_weights_of_a_shape_by_blender(tmp_path: Path) -> None:
+    """Blender writes weights of a shape's vertices where others write targets of a channel."""
+    corners = record("Indexes", np.array([0, 1])), record("Vertices", np.full(6, -1.0))
+    channel = record("FullWeights", np.array([25.0, 100.0]))
+    changed = {
+        8: thing("Deformer", 9, "grown", "BlendShapeChannel", channel),
+        9: thing("Geometry", 10, "half", "Shape", *corners),
+        10: thing("Geometry", 99, "alone", "Shape", *corners),
+    }
+    header, *others = with_objects(changed)
+    creator = record("Creator", "Blender (stable FBX IO) - 4.4.1 - FBX IO 5.13.0")
+    raw = read(tmp_path, [header._replace(inner=[*header.inner, creator]), *others])
+    assert raw.moving is not None
+    (motion,) = raw.moving.motions
+    points = posed(raw.mesh, raw.moving.rig, motion, motion.end).vertices
+    expected = np.add(SQUARE, ([-0.25] * 3, [-1.0] * 3, (0, 0, 2), (0, 0, 2)))
+    assert_allclose(points, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(("seconds", "warnings"), [(399.0, []), (401.0, ["motion-unplayable"])])
 def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: list[str]) -> None:
     raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds)}))
