@@ -4,8 +4,9 @@ The network says how likely each colour of the drawing is at each pixel of the b
 material count as one. In painted drawings, which it was not trained on, rules are added: what is likely in
 the whole area around a pixel counts as much as what is likely at the pixel, so that the back has no patches;
 an area that reaches the silhouette goes round; what lies inside of another area, as a face in hair, is not
-seen from behind; and a material stays near where the front shows it. Smooth colours of a material, without
-lines and details of the front, fill the back, and the sides where the front is steep.
+seen from behind; a material stays near where the front shows it; and likely colours that are alike, as light
+and shade are, go over into each other. Smooth colours of a material, without lines and details of the front,
+fill the back, and the sides where the front is steep.
 """
 
 import math
@@ -20,15 +21,13 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.relief.regions import Regions, regions_of
 from specsia_build.backends.relief.sheets import FILLED, Crop
-from specsia_build.jit import compiled, ready
+from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
 _ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
-# Grain of a drawing at which rules begin to count; the network knows renders, which have less
-_FLATTEST = 1.0
 _SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
 INNER = 8.0  # Taken from the logarithm of what is drawn inside of another area, as an eye or an emblem
 _NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
@@ -37,6 +36,8 @@ _FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
 STRIPE = 1.8  # Pixels of the crop over which materials are smoothed for the sides
 # Slopes of the front from which a side's own colours begin, and replace the drawing's
 GENTLE, _STEEP = 1.0, 2.5
+_ALIKE = 60.0  # Levels between two colours of a painted drawing over which they are mixed less and less
+_UNLIKELY = 6.0  # Difference of logarithms from the likeliest colour from which another is not mixed with it
 _LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
 _FAR = 0.01  # Share of a material's pixels around below which the mean colour takes over
 
@@ -63,11 +64,16 @@ class DrawnFront:
         """Smooth colours of each material, see `flat_colours`."""
         return flat_colours(self.small, self.regions)
 
-    def painted(self, likely: Floats, where: Mask) -> Floats:
-        """Colours (H, W, 3) float32 `where` (H, W), else 0, of each pixel's `likely` (M, h, w) material."""
+    def painted(self, likely: Floats, where: Mask, alike: float = 0.0) -> Floats:
+        """Colours (H, W, 3) float32 `where` (H, W), else 0, of each pixel's likeliest material.
+
+        `likely` is (M, h, w). With `alike` it holds logarithms, and colours that differ by about as many
+        levels or fewer are mixed by their likelihoods.
+        """
         out = np.zeros(self.front.shape, np.float32)
         places = self.crop.places(self.front.shape, self.part)
-        _paint(ready(np.moveaxis(likely, 0, -1), np.float32), self.flat, places, where, out)
+        layers = ready(np.moveaxis(likely, 0, -1), np.float32)
+        _paint(layers, self.flat, places, where, np.float32(alike), out)
         return out
 
 
@@ -77,7 +83,8 @@ def back_of(drawn: DrawnFront, logits: Floats) -> Pixels:
     if _is_symmetric(drawn.regions.material):
         likely = (likely + likely[..., ::-1]) / np.float32(2)
     smooth = scipy.ndimage.gaussian_filter(likely, (0, _SMOOTHING, _SMOOTHING))
-    return _levels(drawn.painted(smooth, np.ones(drawn.front.shape[:2], np.bool_)))
+    everywhere = np.ones(drawn.front.shape[:2], np.bool_)
+    return _levels(drawn.painted(smooth, everywhere, _ALIKE * float(drawn.regions.painted)))
 
 
 def _is_symmetric(material: NDArray[np.intp]) -> bool:
@@ -120,7 +127,7 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     )
     out = np.log(np.maximum(share / share.sum(axis=0), np.float32(math.exp(_LEAST))))
     # The network was trained on renders; for painted drawings rules help it.
-    grainy = np.float32(np.clip(regions.grain - _FLATTEST, 0, 1))
+    grainy = regions.painted
     if grainy == 0:
         return np.asarray(out)
     goes_round = grainy * _ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
@@ -151,12 +158,14 @@ def flat_colours(colours: NDArray[np.uint8], regions: Regions) -> Floats:
 
 
 @compiled
-def _paint(likely, flat, places, where, out):  # type: ignore[no-untyped-def]
+def _paint(likely, flat, places, where, alike, out):  # type: ignore[no-untyped-def]
     """Fill `out` (H, W, 3) `where` (H, W) from the likeliest layer of `flat` (M, h, w, 3), bilinearly.
 
-    `likely` is (h, w, M), and `places` (2, L, 2) are row and share of the next one, column likewise.
+    `likely` is (h, w, M), and `places` (2, L, 2) are row and share of the next one, column likewise; with
+    `alike` above 0 see `_mix`.
     """
     line = np.empty((likely.shape[1], likely.shape[2]), np.float32)
+    values = np.empty(likely.shape[2], np.float32)
     for y in range(out.shape[0]):
         row = int(places[0, y, 0])
         down = np.float32(places[0, y, 1])
@@ -170,17 +179,45 @@ def _paint(likely, flat, places, where, out):  # type: ignore[no-untyped-def]
             column = int(places[1, x, 0])
             across = np.float32(places[1, x, 1])
             best = 0
-            most = np.float32(-np.inf)
             for layer in range(likely.shape[2]):
                 left = line[column, layer]
-                value = left + across * (line[column + 1, layer] - left)
-                if value > most:
-                    best, most = layer, value
-            for channel in range(3):
-                corner = flat[best, row : row + 2, column : column + 2, channel]
-                top = corner[0, 0] + across * (corner[0, 1] - corner[0, 0])
-                low = corner[1, 0] + across * (corner[1, 1] - corner[1, 0])
-                out[y, x, channel] = top + down * (low - top)
+                values[layer] = left + across * (line[column + 1, layer] - left)
+                if values[layer] > values[best]:
+                    best = layer
+            corners = flat[:, row : row + 2, column : column + 2]
+            _interpolate(corners[best], down, across, out[y, x])
+            if alike > 0:
+                _mix(values, corners, down, across, alike, out[y, x])
+
+
+@compiled
+def _mix(values, corners, down, across, alike, out):  # type: ignore[no-untyped-def]
+    """Mix the colour `out` (3,) of the likeliest of M layers with those of other likely ones.
+
+    `values` (M,) are the logarithms of their likelihoods, and `corners` (M, 2, 2, 3) their colours around. A
+    colour that differs by `alike` levels has 0.37 times its share.
+    """
+    own, other = out.copy(), np.empty(3, np.float32)
+    most, total = values.max(), np.float32(0)
+    out[:] = 0
+    for layer in range(len(values)):
+        if values[layer] < most - _UNLIKELY:
+            continue
+        _interpolate(corners[layer], down, across, other)
+        apart = np.abs(other - own).max() / alike
+        share = np.float32(math.exp(values[layer] - most - apart * apart))
+        out += share * other
+        total += share
+    out /= total
+
+
+@uncounted
+def _interpolate(corners, down, across, out):  # type: ignore[no-untyped-def]
+    """Write the colour between four corners (2, 2, 3) to `out` (3,)."""
+    for channel in range(3):
+        top = corners[0, 0, channel] + across * (corners[0, 1, channel] - corners[0, 0, channel])
+        low = corners[1, 0, channel] + across * (corners[1, 1, channel] - corners[1, 0, channel])
+        out[channel] = top + down * (low - top)
 
 
 def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:

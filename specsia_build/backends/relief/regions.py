@@ -22,6 +22,8 @@ SURROUNDED = 0.35  # Share of an area's border that lies on one larger area if i
 MIXED = 0.25  # Least share of the rarer of two shades that lies in areas of the other
 # Greatest difference of two shades, by the median deviation of pixels from their colour of the palette
 SHADES = 6.0
+# Grain from which a drawing begins to count as painted; renders, which the network knows, have less
+_FLATTEST = 1.0
 EXPOSED = 0.1  # Share of an area's border on the silhouette from which it is no part of its neighbour
 
 
@@ -39,6 +41,11 @@ class Regions:
     # flat or shaded areas, 2 and more in painted or coloured-in ones
     grain: float
     exposed: NDArray[np.float64]  # (A,) float64, the share of each area's border that lies on the silhouette
+
+    @property
+    def painted(self) -> np.float32:
+        """How much the drawing counts as painted, 0 to 1, and not as one of flat or evenly shaded areas."""
+        return np.float32(np.clip(self.grain - _FLATTEST, 0, 1))
 
 
 def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: NDArray[np.float32]) -> Regions:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, examples, net, train
+from specsia_build.backends.relief.colouring import DrawnFront
 from specsia_build.backends.relief.net import CHANNELS
 from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of, textured
 from specsia_build.backends.scoring import check_generated
@@ -192,6 +193,22 @@ def test_painted_back_has_no_patches() -> None:
     back = seen(reconstructed(image), 180.0, 256)
     inner = scipy.ndimage.binary_erosion(back[..., 3] == 255, iterations=8)
     assert back[inner][:, 1].std() < 15
+
+
+@pytest.mark.parametrize(("other", "expected"), [(150, 140), (230, 130)])
+def test_likely_colours_are_mixed_if_they_are_alike(other: int, expected: int) -> None:
+    """Of two colours that are as likely at the back, 20 levels apart or 100."""
+    image = painted(disc(256, 0.5, 0.5, 0.3), np.where(pixels(256)[0] < 0.5, 130, other)[..., None])
+    cut = figure_of(image)
+    small = cut.crop.resized(cut.picture)
+    labels = np.where(small[..., 3] < 128, COLOURS, (small[..., 0] > 140).astype(np.intp))
+    palette = np.repeat(np.array([130.0, other] + [0.0] * (COLOURS - 2), np.float32)[:, None], 3, axis=1)
+    whole = (slice(0, SIZE), slice(0, SIZE))
+    drawn = DrawnFront(cut.picture[..., :3], small[..., :3], labels, palette, cut.crop, whole)
+    likely = np.zeros((len(drawn.regions.present), SIZE, SIZE), np.float32)
+    colours = drawn.painted(likely, np.ones(cut.picture.shape[:2], np.bool_), 40.0)
+    middle = colours[len(colours) // 2, len(colours) // 2]
+    assert middle == pytest.approx([expected] * 3, abs=6)
 
 
 def test_sides_have_no_stripes() -> None:
