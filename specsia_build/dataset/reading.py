@@ -73,18 +73,9 @@ class OpenedDataset:
 
         Rows of the published schema come in this project's, with `character_id` and `view`.
         """
-        yield from self._rows_of(config, split, self._shards(config, split), columns)
-
-    def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Read the rows of one shard as `stream` does."""
-        yield from self._rows_of(shard.config, shard.split, [shard], columns)
-
-    def _rows_of(
-        self, config: str, split: str, shards: Sequence[Shard], columns: Sequence[str]
-    ) -> Iterator[dict[str, Any]]:
         is_foreign = self.kind == "published"
         names = stored_columns(columns, self.columns) if is_foreign else columns
-        stored = (row for shard in shards for row in self.stored_rows(shard, names))
+        stored = (row for shard in self._shards(config, split) for row in self.stored_rows(shard, names))
         yield from self._foreign_of(config).converted(split, stored, columns) if is_foreign else stored
 
     def stored_rows(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
