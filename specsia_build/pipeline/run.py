@@ -108,13 +108,7 @@ def _artefact(root: Path, stage: CharacterStage, backend: str | None, key: str) 
     Cached, as planning a character asks for each place several times.
     """
     fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
-    return Path(f"{_artefacts(root, stage.name, backend)}/{fan}/{_id(key)}.tar")
-
-
-@lru_cache(maxsize=1 << 8)
-def _artefacts(root: Path, stage: str, backend: str | None) -> Path:
-    """Folder of a stage's artefacts."""
-    return root.joinpath("artefacts", *_names(stage, backend))
+    return root.joinpath("artefacts", *_names(stage.name, backend), fan, f"{_id(key)}.tar")
 
 
 def _names(stage: str, backend: str | None) -> list[str]:

@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -277,13 +278,9 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
         yield from check_position(pos, camera_of(row, len(pos)), (low, high), group.settings.pos_frame)
 
 
-def _layer(column: str) -> Callable[..., Iterator[str]]:
-    """The check of a column of `truth`."""
-
-    def problems(row: Values, group: RowGroup, layer: NDArray[np.integer], mask: Pixels) -> Iterator[str]:
-        yield from truth.LAYER_CHECKS[column](camera_of(row, len(mask)), layer, mask)
-
-    return problems
+def _layer(column: str, row: Values, group: RowGroup, layer: Pixels, mask: Pixels) -> Iterator[str]:
+    """Check a column of `truth`."""
+    yield from truth.LAYER_CHECKS[column](camera_of(row, len(mask)), layer, mask)
 
 
 PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...] = (
@@ -292,6 +289,6 @@ PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...
     ("edge", (EDGE, POS), lambda row, group, *images: check_edge(*images)),
     ("position", (POS,), _position),
     ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: check_iou(mask, gt_mask, row["iou"])),
-    *(("position", (column, GT_MASK), _layer(column)) for column in truth.LAYER_CHECKS),
+    *(("position", (column, GT_MASK), partial(_layer, column)) for column in truth.LAYER_CHECKS),
 )
 """Each check of a row's pixels: its name, its image columns, and its function of row, group and images."""
