@@ -252,18 +252,6 @@ def sources_of(layout: Layout, config: BuildConfig) -> list[tuple[str | None, ..
     return [(None,), *((name,) for name in names if moving)]
 
 
-@lru_cache(maxsize=8)
-def _sources(config: BuildConfig) -> tuple[str | None, ...]:
-    layouts = load_layouts(config.packed_layouts)
-    sets = (sources for layout in layouts for sources in sources_of(layout, config))
-    return tuple(dict.fromkeys(name for sources in sets for name in sources))
-
-
-@lru_cache(maxsize=8)
-def _steps(config: BuildConfig) -> tuple[Step, ...]:
-    return tuple(steps_of(config, character_stages(config)))
-
-
 @dataclass(frozen=True)
 class Run:
     """Settings and paths of a run, and a cache of its artefacts' meta data and its source files' digests."""
@@ -277,13 +265,15 @@ class Run:
         return [backend_name(spec) for spec in self.config.backends]
 
     @property
-    def steps(self) -> tuple[Step, ...]:
-        return _steps(self.config)
+    def steps(self) -> list[Step]:
+        return steps_of(self.config, character_stages(self.config))
 
     @property
-    def sources(self) -> tuple[str | None, ...]:
+    def sources(self) -> list[str | None]:
         """What its layouts show: reconstructions by the name of a backend, and None, the characters."""
-        return _sources(self.config)
+        layouts = load_layouts(self.config.packed_layouts)
+        sets = (sources for layout in layouts for sources in sources_of(layout, self.config))
+        return list(dict.fromkeys(name for sources in sets for name in sources))
 
     def read_by_pack(self, source: str | None) -> tuple[CharacterStage, ...]:
         """The stages whose artefacts hold the pictures of a source, see `sources`."""
