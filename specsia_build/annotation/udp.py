@@ -15,7 +15,6 @@ from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.config import UdpScale
 from specsia_build.errors import CharacterError, some
-from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED, Layers
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.warning import Warning
@@ -106,17 +105,8 @@ def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
     It is the landmark of the visible point, and 1; 0 in pixels that the figure covers by less than half.
     """
     assert layers.seen is not None
-    pose: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))
-    return pose
-
-
-@compiled
-def _occupied(values, mask):  # type: ignore[no-untyped-def]
-    out = np.zeros((*mask.shape, 4), np.float32)
-    for row in range(mask.shape[0]):
-        for column in range(mask.shape[1]):
-            if mask[row, column] >= HALF_COVERED:
-                for k in range(3):
-                    out[row, column, k] = min(max(values[row, column, k], np.float32(0)), np.float32(1))
-                out[row, column, 3] = 1
+    covered = layers.mask >= HALF_COVERED
+    out = np.zeros((*covered.shape, 4), np.float32)
+    out[covered, :3] = layers.seen.values(values)[covered].clip(0, 1)
+    out[covered, 3] = 1
     return out

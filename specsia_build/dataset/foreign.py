@@ -6,9 +6,10 @@ positions of its character's other views besides, once. Fitting takes about 0.2 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any, NamedTuple
+from itertools import groupby, islice
+from typing import Any
 
 from specsia_build import png, terminal
 from specsia_build.dataset import schema
@@ -25,12 +26,6 @@ _NEEDED = (schema.COLOR, schema.POS, schema.MASK, schema.GT)
 """Published pictures that `Foreign` needs for any picture but `edge`."""
 
 
-class _Fit(NamedTuple):
-    """How a character's positions are turned; None if that is unknown."""
-
-    placement: places.FittedTurns | None
-
-
 @dataclass(frozen=True)
 class Foreign:
     """Reads a split's rows of the published schema in this project's."""
@@ -41,7 +36,7 @@ class Foreign:
     take: _Take  # Gives stored rows of a split by number, with some columns
     uids: Callable[[str], list[str]]  # Gives the uids of a split in order
     _numbers: dict[str, dict[str, list[int]]] = field(default_factory=dict, repr=False)
-    _kept: dict[tuple[str, str], _Fit] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[str, str], places.FittedTurns | None] = field(default_factory=dict, repr=False)
     _warned: list[str] = field(default_factory=list, repr=False)
 
     def numbers(self, split: str) -> dict[str, list[int]]:
@@ -58,20 +53,16 @@ class Foreign:
     ) -> places.FittedTurns | None:
         """How a character's positions are turned, from `rows` if complete; None if its views are too few."""
         key = split, character_id
-        if (kept := self._kept.get(key)) is not None:
-            return kept.placement
+        with suppress(KeyError):
+            return self._kept[key]
         own = self.numbers(split)[character_id]
         if len({row["uid"] for row in rows}) != len(own) or len(rows) != len(own):
             rows = self.take(split, own, ("uid", *_Z))
-        placement = self._fit(character_id, rows)
+        placement = fit_rows(rows, self.channels, self.where)
         # Dropping all at once is safe with threads, whose fits are the same.
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
-        self._kept[key] = _Fit(placement)
-        return placement
-
-    def _fit(self, character_id: str, rows: Sequence[_Values]) -> places.FittedTurns | None:
-        placement = fit_rows(rows, self.channels, self.where)
+        self._kept[key] = placement
         if placement is None and not self._warned:
             self._warned.append(character_id)
             terminal.say(
@@ -87,7 +78,7 @@ class Foreign:
             if not pictures:
                 yield from (_named(row, {}, columns) for row in group)
                 continue
-            for part in _parts(group, places.PUBLISHED_VIEWS):
+            while part := list(islice(group, places.PUBLISHED_VIEWS)):
                 placement = self.placement(split, character_id, part) if schema.POS in pictures else None
                 for row in part:
                     yield _named(row, self._pictures(row, placement, pictures), columns)
@@ -161,15 +152,3 @@ def _named(row: _Values, pictures: Mapping[str, bytes], columns: Sequence[str]) 
     character_id, view = schema.split_uid(row["uid"])
     values = {"uid": row["uid"], "character_id": character_id, "view": view, **pictures}
     return {name: values[name] for name in dict.fromkeys((*columns, "uid", "character_id", "view"))}
-
-
-def _parts(rows: Iterable[_Values], most: int) -> Iterator[list[_Values]]:
-    """Lists of at most `most` consecutive rows."""
-    part: list[_Values] = []
-    for row in rows:
-        part.append(row)
-        if len(part) == most:
-            yield part
-            part = []
-    if part:
-        yield part

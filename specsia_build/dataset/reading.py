@@ -73,18 +73,9 @@ class OpenedDataset:
 
         Rows of the published schema come in this project's, with `character_id` and `view`.
         """
-        yield from self._rows_of(config, split, self._shards(config, split), columns)
-
-    def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Read the rows of one shard as `stream` does."""
-        yield from self._rows_of(shard.config, shard.split, [shard], columns)
-
-    def _rows_of(
-        self, config: str, split: str, shards: Sequence[Shard], columns: Sequence[str]
-    ) -> Iterator[dict[str, Any]]:
         is_foreign = self.kind == "published"
         names = stored_columns(columns, self.columns) if is_foreign else columns
-        stored = (row for shard in shards for row in self.stored_rows(shard, names))
+        stored = (row for shard in self._shards(config, split) for row in self.stored_rows(shard, names))
         yield from self._foreign_of(config).converted(split, stored, columns) if is_foreign else stored
 
     def stored_rows(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -163,6 +154,11 @@ class OpenedDataset:
         record = parse_json(self.place.read(schema.BUILD_FILE), f"{self.where}/{schema.BUILD_FILE}")
         return record if isinstance(record, dict) else {}
 
+    def settings(self) -> dict[str, Any]:
+        """Settings of the build in `build.json`; empty if there are none."""
+        settings = self.build().get("config")
+        return settings if isinstance(settings, dict) else {}
+
     def keeps_places(self, config: str, character_id: str) -> bool:
         """Whether a position means the same place on a character in every view.
 
@@ -173,9 +169,7 @@ class OpenedDataset:
             reader = self._foreign_of(config)
             splits = [split for split in self.splits(config) if character_id in reader.numbers(split)]
             return all(reader.placement(split, character_id) is not None for split in splits)
-        settings = self.build().get("config")
-        frame = settings.get("pos_frame") if isinstance(settings, dict) else None
-        return frame in (None, "character")
+        return self.settings().get("pos_frame") in (None, "character")
 
     def digest(self) -> str:
         """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and

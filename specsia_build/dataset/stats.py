@@ -123,8 +123,7 @@ def statistics(
             shapes["width / height"].append(look.box[0] / look.box[2])
             shapes["depth / height"].append(look.box[1] / look.box[2])
         progress(len(looks), len(tally.fronts))
-    settings = dataset.build().get("config")
-    source = settings.get("source") if isinstance(settings, dict) else None
+    source = dataset.settings().get("source")
     return Statistics(
         where=dataset.where,
         kind=dataset.kind,

@@ -10,6 +10,7 @@ import numpy as np
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE, STROKES
 from specsia_build.errors import CharacterError, UsageError, plural
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Part, Written
 
@@ -65,8 +66,6 @@ main.py --config configs/vtx_corr.yaml --train`.
                 f"{_GAP + 1} apart: a higher --fps makes more"
             )
         pictures, graphs = (out / folder for folder in _folders(part))
-        pictures.mkdir(parents=True)
-        graphs.mkdir(parents=True)
         most = 0
         for k in range(clip.frames):
             graph = clip.frame(STROKES, k)
@@ -76,12 +75,12 @@ main.py --config configs/vtx_corr.yaml --train`.
                     f"frame {k} of {part.key} has lines of {count} points, and AnimeInbet takes "
                     f"{_FEWEST_POINTS} to {_MOST_POINTS}"
                 )
-            (pictures / f"Image{k + 1:04d}.png").write_bytes(clip.raw(LINE, k))
+            write_bytes(pictures / f"Image{k + 1:04d}.png", clip.raw(LINE, k))
             # In whole pixels: one stage of the reader rounds places, the other truncates them.
             places = np.clip(np.floor(graph[PLACES]), 0, clip.meta["size"] - 1).astype(int).tolist()
             record = {PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}
             text = json.dumps(record, separators=(",", ":"))
-            (graphs / f"Line{k + 1:04d}.json").write_text(text, encoding="utf-8")
+            write_bytes(graphs / f"Line{k + 1:04d}.json", text.encode())
             most = max(most, count)
         return {"frames": clip.frames, "most_points": most}
 

@@ -13,6 +13,7 @@ from specsia_build import png
 from specsia_build.annotation.lines import LINES, matching
 from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, COLOR, FLOW, LABEL, LINE, SEG, UNMATCHED
 from specsia_build.errors import CharacterError, plural
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.media import npy, rgb
 from specsia_build.layouts.part import Part, Pictures, Written
@@ -89,9 +90,7 @@ argument, and `dstype="contour"` for line art. To train, replace `root` in those
                 files[_BACKWARD] = flo(flow)
                 files[_LAST] = _matches(view(k), view(k - 1), flow, clip.frame(BACK_UNMATCHED, k))
             for place, data in files.items():
-                path = out / name_of(part, k, place)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
+                write_bytes(out / name_of(part, k, place), data)
         return {"frames": clip.frames}
 
     def expected(self, part: Written) -> Mapping[str, int]:

@@ -14,6 +14,7 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, UDP
 from specsia_build.errors import CharacterError, plural
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.layout import Layout, json_text
 from specsia_build.layouts.media import background
 from specsia_build.layouts.part import Part, Pictures, Written
@@ -82,8 +83,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         sheets = part.options.get("sheet_views", SHEETS)
         folder = out / part.split / part.key
-        for name in (SHEET, POSES, IMAGES):
-            (folder / name).mkdir(parents=True)
+        (folder / SHEET).mkdir(parents=True)
         frames: list[_ShownFrame] = []
         clips = []
         count = size = 0
@@ -109,7 +109,7 @@ print(dataset[0]["pose_label"].shape, dataset[0]["character_images"].shape)
             (folder / IMAGES / _name(frame.number)).rename(folder / SHEET / _name(frame.number))
             (folder / POSES / _name(frame.number, ".npz")).unlink()
         record = {"sheet": sorted(frame.number for frame in sheet), "clips": clips}
-        (folder / RECORD).write_bytes(json_text(record))
+        write_bytes(folder / RECORD, json_text(record))
         return {"frames": len(frames), "size": size}
 
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:
@@ -126,8 +126,8 @@ def _write_clip(clip: Pictures, folder: Path, first: int) -> Iterator[_ShownFram
         alpha = clip.frame(COLOR, k)[..., 3]
         if np.count_nonzero(alpha >= HALF_COVERED) < _LEAST_SHOWN * alpha.size:
             continue
-        (folder / IMAGES / _name(first + k)).write_bytes(clip.raw(COLOR, k))
-        (folder / POSES / _name(first + k, ".npz")).write_bytes(clip.raw(UDP, k))
+        write_bytes(folder / IMAGES / _name(first + k), clip.raw(COLOR, k))
+        write_bytes(folder / POSES / _name(first + k, ".npz"), clip.raw(UDP, k))
         draw = hashlib.sha256(f"{clip.meta['id']}/{k}".encode()).digest()
         sides = [np.flatnonzero(alpha.any(axis=axis)) for axis in (0, 1)]
         # Share of the square around the figure that it covers.

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,8 +10,9 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE
 from specsia_build.errors import UsageError
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.layout import Layout
-from specsia_build.layouts.media import caption, played, require_first, write_line_film
+from specsia_build.layouts.media import caption, played, require_first, rgb
 from specsia_build.layouts.part import Part, Written
 from specsia_build.pictures.films import on_white, write_mp4
 
@@ -76,9 +76,9 @@ python scripts/preprocess_dataset.py FOLDER/{_TABLES["train"]} --resolution-buck
         first = clip.frame(COLOR, 0)
         require_first(first[..., 3].any(), part.key, "reference")
         write_mp4(out / _VIDEOS / f"{part.key}.mp4", (on_white(clip.frame(COLOR, k)) for k in order), fps)
-        write_line_film(out / _CONTROL / f"{part.key}.mp4", partial(clip.frame, LINE), order, fps)
-        (out / _REFERENCE).mkdir()
-        (out / _REFERENCE / f"{part.key}.png").write_bytes(png.encode(on_white(first)))
+        lines = (rgb(clip.frame(LINE, k)) for k in order)
+        write_mp4(out / _CONTROL / f"{part.key}.mp4", lines, fps, lossless=True)
+        write_bytes(out / _REFERENCE / f"{part.key}.png", png.encode(on_white(first)))
         prompt = f"{caption(clip.meta)}, on a white background"
         return {"frames": len(order), "drawn": clip.frames, "prompt": prompt, "size": clip.meta["size"]}
 

@@ -9,6 +9,7 @@ from specsia_build.arrays import Pixels
 from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.dataset.layers import LINE, STROKES
 from specsia_build.errors import UsageError
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.line_styles import LineDrawing, line_options
 from specsia_build.layouts.media import caption, played, require_first
@@ -66,18 +67,16 @@ FOLDER is the folder of this card. To train, run `python train.py \
             return drawing.picture(drawing.levels(clip.frame(LINE, k), k))
 
         require_first(clip.frame(LINE, 0).min() < 255, part.key, "sketch to move")
-        folder.mkdir()
         write_mp4(folder / f"{part.key}.mp4", map(line, order), fps, lossless=True)
-        (folder / f"{part.key}.txt").write_text(text, encoding="ascii")
-        (folder / f"{part.key}.png").write_bytes(png.encode(line(0)))
+        write_bytes(folder / f"{part.key}.txt", text.encode("ascii"))
+        write_bytes(folder / f"{part.key}.png", png.encode(line(0)))
         facts = {"frames": len(order), "drawn": clip.frames, "caption": text}
         facts |= {"size": clip.meta["size"], "fps": fps}
         if "svg_px" not in part.options:
             return facts
-        (folder / part.key).mkdir()
         for k in range(clip.frames):
             picture = drawing.svg(clip.frame(STROKES, k), clip.meta["size"], part.options["svg_px"])
-            (folder / part.key / f"{k:04d}.svg").write_bytes(picture)
+            write_bytes(folder / part.key / f"{k:04d}.svg", picture)
         return facts | {"svg": clip.frames}
 
     def expected(self, part: Written) -> Mapping[str, int]:

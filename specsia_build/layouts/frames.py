@@ -12,6 +12,7 @@ from specsia_build import png
 from specsia_build.config import FRAMES, BuildConfig
 from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
 from specsia_build.dataset.verify.rows import check_alpha
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Part, Pictures, Written
 from specsia_build.pictures.files import write_film
@@ -45,16 +46,15 @@ specsia enhance RUN CLIP --out repaired
         (clip,) = part
         folder = out / part.key
         for layer in self.layers:
-            (folder / layer).mkdir(parents=True)
             for frame in range(clip.frames):
-                (folder / layer / f"{frame:04d}.png").write_bytes(clip.raw(layer, frame))
+                write_bytes(folder / layer / f"{frame:04d}.png", clip.raw(layer, frame))
         if part.options["preview"]:
             _write_preview(clip, folder / _PREVIEW)
         fields = ("character", "yaws", "fps", "times", "size", "width", "box", "backend", "license", "source")
         record = {name: clip.meta.get(name) for name in fields} | {"kind": _KIND, "clip": clip.meta["id"]}
         record |= {name: clip.meta["clip"][name] for name in ("action", "view")}
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-        (folder / _RECORD).write_text(text, encoding="utf-8")
+        write_bytes(folder / _RECORD, text.encode())
         return {"frames": clip.frames}
 
     def expected(self, part: Written) -> Mapping[str, int]:

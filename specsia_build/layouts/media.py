@@ -3,8 +3,7 @@
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Doubles, Pixels
 from specsia_build.errors import CharacterError
 from specsia_build.layouts.part import Pictures
-from specsia_build.pictures.films import write_mp4
 
 MOST_WORDS = 12  # Words of a name in a caption, at most; text encoders cut off longer ones
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -85,11 +83,6 @@ def npy(array: NDArray[Any]) -> bytes:
 def rgb(picture: Pixels) -> Pixels:
     """Grey pictures (..., H, W) as RGB (..., H, W, 3)."""
     return np.repeat(picture[..., None], 3, axis=-1)
-
-
-def write_line_film(path: Path, line: Callable[[int], Pixels], order: Sequence[int], fps: float) -> None:
-    """Write a lossless film of line pictures (H, W) in the given order of frame numbers."""
-    write_mp4(path, (rgb(line(k)) for k in order), fps, lossless=True)
 
 
 def caption(meta: Mapping[str, Any]) -> str:

@@ -107,9 +107,7 @@ def pos_frame_of(dataset: OpenedDataset) -> str:
     """The frame of a dataset's positions; UsageError if it is that of an earlier version."""
     if dataset.kind == "published":
         return "view"
-    record = dataset.build()
-    settings, stages = record.get("config"), record.get("stages")
-    frame = str(settings.get("pos_frame", "character")) if isinstance(settings, dict) else "character"
+    frame, stages = str(dataset.settings().get("pos_frame", "character")), dataset.build().get("stages")
     if isinstance(stages, dict) and schema.has_earlier_channels(frame, stages):
         raise UsageError(f"{dataset.where} has {schema.EARLIER_CHANNELS}")
     return frame
@@ -153,9 +151,7 @@ def _splits(dataset: OpenedDataset) -> Mapping[str, str]:
 
 
 def _facts(dataset: OpenedDataset, members: Sequence[Member], split_of: Mapping[str, str]) -> Facts:
-    record = dataset.build()
-    config = record.get("config")
-    settings = config if isinstance(config, dict) else {}
+    record, settings = dataset.build(), dataset.settings()
     build = {name: value for name, value in record.items() if name not in _NO_RESULT}
     # Without paths of this machine.
     origin = {"name": public_name(dataset.where), "digest": dataset.digest()}

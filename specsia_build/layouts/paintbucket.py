@@ -14,6 +14,7 @@ from specsia_build.annotation.lines import BACKGROUND, LINES, contents
 from specsia_build.arrays import Pixels
 from specsia_build.dataset.layers import LABEL, SEG
 from specsia_build.errors import CharacterError
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Part, Pictures, Written
 
@@ -132,8 +133,7 @@ def write_frame(out: Path, names: Mapping[str, str], clip: Pictures, k: int) -> 
     files = {layer: png.encode(picture) for layer, picture in _pictures(seg, segments.colors, index).items()}
     files |= {kind: json.dumps(record).encode() for kind, record in records.items()}
     for kind, name in names.items():
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_bytes(files[kind])
+        write_bytes(out / name, files[kind])
 
 
 def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:

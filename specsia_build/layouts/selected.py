@@ -187,8 +187,8 @@ def _common_settings(datasets: Sequence[OpenedDataset]) -> dict[str, Any]:
     """Settings of a dataset that joins others; UsageError if those differ in what decides their pictures."""
     every = []
     for dataset in datasets:
-        settings = dataset.build().get("config")
-        if dataset.kind == "published" or not isinstance(settings, dict):
+        settings = dataset.settings()
+        if dataset.kind == "published" or not settings:
             problem = f"{dataset.where} is not in this project's schema, with its {schema.BUILD_FILE}"
             raise UsageError(f"{problem}: select takes datasets that `specsia build` or `clips` packed")
         every.append(settings)

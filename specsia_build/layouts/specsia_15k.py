@@ -11,6 +11,7 @@ from specsia_build.arrays import Pixels
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.files.writing import write_bytes
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
@@ -54,9 +55,7 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
         number = part.options["number"]
         for view, layers in enumerate(views_of(pictures)):
             for name, picture in tree_pictures(*layers[:3]).items():
-                path = out / view_uid(number, view) / PICTURE_FILES[name]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(png.encode(picture))
+                write_bytes(out / view_uid(number, view) / PICTURE_FILES[name], png.encode(picture))
         return {"frames": pictures.frames, "number": number}
 
     def whole(self, parts: Iterable[Written]) -> Iterator[tuple[str, bytes]]:

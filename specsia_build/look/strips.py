@@ -83,7 +83,6 @@ class Strip:
 class Strips:
     """Strips of one item by side and layer (and `COVER`, `LARGE`), and by side why it has none."""
 
-    key: str
     strips: dict[str, dict[str, Strip]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -101,7 +100,7 @@ def make_strips(
     `sides` has layers by side, `frames` their numbers, `tile` pixels on a side of each, and `rest` the index
     of the cover among them.
     """
-    result = Strips(key)
+    result = Strips()
     for side, layers in sides.items():
         strips = result.strips[side] = {}
         try:

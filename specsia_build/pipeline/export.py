@@ -139,8 +139,7 @@ def _draws(layout: ViewLayout, request: Request, is_run: bool, is_source: bool) 
     if paths_of(run).config.is_file():
         place = f"the run: `specsia export {argument(run)} --layout {layout.name}`"
     else:
-        settings = open_dataset(request.where).build().get("config")
-        source = settings.get("source") if isinstance(settings, dict) else None
+        source = open_dataset(request.where).settings().get("source")
         place = f"the run that it was packed from, or its source{f', {source}' if source else ''}"
     problem = f"{request.where} holds pictures, and views of {layout.name} are drawn from characters"
     raise UsageError(f"{problem}: give {place}")

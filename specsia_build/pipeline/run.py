@@ -108,13 +108,7 @@ def _artefact(root: Path, stage: CharacterStage, backend: str | None, key: str) 
     Cached, as planning a character asks for each place several times.
     """
     fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
-    return Path(f"{_artefacts(root, stage.name, backend)}/{fan}/{_id(key)}.tar")
-
-
-@lru_cache(maxsize=1 << 8)
-def _artefacts(root: Path, stage: str, backend: str | None) -> Path:
-    """Folder of a stage's artefacts."""
-    return root.joinpath("artefacts", *_names(stage, backend))
+    return root.joinpath("artefacts", *_names(stage.name, backend), fan, f"{_id(key)}.tar")
 
 
 def _names(stage: str, backend: str | None) -> list[str]:
@@ -258,18 +252,6 @@ def sources_of(layout: Layout, config: BuildConfig) -> list[tuple[str | None, ..
     return [(None,), *((name,) for name in names if moving)]
 
 
-@lru_cache(maxsize=8)
-def _sources(config: BuildConfig) -> tuple[str | None, ...]:
-    layouts = load_layouts(config.packed_layouts)
-    sets = (sources for layout in layouts for sources in sources_of(layout, config))
-    return tuple(dict.fromkeys(name for sources in sets for name in sources))
-
-
-@lru_cache(maxsize=8)
-def _steps(config: BuildConfig) -> tuple[Step, ...]:
-    return tuple(steps_of(config, character_stages(config)))
-
-
 @dataclass(frozen=True)
 class Run:
     """Settings and paths of a run, and a cache of its artefacts' meta data and its source files' digests."""
@@ -283,13 +265,15 @@ class Run:
         return [backend_name(spec) for spec in self.config.backends]
 
     @property
-    def steps(self) -> tuple[Step, ...]:
-        return _steps(self.config)
+    def steps(self) -> list[Step]:
+        return steps_of(self.config, character_stages(self.config))
 
     @property
-    def sources(self) -> tuple[str | None, ...]:
+    def sources(self) -> list[str | None]:
         """What its layouts show: reconstructions by the name of a backend, and None, the characters."""
-        return _sources(self.config)
+        layouts = load_layouts(self.config.packed_layouts)
+        sets = (sources for layout in layouts for sources in sources_of(layout, self.config))
+        return list(dict.fromkeys(name for sources in sets for name in sources))
 
     def read_by_pack(self, source: str | None) -> tuple[CharacterStage, ...]:
         """The stages whose artefacts hold the pictures of a source, see `sources`."""

@@ -75,7 +75,6 @@ class FittedTurns:
     """How the positions of a character's views are turned."""
 
     turns: Mapping[int, Turn]  # By number of view
-    error: float  # Median distance in pixels of surfaces that several views show
     agreeing: float  # Share of the compared points whose views agree
 
 
@@ -86,12 +85,11 @@ def fit_places(views: Sequence[ViewPositions]) -> FittedTurns:
     scale = next(iter(by_number.values())).inside.shape[1] / 512
     points = {number: _Points.of(view) for number, view in by_number.items()}
     first = boxes
-    distances, compared = np.zeros(0), 1
+    agreeing, compared = 0, 1
     for reach in _REACHES:
-        boxes, distances, compared = _refined(by_number, points, boxes, first, reach * max(scale, 0.25))
-    turns = {number: _turn(number, boxes, by_number) for number in by_number}
-    error = float(np.median(distances)) if len(distances) else np.inf
-    return FittedTurns(turns, error, len(distances) / max(1, compared))
+        boxes, agreeing, compared = _refined(by_number, points, boxes, first, reach * max(scale, 0.25))
+    turns = {number: _turn(number, boxes) for number in by_number}
+    return FittedTurns(turns, agreeing / max(1, compared))
 
 
 def yaw_of(view: int) -> float:
@@ -132,7 +130,7 @@ def first_guess(views: Mapping[int, ViewPositions]) -> Boxes:
             places.append(-_side(number) * reached[kept])
         if codes:
             depths[k], middles[k] = _robust_line(np.concatenate(codes), np.concatenate(places))
-    ends = support_of_boxes(widths, centres, views)
+    ends = _support_of_boxes(widths, centres)
     for k in range(DIRECTIONS):
         far, near = (float(ends @ _wave(yaw_of(k) + turn)) for turn in (np.pi / 2, -np.pi / 2))
         if not 0.5 < depths[k] / (far + near) < 1.5:
@@ -151,7 +149,7 @@ def _measured(views: Mapping[int, ViewPositions]) -> tuple[Doubles, Doubles]:
     return widths, centres
 
 
-def support_of_boxes(widths: Doubles, centres: Doubles, views: Mapping[int, ViewPositions]) -> Doubles:
+def _support_of_boxes(widths: Doubles, centres: Doubles) -> Doubles:
     """Harmonics of the outline of the whole figure, from the ends of its boxes."""
     present = [k for k in range(DIRECTIONS) if np.isfinite(widths[k])]
     angles = np.array([yaw_of(k) + turn for k in present for turn in (0.0, np.pi)])
@@ -230,27 +228,24 @@ def _refined(
     boxes: Boxes,
     first: Boxes,
     reach: float,
-) -> tuple[Boxes, Doubles, int]:
-    """One round: better boxes, distances in pixels of points that agree, number of points compared."""
+) -> tuple[Boxes, int, int]:
+    """One round: better boxes, the number of points that agree, and of all that are compared."""
     normal, target = np.zeros((3 * DIRECTIONS, 3 * DIRECTIONS)), np.zeros(3 * DIRECTIONS)
-    distances: list[Doubles] = []
-    compared = 0
+    agreeing = compared = 0
     for number, other in _compared(views):
         rows, errors, weights, count = _equations(views[other], number, points[number], boxes, reach)
         compared += count
-        if len(errors):
-            normal += rows.T @ (rows * weights[:, None])
-            target += rows.T @ (errors * weights)
-            distances.append(np.abs(errors))
-    residuals = np.concatenate(distances) if distances else np.zeros(0)
-    total = max(1.0, float(len(residuals)))
+        agreeing += len(errors)
+        normal += rows.T @ (rows * weights[:, None])
+        target += rows.T @ (errors * weights)
+    total = max(1.0, float(agreeing))
     normal += np.eye(3 * DIRECTIONS) * _LOOSE * total
     if reach > _HELD_ABOVE:
         normal[range(DIRECTIONS), range(DIRECTIONS)] += _HELD * total
         target[:DIRECTIONS] += _HELD * total * np.nan_to_num(boxes.centres - first.centres)
     step = np.linalg.solve(normal, target)
     centres, middles = boxes.centres - step[:DIRECTIONS], boxes.middles - step[DIRECTIONS : 2 * DIRECTIONS]
-    return Boxes(boxes.widths, centres, boxes.depths - step[2 * DIRECTIONS :], middles), residuals, compared
+    return Boxes(boxes.widths, centres, boxes.depths - step[2 * DIRECTIONS :], middles), agreeing, compared
 
 
 def _compared(views: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -314,7 +309,7 @@ def _equations(
     return out, errors[kept], weights, int(np.count_nonzero(comparable))
 
 
-def _turn(number: int, boxes: Boxes, views: Mapping[int, ViewPositions]) -> Turn:
+def _turn(number: int, boxes: Boxes) -> Turn:
     """Map of one view's colours into this project's frame."""
     k, side = number % DIRECTIONS, _side(number)
     cosine, sine = np.cos(yaw_of(number)), np.sin(yaw_of(number))

@@ -56,15 +56,9 @@ def positions_in_views(
 
 def on_ground(gt: Pixels) -> Pixels:
     """Y* (S, S, 4) on grey: (S, S, 3), computed in single precision and rounded down."""
-    alpha, red_green_blue = gt[..., 3:], gt[..., :3]
-    return np.asarray(_grounded()[alpha, red_green_blue])
-
-
-def _grounded() -> Pixels:
-    """Level on the ground by alpha and level, (256, 256)."""
-    levels = np.arange(256, dtype=np.float32)
-    share = (levels / np.float32(255))[:, None]
-    mixed = levels * share + np.float32(Y_GROUND) * (np.float32(1) - share)
+    levels = gt.astype(np.float32)
+    share = levels[..., 3:] / np.float32(255)
+    mixed = levels[..., :3] * share + np.float32(Y_GROUND) * (np.float32(1) - share)
     return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
 

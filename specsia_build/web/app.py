@@ -62,7 +62,7 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
         # One at a time, in the order in which visitors ask.
         done = start.click(handlers.repair, {*handlers.form}, repaired, concurrency_limit=1)
         # The viewer shows a character only if it was there before that.
-        done.then(_same, [glb], [figure])
+        done.then(lambda character: character, [glb], [figure])
         app.load(js=_NAMES)
         app.unload(handlers.leave)
     queued: gr.Blocks = app.queue(max_size=_MOST_WAITING, default_concurrency_limit=2)
@@ -74,10 +74,6 @@ def _drawing_input(label: str) -> gr.Image:
     # Only `jobs` open what visitors send.
     picture.preprocess = _path_of  # type: ignore[method-assign]
     return picture
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _path_of(payload: Any) -> str | None:

@@ -138,18 +138,17 @@ class Bake:
         depth = decode_position(positions[..., :3], list(low), list(high)) @ forward
         clear = _clear((picture[..., 3] == 255) & (positions[..., 3] == 255), depth)
         seen = camera.project(points[own])
-        at = _Bilinear.of(seen[:, :2], camera.size)
-        known = at.sample(clear)
-        known *= np.abs(at.sample(depth) - seen[:, 2]) < _STEP
+        places = seen[:, 1::-1].T - 0.5
+        known = _sampled(clear, places) * (np.abs(_sampled(depth, places) - seen[:, 2]) < _STEP)
         chosen = known > 0
         own, known = own[chosen], known[chosen]
-        at = at.chosen(chosen)
+        places = places[:, chosen]
         weights = weight * known * facing[own].astype(np.float64) ** _SHARPNESS
         if not self._sums:
             self._sums.update(weights=np.zeros(len(points)), colours=np.zeros((len(points), 3)))
         self._sums["weights"][own] += weights
         for channel in range(3):
-            self._sums["colours"][own, channel] += weights * at.sample(picture[..., channel])
+            self._sums["colours"][own, channel] += weights * _sampled(picture[..., channel], places)
 
     def finished(self) -> Mesh:
         """The mesh with the texture: what views saw, and else what lies around it on the surface."""
@@ -224,32 +223,7 @@ def _clear(shown: Mask, depth: Doubles) -> Doubles:
     return np.clip((distance_to(~inside) - begin) / (end - begin), 0, 1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Bilinear:
-    """Places in images of S x S pixels: the pixel (N,) above and left of each, and the shares beyond it."""
-
-    size: int
-    pixel: NDArray[np.int64]
-    across: Doubles
-    down: Doubles
-
-    @classmethod
-    def of(cls, seen: Doubles, size: int) -> _Bilinear:
-        """Places (N, 2), column and row, those outside moved to the border."""
-        place = np.clip(seen - 0.5, 0, size - 1.001)
-        whole = place.astype(np.int64)
-        across, down = (place - whole).T
-        return cls(size, whole[:, 1] * size + whole[:, 0], across, down)
-
-    def chosen(self, which: Mask) -> _Bilinear:
-        """Some of the places."""
-        return _Bilinear(self.size, self.pixel[which], self.across[which], self.down[which])
-
-    def sample(self, image: Pixels | Doubles) -> Doubles:
-        """Values (N,) of an image (S, S), interpolated between its pixels."""
-        rows = []
-        for first in (self.pixel, self.pixel + self.size):
-            left, right = (image.reshape(-1)[at].astype(np.float64) for at in (first, first + 1))
-            rows.append(left + self.across * (right - left))
-        above, below = rows
-        return np.asarray(above + self.down * (below - above))
+def _sampled(image: Pixels | Doubles, places: Doubles) -> Doubles:
+    """Values (N,) of an image (S, S), interpolated at places (2, N), rows and columns of pixels' centres."""
+    values = scipy.ndimage.map_coordinates(image, places, np.float64, order=1, mode="nearest")
+    return np.asarray(values)

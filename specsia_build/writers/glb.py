@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from specsia_build import __version__
 from specsia_build.animation.motion import ROTATION, TRANSLATION, WEIGHTS, Motion, Track, poses
-from specsia_build.animation.rig import Rig
 from specsia_build.arrays import Doubles, Floats
 from specsia_build.files.glb import INDICES, VERTICES, GlbWriter
 from specsia_build.files.writing import write_bytes
@@ -47,16 +45,15 @@ class GlbBody:
         self._lacks: tuple[str, ...] = ()
         skin = None
         if character.rig is not None:
-            skin = _Skinned(character.rig, BoundSkin.of(character.rig, character.to_metres()))
-            self._lacks = skin.bound.lacks
+            skin = BoundSkin.of(character.rig, character.to_metres())
+            self._lacks = skin.lacks
         mesh = _mesh(self.glb, character, skin)
         if skin is None:
             self._roots = [self.glb.add("nodes", name=character.name, mesh=mesh)]
             return
-        skin_index = skin.bound.add_nodes(self.glb, skin.rig)
-        holder = self.glb.add("nodes", name=character.name, mesh=mesh, skin=skin_index)
+        holder = self.glb.add("nodes", name=character.name, mesh=mesh, skin=skin.add_nodes(self.glb))
         self._roots = [0, holder]
-        _Animations(self.glb, skin, holder).add_all(character.motions)
+        _add_animations(self.glb, skin, holder, character.motions)
 
     def about(self, path: Path) -> tuple[Warning, ...]:
         """What the file lacks."""
@@ -78,24 +75,11 @@ class GlbBody:
         return self.glb.encode(**root, scene=0, scenes=[{"nodes": self._roots}])
 
 
-@dataclass(frozen=True, eq=False)
-class _Skinned:
-    """A rig, as it was and in metres, and its morph targets in the order of the file."""
-
-    rig: Rig
-    bound: BoundSkin
-
-    @property
-    def targets(self) -> list[tuple[int, int]]:
-        """Node and number of each morph target."""
-        return sorted({(morph.node, morph.target) for morph in self.rig.morphs})
-
-
-def _mesh(glb: GlbWriter, character: ExportedCharacter, skin: _Skinned | None) -> int:
+def _mesh(glb: GlbWriter, character: ExportedCharacter, skin: BoundSkin | None) -> int:
     """Add the mesh, with a primitive for each material; returns its index."""
     mesh, materials = character.mesh, GltfMaterials(glb, character.lit)
     entries: list[dict[str, Any]] = []
-    points = character.in_metres().vertices if skin is None else skin.bound.points
+    points = character.in_metres().vertices if skin is None else skin.points
     attributes = {"TEXCOORD_0": mesh.uv, "NORMAL": character.normals(), "COLOR_0": mesh.colors}
     given = {name: values for name, values in attributes.items() if values is not None}
     for patch in patches(mesh.faces, mesh.face_material, list(given.values())):
@@ -110,10 +94,10 @@ def _mesh(glb: GlbWriter, character: ExportedCharacter, skin: _Skinned | None) -
             if name == "NORMAL":
                 # Z up, as the points that are stored have them.
                 own = np.stack([own[:, 0], own[:, 2], -own[:, 1]], axis=1)
-                own = own if skin is None else skin.bound.normals(patch.rows, own)
+                own = own if skin is None else skin.normals(patch.rows, own)
             stored[name] = glb.accessor(own, VERTICES)
         if skin is not None:
-            stored |= skin.bound.attributes(glb, patch.rows)
+            stored |= skin.attributes(glb, patch.rows)
         entry = {"attributes": stored, "indices": _indices(glb, patch.triangles)}
         entry["material"] = materials.add(material, coloured=mesh.colors is not None)
         if skin is not None and skin.targets:
@@ -132,76 +116,68 @@ def _indices(glb: GlbWriter, triangles: NDArray[np.int64]) -> int:
     return glb.accessor(triangles.reshape(-1).astype(kind), INDICES)
 
 
-def _target(glb: GlbWriter, skin: _Skinned, patch: Patch, target: tuple[int, int]) -> int:
+def _target(glb: GlbWriter, skin: BoundSkin, patch: Patch, target: tuple[int, int]) -> int:
     """Add the offsets of a patch's vertices by a morph target."""
-    offsets = np.zeros((len(skin.bound.points), 3), np.float32)
+    offsets = np.zeros((len(skin.points), 3), np.float32)
     for morph in skin.rig.morphs:
         if (morph.node, morph.target) == target:
-            offsets[morph.vertices] = skin.bound.offsets(morph.vertices, morph.offsets)
+            offsets[morph.vertices] = skin.offsets(morph.vertices, morph.offsets)
     own = offsets[patch.rows]
     moved = np.flatnonzero(own.any(axis=1))
     return glb.sparse(moved, own[moved], len(own))
 
 
-@dataclass(frozen=True, eq=False)
-class _Animations:
-    """Adds motions of a rig; `holder` is the node of its mesh."""
+def _add_animations(glb: GlbWriter, skin: BoundSkin, holder: int, motions: Sequence[Motion]) -> None:
+    """Add each motion that moves anything; `holder` is the node of the mesh."""
+    times: dict[bytes, int] = {}
+    for number, motion in enumerate(motions):
+        tracks = [track for track in motion.tracks if track.path != WEIGHTS]
+        keys = [(track.node + 1, track, _values(track, skin.scale)) for track in tracks]
+        if (shapes := _shapes(motion, skin)) is not None:
+            keys.append((holder, shapes, shapes.values.reshape(-1)))
+        if not keys:
+            continue
+        begin = min(float(track.times[0]) for _, track, _ in keys)
+        samplers, channels = list[dict[str, Any]](), list[dict[str, Any]]()
+        for node, track, values in keys:
+            seconds = _rising(track.times - begin)
+            key = seconds.tobytes()
+            if key not in times:
+                times[key] = glb.accessor(seconds, bounds=True)
+            output = glb.accessor(values.astype("<f4"))
+            samplers.append({"input": times[key], "output": output, "interpolation": _kind(track)})
+            channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": track.path}})
+        name = motion.name or f"motion {number + 1}"
+        glb.add("animations", name=name, samplers=samplers, channels=channels)
 
-    glb: GlbWriter
-    skin: _Skinned
-    holder: int
 
-    def add_all(self, motions: Sequence[Motion]) -> None:
-        """Add each motion that moves anything."""
-        times: dict[bytes, int] = {}
-        for number, motion in enumerate(motions):
-            tracks = [track for track in motion.tracks if track.path != WEIGHTS]
-            keys = [(track.node + 1, track, self._values(track)) for track in tracks]
-            if (shapes := self._shapes(motion)) is not None:
-                keys.append((self.holder, shapes, shapes.values.reshape(-1)))
-            if not keys:
-                continue
-            begin = min(float(track.times[0]) for _, track, _ in keys)
-            samplers, channels = list[dict[str, Any]](), list[dict[str, Any]]()
-            for node, track, values in keys:
-                seconds = _rising(track.times - begin)
-                key = seconds.tobytes()
-                if key not in times:
-                    times[key] = self.glb.accessor(seconds, bounds=True)
-                output = self.glb.accessor(values.astype("<f4"))
-                sampler = {"input": times[key], "output": output}
-                samplers.append(sampler | {"interpolation": _kind(track)})
-                channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": track.path}})
-            name = motion.name or f"motion {number + 1}"
-            self.glb.add("animations", name=name, samplers=samplers, channels=channels)
+def _values(track: Track, scale: float) -> Doubles:
+    """Values of a track as they are stored, (K, W), or (3 K, W) for splines: rotations of length 1."""
+    values = track.values
+    if track.interpolation == "CUBICSPLINE" and _kind(track) != "CUBICSPLINE":
+        values = values[:, 1]
+    if track.path == TRANSLATION:
+        values = values * scale
+    if track.path == ROTATION:
+        values = values.copy()
+        turns = values[:, 1] if _kind(track) == "CUBICSPLINE" else values
+        turns /= np.maximum(np.linalg.norm(turns, axis=-1, keepdims=True), 1e-12)
+    return values.reshape(-1, values.shape[-1])
 
-    def _values(self, track: Track) -> Doubles:
-        """Values of a track as they are stored, (K, W), or (3 K, W) for splines: rotations of length 1."""
-        values = track.values
-        if track.interpolation == "CUBICSPLINE" and _kind(track) != "CUBICSPLINE":
-            values = values[:, 1]
-        if track.path == TRANSLATION:
-            values = values * self.skin.bound.scale
-        if track.path == ROTATION:
-            values = values.copy()
-            turns = values[:, 1] if _kind(track) == "CUBICSPLINE" else values
-            turns /= np.maximum(np.linalg.norm(turns, axis=-1, keepdims=True), 1e-12)
-        return values.reshape(-1, values.shape[-1])
 
-    def _shapes(self, motion: Motion) -> Track | None:
-        """The weights of all morph targets as one track, with the keys of those that move; None without."""
-        nodes = {node for node, _ in self.skin.targets}
-        tracks = [track for track in motion.tracks if track.path == WEIGHTS and track.node in nodes]
-        if not tracks:
-            return None
-        skeleton = self.skin.rig.skeleton
-        times = np.unique(np.concatenate([track.times for track in tracks]))
-        weights = poses(skeleton, motion, times).morph_weights
-        columns = []
-        for node, target in self.skin.targets:
-            own = weights.get(node, np.zeros((len(times), 0)))
-            columns.append(own[:, target] if target < own.shape[1] else np.zeros(len(times)))
-        return Track(self.holder, WEIGHTS, times, np.stack(columns, axis=1))
+def _shapes(motion: Motion, skin: BoundSkin) -> Track | None:
+    """The weights of all morph targets as one track, with the keys of those that move; None without."""
+    nodes = {node for node, _ in skin.targets}
+    tracks = [track for track in motion.tracks if track.path == WEIGHTS and track.node in nodes]
+    if not tracks:
+        return None
+    times = np.unique(np.concatenate([track.times for track in tracks]))
+    weights = poses(skin.rig.skeleton, motion, times).morph_weights
+    columns = []
+    for node, target in skin.targets:
+        own = weights.get(node, np.zeros((len(times), 0)))
+        columns.append(own[:, target] if target < own.shape[1] else np.zeros(len(times)))
+    return Track(tracks[0].node, WEIGHTS, times, np.stack(columns, axis=1))
 
 
 def _kind(track: Track) -> str:

@@ -29,6 +29,7 @@ class BoundSkin:
     without skins show the figure, too, and no joint mirrors what is bound to it.
     """
 
+    rig: Rig  # As it was
     root: Doubles  # (4, 4), from the skeleton's coordinates to the file's, without a scale
     scale: float  # Metres of the skeleton's unit, by which its translations are multiplied
     points: Floats  # (V, 3), of the mesh's vertices
@@ -59,6 +60,7 @@ class BoundSkin:
         points = np.einsum("vij,vj->vi", own[:, :3, :3], rig.points.astype(np.float64)) + own[:, :3, 3]
         root[:3, :3] /= scale
         return cls(
+            rig=rig,
             root=root,
             scale=scale,
             points=points.astype(np.float32),
@@ -71,7 +73,12 @@ class BoundSkin:
             lacks=_lacks(rig, lost),
         )
 
-    def add_nodes(self, glb: GlbWriter, rig: Rig) -> int:
+    @property
+    def targets(self) -> list[tuple[int, int]]:
+        """Node and number of each morph target, in the order of the file."""
+        return sorted({(morph.node, morph.target) for morph in self.rig.morphs})
+
+    def add_nodes(self, glb: GlbWriter) -> int:
         """Add the root, the skeleton's nodes after it in their order, and a skin; returns its index.
 
         A joint that is bound in several ways has a node below it for each further one, since a skin of glTF
@@ -79,7 +86,7 @@ class BoundSkin:
         """
         move, turn, scale = decomposed(self.root)
         glb.add("nodes", name=_ROOT, **_transform(move, turn, np.sign(scale)))
-        skeleton = rig.skeleton
+        skeleton = self.rig.skeleton
         places = skeleton.translations * self.scale, skeleton.rotations, skeleton.scales
         for name, *place in zip(skeleton.names, *places, strict=True):
             glb.add("nodes", name=name or None, **_transform(*place))

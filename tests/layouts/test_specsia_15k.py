@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from specsia_build import png
@@ -22,6 +21,7 @@ from specsia_build.layouts.part import Facts, Member, Part, Pictures, Written
 from specsia_build.layouts.specsia_15k import Specsia15K
 from specsia_build.layouts.specsia_15k_rows import Specsia15KRows
 from specsia_build.rendering.positions import edge_image
+from tests.dataset.small import read_rows
 from tests.published.rules import problems
 from tests.published.test_writing import YAWS, drawn
 from tests.rendering.scenes import sphere
@@ -75,11 +75,6 @@ def written(
     return records
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return rows
-
-
 def test_rows_are_cut_by_number_and_not_by_character(tmp_path: Path) -> None:
     ids = [f"{number}" for number in range(51, 0, -1)]
     splits = dict.fromkeys(ids, "train") | {"7": "validation", "zoe": "test", "gone": "test"}
@@ -91,7 +86,7 @@ def test_rows_are_cut_by_number_and_not_by_character(tmp_path: Path) -> None:
     splits["60"] = "train"
     parts = written(Specsia15KRows(), members, splits, tmp_path / "more")
     paths = [tmp_path / "more" / f"{part.key}.parquet" for part in parts if part.split == "train"]
-    first, second = (rows_of(path) for path in paths)
+    first, second = (read_rows(path) for path in paths)
     assert (len(first), len(second)) == (253, 252)
     numbers = [str(number) for number in range(1, 52) if number != 7]
     uids = [f"{number}_{view:02d}" for number in numbers for view in range(10)]
@@ -103,12 +98,12 @@ def test_rows_are_cut_by_number_and_not_by_character(tmp_path: Path) -> None:
         assert all(row[name]["path"] is None for name in list(row)[1:])
     (path,) = (tmp_path / "data").glob("test-*")
     # `gone` was not packed, and counts among the ids all the same.
-    assert rows_of(path)[0]["uid"] == "90052_00"
+    assert read_rows(path)[0]["uid"] == "90052_00"
 
 
 def test_rows_follow_the_rules(tmp_path: Path) -> None:
     written(Specsia15KRows(), [member("3", len(YAWS))], {"3": "train"}, tmp_path, ball)
-    for row in rows_of(tmp_path / "data" / "train-00000-of-00001.parquet"):
+    for row in read_rows(tmp_path / "data" / "train-00000-of-00001.parquet"):
         uid, *names = row
         assert uid == "uid"
         assert list(problems({name: row[name]["bytes"] for name in names})) == []
@@ -137,7 +132,7 @@ def test_positions_of_a_build_in_views_stay(tmp_path: Path) -> None:
         return replace(pictures, meta={**pictures.meta, "pos_frame": "view"}, files=files)
 
     written(Specsia15KRows(), [member("3", 1)], {"3": "train"}, tmp_path, load)
-    (row,) = rows_of(tmp_path / "data" / "train-00000-of-00001.parquet")
+    (row,) = read_rows(tmp_path / "data" / "train-00000-of-00001.parquet")
     assert (png.decode(row["pos"]["bytes"], 3) == (10, 20, 30)).all()
 
 

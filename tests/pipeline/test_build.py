@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from tests import commands
+from tests.dataset.small import read_rows, shard
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -62,12 +62,6 @@ def copied(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> Copied:
     return source, whole, tmp_path / "out"
 
 
-def rows_of(out: Path, split: str) -> list[dict[str, Any]]:
-    path = next((out / "dataset" / "data").glob(f"{split}-*"))
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return rows
-
-
 def test_datasets_loads_three_splits(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     from datasets import load_dataset
 
@@ -83,7 +77,7 @@ def test_datasets_loads_three_splits(run: tuple[Path, Path, dict[str, Any]], tmp
 
 
 def test_rows_are_upright(run: tuple[Path, Path, dict[str, Any]]) -> None:
-    row = next(r for r in rows_of(run[1], "train") if r["view"] == 0)
+    row = next(r for r in read_rows(shard(run[1] / "dataset")) if r["view"] == 0)
     gt = np.asarray(Image.open(io.BytesIO(row["gt"]["bytes"]))).astype(int)
     mask = np.asarray(Image.open(io.BytesIO(row["gt_mask"]["bytes"])))
     inside = mask == 255

@@ -1,13 +1,15 @@
 """Rows and tree of the published layout, read in this project's schema."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import specsia
-from specsia_build.dataset.foreign import Foreign
+from specsia_build.dataset import foreign
 from specsia_build.dataset.pairs import Pair, decode_pair, pair_at, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
@@ -79,21 +81,21 @@ def test_rows_by_number_and_in_order_are_the_same(rows: Path) -> None:
 
 def test_reading_in_order_fits_each_character_once(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
-    fit = Foreign._fit
+    fit = foreign.fit_rows
 
-    def counted(self: Foreign, character_id: str, some_rows: list[dict[str, object]]) -> object:
-        taken.append(character_id)
-        return fit(self, character_id, some_rows)
+    def counted(some_rows: Sequence[dict[str, Any]], channels: Mapping[str, int], where: str) -> object:
+        taken.append(some_rows[0]["uid"])
+        return fit(some_rows, channels, where)
 
     def refuse(self: OpenedDataset, *of: object) -> object:
         raise AssertionError("rows that are there already were read again")
 
-    monkeypatch.setattr(Foreign, "_fit", counted)
+    monkeypatch.setattr(foreign, "fit_rows", counted)
     monkeypatch.setattr(OpenedDataset, "take_stored", refuse)
     dataset = open_dataset(rows)
     for _ in range(2):
         list(dataset.stream("default", "train", pair_columns(dataset)))
-    assert taken == ["3", "7"]
+    assert taken == ["3_00", "7_00"]
 
 
 def test_few_views_keep_their_positions(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

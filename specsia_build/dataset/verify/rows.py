@@ -5,13 +5,13 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Doubles, Pixels
 from specsia_build.config import COLOURED
 from specsia_build.dataset import schema, truth
 from specsia_build.dataset.pairs import camera_of, content_of, decode_column, is_frontal
@@ -95,34 +95,15 @@ def check_edge(edge: Pixels, pos: Pixels) -> Iterator[str]:
         yield f"edge differs in {other} pixels from the edges of pos"
 
 
-def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDArray[np.float32]:
+def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Doubles:
     """Distance of each fully covered pixel's position, projected by the camera, from its own pixel.
 
     The colours of `pos` (H, W, 4) span the box; with `pos_frame` `view` positions are taken after the view's
     turn (x right, y away, z up). Returns (N, 2): along columns and along rows, in pixels.
     """
-    codes = np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8)
-    corners = decode_position(codes, *box, POSITION_CHANNELS[pos_frame])
-    if pos_frame == "view":
-        corners = corners @ camera.turn()
-    if camera.fov_deg is not None:
-        return _perspective_errors(pos, camera, corners)
-    origin, *ends = camera.project(corners)[:, :2]
-    # Decoding and projection are affine, so that each channel moves a point by its own share of this.
-    steps = ((np.array(ends) - origin) / 255).astype(np.float32)
     y, x = np.nonzero(pos[..., 3] == 255)
-    errors = pos[y, x, :3].astype(np.float32) @ steps + (origin - 0.5).astype(np.float32)
-    errors[:, 0] -= x
-    errors[:, 1] -= y
-    return np.asarray(errors)
-
-
-def _perspective_errors(pos: Pixels, camera: Camera, corners: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The same for a perspective camera; `corners` are the positions of black, and of full R, G and B."""
-    y, x = np.nonzero(pos[..., 3] == 255)
-    steps = (corners[1:] - corners[0]) / 255
-    points = corners[0] + pos[y, x, :3].astype(np.float64) @ steps
-    return truth.landing(camera, points, x, y).astype(np.float32)
+    points = decode_position(pos[y, x, :3], *box, POSITION_CHANNELS[pos_frame])
+    return truth.landing(camera, points @ camera.turn() if pos_frame == "view" else points, x, y)
 
 
 def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> Iterator[str]:
@@ -277,13 +258,9 @@ def _position(row: Values, group: RowGroup, pos: Pixels) -> Iterator[str]:
         yield from check_position(pos, camera_of(row, len(pos)), (low, high), group.settings.pos_frame)
 
 
-def _layer(column: str) -> Callable[..., Iterator[str]]:
-    """The check of a column of `truth`."""
-
-    def problems(row: Values, group: RowGroup, layer: NDArray[np.integer], mask: Pixels) -> Iterator[str]:
-        yield from truth.LAYER_CHECKS[column](camera_of(row, len(mask)), layer, mask)
-
-    return problems
+def _layer(column: str, row: Values, group: RowGroup, layer: Pixels, mask: Pixels) -> Iterator[str]:
+    """Check a column of `truth`."""
+    yield from truth.LAYER_CHECKS[column](camera_of(row, len(mask)), layer, mask)
 
 
 PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...] = (
@@ -292,6 +269,6 @@ PIXEL_CHECKS: tuple[tuple[str, Sequence[str], Callable[..., Iterator[str]]], ...
     ("edge", (EDGE, POS), lambda row, group, *images: check_edge(*images)),
     ("position", (POS,), _position),
     ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: check_iou(mask, gt_mask, row["iou"])),
-    *(("position", (column, GT_MASK), _layer(column)) for column in truth.LAYER_CHECKS),
+    *(("position", (column, GT_MASK), partial(_layer, column)) for column in truth.LAYER_CHECKS),
 )
 """Each check of a row's pixels: its name, its image columns, and its function of row, group and images."""
