@@ -14,6 +14,7 @@ from specsia_build.pictures.masks import box_around, distance_to, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
 from specsia_build.repairing.ground import (
+    SMOOTHER,
     encloses_paper,
     is_of_lines,
     paper_shadow,
@@ -160,10 +161,13 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             figure, paper = _off_paper(scan), _paper(scan)
             if rim.any():
                 removed.append("a dark rim along the picture's border")
+            # Paper that is paler or darker around the figure alone has the colour of the corners elsewhere.
+            cutout = _off_gradient(picture, 0.0) if _pale_edge(figure, paper) > MOST_PALE else None
         except UsageError:
-            cutout = _off_gradient(picture)
+            cutout = _off_gradient(picture, SMOOTHER)
             if cutout is None:
                 raise
+        if cutout is not None:
             figure, paper = cutout
             removed.append("a background whose colour changes")
         shadow = paper_shadow(figure, paper)
@@ -233,15 +237,18 @@ def _off_paper(picture: Pixels) -> Pixels:
     return figure
 
 
-def _off_gradient(picture: Pixels) -> tuple[Pixels, Pixels] | None:
-    """Cut the figure out of paper that changes smoothly, and return both; None unless the edge is clear."""
-    paper = smooth_paper(picture)
+def _off_gradient(picture: Pixels, smoother: float) -> tuple[Pixels, Pixels] | None:
+    """Cut the figure out of `smooth_paper`, and return both; None unless the edge is clear."""
+    paper = smooth_paper(picture, smoother)
     if paper is None:
         return None
     evened = picture.copy()
     evened[..., :3] = np.clip(picture[..., :3] - paper.astype(np.int16) + HALF_COVERED, 0, 255)
     figure = picture.copy()
-    figure[..., 3] = _cut_out(evened)[..., 3]
+    try:
+        figure[..., 3] = cut_out(evened)[..., 3]
+    except SpecsiaError:
+        return None
     covered = figure[..., 3] >= HALF_COVERED
     figure[_specks(covered)] = 0
     if _on_border(covered) > MOST_ON_BORDER or _pale_edge(figure, paper) > MOST_PALE:

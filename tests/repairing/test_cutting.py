@@ -199,10 +199,12 @@ def test_sheet_of_sprites() -> None:
     assert len(cut(np.asarray(column)).boxes) == 1
 
 
-@pytest.mark.parametrize("kind", ["sky", "vignette"])
+@pytest.mark.parametrize("kind", ["sky", "vignette", "glow"])
 def test_gradient_behind_a_figure(kind: str) -> None:
     down, across = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
-    change = down if kind == "sky" else down**2 + across**2
+    away = down**2 + across**2
+    # A glow is around the figure alone, so that most of the border is plain.
+    change = {"sky": down, "vignette": away, "glow": -np.maximum(0.4 - 0.4 * away, 0)}[kind]
     colours = np.array([120, 170, 220]) - 50 * change[..., None] + np.random.default_rng(0).normal(0, 1, 3)
     ground = np.dstack([colours.clip(0, 255), np.full(down.shape, 255)]).astype(np.uint8)
     cutout = cut(np.asarray(laid(Image.fromarray(ground), person())))
@@ -210,6 +212,9 @@ def test_gradient_behind_a_figure(kind: str) -> None:
     assert [warning.code for warning in cutout.warnings] == ["ground-removed"]
     # A figure that has no edge cannot be told from such a ground.
     soft = np.asarray(laid(Image.fromarray(ground), person().filter(ImageFilter.GaussianBlur(25))))
+    if kind == "glow":
+        assert [warning.code for warning in cut(soft).warnings] == ["ground-kept"]
+        return
     with pytest.raises(UsageError, match="--mask"):
         cut(soft)
 
