@@ -40,6 +40,7 @@ OUTSIDE = 0.04  # Distance from the silhouette, in widths of the picture, from w
 UNSURE_JOINT = 0.25  # Confidence below which a joint is named in a warning
 _TOP = 0.05  # Distance in units from the axis of neck and head within which vertices are its top
 _HAND, _TOES = 0.5, 0.5  # Lengths of hands in lower arms, and of toes in feet
+_BOOTS = 0.75  # Share of a lower leg's height below which boots touch that no dress joins
 _PART = 0.02  # Share of a mesh's faces above which a part is not cut off
 _SHORT = 0.4  # Length of a thigh in lengths of the back below which its knee is not drawn; it is about 0.8
 _HEAD = 0.8  # Length of a head up to its top
@@ -179,7 +180,8 @@ def _standing() -> Doubles:
 
 
 def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> RawMoving:
-    weights = _of_one_place(skin_weights(mesh, JOINTS, bone_lines(mesh, places, known)))
+    weights = skin_weights(mesh, JOINTS, bone_lines(mesh, places, known))
+    weights = _of_one_place(weights, _joined_in(mesh, weights.argmax(axis=1), places))
     parents = np.array([0, *(parent + 1 for parent in PARENTS)], np.int32)
     parents[0] = -1
     columns = np.arange(1, len(JOINTS) + 1)
@@ -238,9 +240,31 @@ _ARMS = np.array(
 )
 
 
-def _of_one_place(weights: Doubles) -> Doubles:
+# Number of the lower leg that each of `JOINTS` belongs to, likewise
+_SHINS = np.array(
+    [name.endswith(("LowerLeg", "Foot", "Toes")) * (1 + name.startswith("left")) for name in JOINTS]
+)
+
+
+def _joined_in(mesh: Mesh, bone: NDArray[np.integer], places: Doubles) -> Mask:
+    """Tell which two bones may move the same point of a mesh, (22, 22), by the bone of each vertex (V,).
+
+    Lower legs may, as in a dress, unless they touch well below the knees alone, as boots do.
+    """
+    shins = _SHINS[bone][mesh.faces]
+    touching = mesh.faces[(shins == 1).any(axis=1) & (shins == 2).any(axis=1)]
+    if not len(touching):
+        return _JOINED
+    knees = places[[JOINTS.index(side + "LowerLeg") for side in ("left", "right")], 2].mean()
+    ground = mesh.vertices[mesh.faces[shins > 0], 2].min()
+    if mesh.vertices[touching, 2].max() > ground + _BOOTS * (knees - ground):
+        return _JOINED
+    return np.asarray(_JOINED & ~((_SHINS[:, None] > 0) & (_SHINS > 0) & (_SHINS[:, None] != _SHINS)))
+
+
+def _of_one_place(weights: Doubles, joined: Mask) -> Doubles:
     """Weights (V, 22) without those of bones that are not joined to the one of most weight."""
-    kept = np.where(_JOINED[weights.argmax(axis=1)], weights, 0.0)
+    kept = np.where(joined[weights.argmax(axis=1)], weights, 0.0)
     return np.asarray(kept / kept.sum(axis=1, keepdims=True))
 
 
@@ -248,13 +272,14 @@ def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
     """Remove faces between bones that are not joined, but keep those that alone hold a larger part.
 
     Where a drawn arm lies on the body, the two are one surface, which would be stretched to a web as the arm
-    leaves it; so are an animal's legs, of which the drawing shows one before the other. Each side of a
-    person's cut is closed.
+    leaves it; so are boots that touch, and an animal's legs, of which the drawing shows one before the other.
+    Each side of a person's cut is closed.
     """
     bone, joined = own.rig.slots[:, 0].astype(np.int64), joined_bones(own.rig.skeleton.names)
     if own.humanoid:
         # The root holds what is below the hips of a figure that ends there.
-        bone, joined = np.maximum(bone - 1, 0), _JOINED
+        bone = np.maximum(bone - 1, 0)
+        joined = _joined_in(mesh, bone, own.rig.skeleton.rest_worlds[1:, :3, 3])
     first, second, third = bone[mesh.faces].T
     kept = joined[first, second] & joined[second, third] & joined[third, first]
     begin, end = mesh.faces[kept][:, [0, 1, 1, 2]].reshape(-1, 2).T

@@ -16,7 +16,7 @@ from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.layers import iou
-from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from specsia_build.repairing.reconstruction import reconstruct
 from specsia_build.rigging.joints import JOINTS
 from specsia_build.rigging.skeleton import rig_figure, without_webs
@@ -69,20 +69,41 @@ def open_edges(faces: NDArray[np.int32]) -> int:
     return int(np.count_nonzero(np.unique(edges, axis=0, return_counts=True)[1] == 1))
 
 
+def moved_by(names: NDArray[np.str_], mesh: Mesh, places: NDArray[np.float64]) -> RawMoving:
+    """A person's rig, joints at places (22, 3), of which one moves each vertex of a mesh, by `names` (V,)."""
+    bone = np.array([JOINTS.index(name) for name in names])
+    parents, weights = np.maximum(np.arange(-1, len(JOINTS)), -1), np.eye(len(JOINTS) + 1)[bone + 1]
+    rig = Rig.unturned(("root", *JOINTS), parents, np.vstack([np.zeros(3), places]), mesh.vertices, weights)
+    return RawMoving(rig=rig, humanoid={name: number for number, name in enumerate(JOINTS, 1)})
+
+
 def test_both_sides_of_a_cut_are_closed() -> None:
     mesh = ellipsoid((0, 0, 0), (0.3, 0.2, 0.4), (1, 0, 0), (0, 0, 1))
     x, _, z = mesh.vertices.T
     names = np.select([(x > 0.1) & (z < 0.1), x > 0.1], ["leftHand", "leftUpperArm"], "chest")
-    bone = np.array([JOINTS.index(name) for name in names])
-    parents = np.maximum(np.arange(-1, len(JOINTS)), -1)
-    places = np.zeros((len(JOINTS) + 1, 3))
-    rig = Rig.unturned(("root", *JOINTS), parents, places, mesh.vertices, np.eye(len(JOINTS) + 1)[bone + 1])
-    own = RawMoving(rig=rig, humanoid={name: number for number, name in enumerate(JOINTS, 1)})
-    cut = without_webs(mesh, own)
+    cut = without_webs(mesh, moved_by(names, mesh, np.zeros((len(JOINTS), 3))))
     # Vertices at the poles lie at one place. At either end of the cut is an edge from arm to body.
     assert open_edges(cut.faces) == open_edges(mesh.faces) + 4
     of_faces = names[cut.faces]
     assert not ((of_faces == "leftHand").any(axis=1) & (of_faces == "chest").any(axis=1)).any()
+
+
+@pytest.mark.parametrize(("knees", "are_cut"), [(1.0, True), (0.6, False)])
+def test_boots_that_touch_are_parted_and_a_dress_is_not(knees: float, are_cut: bool) -> None:
+    """Below hips and a gap, two lower legs are one sheet up to a height of 0.5."""
+    x, z = (grid.ravel() for grid in np.meshgrid(np.linspace(-0.2, 0.2, 9), np.linspace(0, 1, 11)))
+    first = (np.arange(8) + 9 * np.arange(10)[:, None]).ravel()
+    faces = np.concatenate([first[:, None] + (0, 1, 10), first[:, None] + (0, 10, 9)]).astype(np.int32)
+    in_gap = (np.abs(x) < 0.06) & (np.abs(z - 0.7) < 0.11)
+    faces = faces[~in_gap[faces].any(axis=1)]
+    points = np.stack([x, np.zeros(99), z], axis=1).astype(np.float32)
+    mesh = Mesh(points, faces, (Material(),), np.zeros(len(faces), np.int32))
+    names = np.select([z > 0.75, x > 0.01], ["hips", "leftFoot"], "rightFoot")
+    places = np.zeros((len(JOINTS), 3))
+    places[:, 2] = knees
+    cut = without_webs(mesh, moved_by(names, mesh, places))
+    webs = (names[cut.faces] == "leftFoot").any(axis=1) & (names[cut.faces] == "rightFoot").any(axis=1)
+    assert webs.any() != are_cut
 
 
 def test_a_loose_part_goes_with_the_nearest_bone() -> None:
