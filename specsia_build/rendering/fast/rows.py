@@ -47,7 +47,8 @@ def _edge_signs(builder: Any, edges: Any, steps: Any) -> Any:
     return signs
 
 
-def _see_row(
+@intrinsic
+def see_row(
     typing: Any,
     nearest: Any,
     ids: Any,
@@ -60,6 +61,13 @@ def _see_row(
     z_x: Any,
     skipped: Any,
 ) -> Any:
+    """Show a face at the centres of up to `ROW` neighbouring pixels where nothing is nearer.
+
+    `nearest` float32 and `ids` int32 are `padded`; `count` pixels begin at the flat index `at`. The three
+    int32 `edges` belong to the first and change by `steps` per pixel. The depth is `z`, `skipped` pixels
+    earlier, and changes by `z_x` per pixel.
+    """
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, _, start, room, face, at_first, per_pixel, depth, slope, before = arguments
         lanes = ir.Constant(ints(ROW), list(range(ROW)))
@@ -88,21 +96,15 @@ def _see_row(
     return types.void(nearest, ids, types.int64, i32, i32, three, three, f32, f32, i32), generate
 
 
-see_row: Any = intrinsic(_see_row)
-"""Show a face at the centres of up to `ROW` neighbouring pixels where nothing is nearer.
-
-`see_row(nearest, ids, at, count, f, edges, steps, z, z_x, skipped)`: `nearest` float32 and `ids` int32 are
-`padded`; `count` pixels begin at the flat index `at`. The three int32 `edges` belong to the first and change
-by `steps` per pixel. The depth is `z`, `skipped` pixels earlier, and changes by `z_x` per pixel.
-"""
-
-
 def _bits(context: Any, builder: Any, lanes: Any) -> Any:
     """One bit a lane, int64."""
     return builder.zext(builder.bitcast(lanes, ir.IntType(ROW)), LONG)
 
 
-def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
+@intrinsic
+def differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
+    """Bits of the pixels among `ROW` from flat index `at` whose int32 is not that of those from `other`."""
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, *starts = arguments
         pair = [vector_at(context, builder, signature.args[0], array, start, ints(ROW)) for start in starts]
@@ -112,12 +114,11 @@ def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
     return types.int64(values, types.int64, types.int64), generate
 
 
-differing: Any = intrinsic(_differing)
-"""Bits of the pixels among `ROW` from flat index `at` on whose int32 value is not that of those from `other`
-on: `differing(values, at, other)`."""
+@intrinsic
+def contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> Any:
+    """Bits of the pixels among `ROW` from flat index `at` of whose uint8 RGB some level is more than `least`
+    away from that of those from `other`."""
 
-
-def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, *starts, bound = arguments
         four = ir.Constant(LONG, 4)
@@ -138,12 +139,10 @@ def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> An
     return types.int64(color, types.int64, types.int64, types.int64), generate
 
 
-contrasting: Any = intrinsic(_contrasting)
-"""Bits of the pixels among `ROW` from flat index `at` on of whose uint8 RGB some level is more than `least`
-away from that of those from `other` on: `contrasting(color, at, other, least)`."""
+@intrinsic
+def marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
+    """Bits of the pixels among `ROW` from flat index `at` with the uint8 `mark`."""
 
-
-def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, wanted = arguments
         here = builder.load(vector_at(context, builder, signature.args[0], array, start, chars(ROW)), align=1)
@@ -153,23 +152,26 @@ def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
     return types.int64(marked, types.int64, types.int64), generate
 
 
-marked_as: Any = intrinsic(_marked_as)
-"""Bits of pixels among `ROW` from flat index `at` with the uint8 `mark`: `marked_as(marked, at, mark)`."""
+@intrinsic
+def lowest(typing: Any, bits: Any) -> Any:
+    """Number of the lowest bit of an int64 that is not 0."""
 
-
-def _lowest(typing: Any, bits: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), generate
 
 
-lowest: Any = intrinsic(_lowest)  # Number of the lowest bit of an int64 that is not 0
-
-
-def _reaching(
+@intrinsic
+def reaching(
     typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any, front: Any, z: Any, z_x: Any
 ) -> Any:
+    """Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
+
+    None of the int32 `edges`, given for the first pixel and with `steps` per pixel, is negative, and neither
+    `front` nor depth `z` (`z_x` per pixel) exceeds `far`.
+    """
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, room, at_first, per_pixel, least, depth, slope = arguments
         lanes = ir.Constant(ints(ROW), list(range(ROW)))
@@ -190,14 +192,6 @@ def _reaching(
     three = types.UniTuple(types.int32, 3)
     f32 = types.float32
     return types.int64(far, types.int64, types.int32, three, three, f32, f32, f32), generate
-
-
-reaching: Any = intrinsic(_reaching)
-"""Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
-
-`reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel
-and with `steps` per pixel, is negative, and neither `front` nor depth `z` (`z_x` per pixel) exceeds `far`.
-"""
 
 
 def _place_row(part: int) -> Any:
