@@ -16,7 +16,7 @@ from specsia_build.config import Look as Look
 from specsia_build.config import RendererName
 from specsia_build.errors import ByShape
 from specsia_build.frame import Camera
-from specsia_build.jit import compiled, inlined, ready, uncounted
+from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.vectors import put, triple
@@ -167,8 +167,9 @@ Silhouette = Pixels | Mask  # (S, S): coverage, of which half counts, or whether
 
 def overlap(first: Silhouette, second: Silhouette) -> tuple[int, int, int]:
     """Pixels that two silhouettes, both, the first and the second, cover at least half."""
-    both, ours, theirs = _overlap(_levels(first), _levels(second))
-    return both, ours, theirs
+    ours, theirs = (s if s.dtype == np.bool_ else s >= HALF_COVERED for s in (first, second))
+    both, own, other = (int(np.count_nonzero(mask)) for mask in (ours & theirs, ours, theirs))
+    return both, own, other
 
 
 def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
@@ -176,25 +177,6 @@ def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
     both, ours, theirs = overlap(first, second)
     union = ours + theirs - both
     return both / union if union else empty
-
-
-def _levels(silhouette: Silhouette) -> Pixels:
-    levels = silhouette * np.uint8(255) if silhouette.dtype == np.bool_ else silhouette
-    flat: Pixels = ready(levels).reshape(-1)
-    return flat
-
-
-@compiled
-def _overlap(first, second):  # type: ignore[no-untyped-def]
-    """Count entries >= 128 of two byte arrays (N,): of both at once, of the first, and of the second."""
-    both, ours = 0, 0
-    theirs = 0
-    for k in range(len(first)):
-        a, b = first[k] >> 7, second[k] >> 7
-        both += a & b
-        ours += a
-        theirs += b
-    return both, ours, theirs
 
 
 @uncounted
