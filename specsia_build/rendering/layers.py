@@ -70,8 +70,10 @@ class Seen:
 
     def numbers(self, of_face: NDArray[np.int32]) -> NDArray[np.int32]:
         """Numbers of faces (F,) at the visible points, (S, S) int32, -1 without a surface."""
+        top, bottom, left, right = self.box
+        window = np.s_[top:bottom, left:right]
         out = np.full(self.face.shape, -1, np.int32)
-        _look_up(self.face, ready(of_face, np.int32), self.box, out)
+        out[window] = np.where(self.face[window] >= 0, of_face[self.face[window]], -1)
         return out
 
 
@@ -177,16 +179,6 @@ def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
     both, ours, theirs = overlap(first, second)
     union = ours + theirs - both
     return both / union if union else empty
-
-
-@uncounted
-def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (S, S) inside the box."""
-    for row in range(box[0], box[1]):
-        for column in range(box[2], box[3]):
-            f = face[row, column]
-            if f >= 0:
-                out[row, column] = of_face[f]
 
 
 @inlined
