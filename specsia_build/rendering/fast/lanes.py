@@ -39,13 +39,10 @@ def spread(builder: Any, value: Any, count: int) -> Any:
     return shuffled(builder, one, [0] * count)
 
 
-def shuffled(builder: Any, value: Any, lanes: list[int]) -> Any:
-    """A vector of the given lanes of another."""
-    return builder.shuffle_vector(
-        value,
-        ir.Constant(value.type, ir.Undefined),
-        ir.Constant(ir.VectorType(LANE_INDEX, len(lanes)), lanes),
-    )
+def shuffled(builder: Any, value: Any, lanes: list[int], other: Any = None) -> Any:
+    """A vector of the given lanes of another, or of two, one after the other."""
+    other = ir.Constant(value.type, ir.Undefined) if other is None else other
+    return builder.shuffle_vector(value, other, ir.Constant(ints(len(lanes)), lanes))
 
 
 def vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vector: Any) -> Any:

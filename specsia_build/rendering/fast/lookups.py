@@ -30,10 +30,10 @@ def _mixed(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any,
             start = builder.gep(data, [builder.mul(arguments[first], ir.Constant(arguments[first].type, 4))])
             pair = builder.load(builder.bitcast(start, chars(8).as_pointer()))
             pair.align = 1
-            levels = builder.sitofp(builder.zext(pair, ir.VectorType(LANE_INDEX, 8)), floats(8))
+            levels = builder.sitofp(builder.zext(pair, ints(8)), floats(8))
             low, high = spread(builder, arguments[left], 8), spread(builder, arguments[right], 8)
-            lanes = ir.Constant(ir.VectorType(LANE_INDEX, 8), [0, 1, 2, 3, 8, 9, 10, 11])
-            rows.append(builder.fmul(levels, builder.shuffle_vector(low, high, lanes)))
+            shares = shuffled(builder, low, [0, 1, 2, 3, 8, 9, 10, 11], high)
+            rows.append(builder.fmul(levels, shares))
         both = builder.fadd(*rows)
         total = builder.fadd(shuffled(builder, both, [0, 1, 2, 3]), shuffled(builder, both, [4, 5, 6, 7]))
         channels = [builder.extract_element(total, ir.Constant(LANE_INDEX, c)) for c in range(4)]
@@ -87,17 +87,11 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
             index = builder.zext(builder.extract_element(begin, ir.Constant(LANE_INDEX, k)), LONG)
             pointer = builder.gep(data, [builder.shl(index, ir.Constant(LONG, 2))])
             pairs.append(builder.load(builder.bitcast(pointer, chars(8).as_pointer()), align=1))
-        halves = [
-            builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(LANE_INDEX, 16), list(range(16))))
-            for a, b in (pairs[:2], pairs[2:])
-        ]
+        halves = [shuffled(builder, a, list(range(16)), b) for a, b in (pairs[:2], pairs[2:])]
         for side, weight in enumerate(weights):
             chosen = [8 * k + 4 * side + c for k in range(LOOKS) for c in range(4)]
-            mask = ir.Constant(ir.VectorType(LANE_INDEX, 4 * LOOKS), chosen)
-            levels = builder.uitofp(
-                builder.zext(builder.shuffle_vector(halves[0], halves[1], mask), ints(4 * LOOKS)),
-                floats(4 * LOOKS),
-            )
+            texels = shuffled(builder, halves[0], chosen, halves[1])
+            levels = builder.uitofp(builder.zext(texels, ints(4 * LOOKS)), floats(4 * LOOKS))
             share = shuffled(builder, weight, [k for k in range(LOOKS) for _ in range(4)])
             shares.append(builder.fmul(levels, share))
     return shares

@@ -23,6 +23,8 @@ from specsia_build.rendering.fast.lanes import (
 # Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for
 ROW = 16
 
+_NUMBERS, _ZEROS = ir.Constant(ints(ROW), list(range(ROW))), ir.Constant(ints(ROW), [0] * ROW)
+
 
 def padded(shape: tuple[int, ...], dtype: DTypeLike, *, clear: bool = True) -> NDArray[Any]:
     """Zeros, or anything, with `ROW` spare entries of the first two axes behind, to read and write back."""
@@ -38,11 +40,11 @@ def first_bits(count):  # type: ignore[no-untyped-def]
 
 def _edge_signs(builder: Any, edges: Any, steps: Any) -> Any:
     """Lanes that are negative where one of three edge functions is, given at the first and per pixel."""
-    signs = ir.Constant(ints(ROW), [0] * ROW)
+    signs = _ZEROS
     for k in range(3):
         first = spread(builder, builder.extract_value(edges, k), ROW)
         step = spread(builder, builder.extract_value(steps, k), ROW)
-        grown = builder.mul(step, ir.Constant(ints(ROW), list(range(ROW))))
+        grown = builder.mul(step, _NUMBERS)
         signs = builder.or_(signs, builder.add(first, grown))
     return signs
 
@@ -70,14 +72,11 @@ def see_row(
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, _, start, room, face, at_first, per_pixel, depth, slope, before = arguments
-        lanes = ir.Constant(ints(ROW), list(range(ROW)))
-        within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
-        inside = builder.icmp_signed(
-            ">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW)
-        )
+        within = builder.icmp_signed("<", _NUMBERS, spread(builder, room, ROW))
+        inside = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), _ZEROS)
         grown = builder.fmul(
             spread(builder, slope, ROW),
-            builder.sitofp(builder.add(lanes, spread(builder, before, ROW)), floats(ROW)),
+            builder.sitofp(builder.add(_NUMBERS, spread(builder, before, ROW)), floats(ROW)),
         )
         here = builder.fadd(spread(builder, depth, ROW), grown)
         depths = vector_at(context, builder, signature.args[0], arguments[0], start, floats(ROW))
@@ -174,12 +173,9 @@ def reaching(
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, room, at_first, per_pixel, least, depth, slope = arguments
-        lanes = ir.Constant(ints(ROW), list(range(ROW)))
-        within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
-        near = builder.icmp_signed(
-            ">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW)
-        )
-        grown = builder.fmul(spread(builder, slope, ROW), builder.sitofp(lanes, floats(ROW)))
+        within = builder.icmp_signed("<", _NUMBERS, spread(builder, room, ROW))
+        near = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), _ZEROS)
+        grown = builder.fmul(spread(builder, slope, ROW), builder.sitofp(_NUMBERS, floats(ROW)))
         here = builder.fadd(spread(builder, depth, ROW), grown)
         bound = vector_at(context, builder, signature.args[0], array, start, floats(ROW))
         known = builder.load(bound, align=4)
