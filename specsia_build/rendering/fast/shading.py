@@ -113,8 +113,7 @@ def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
 @uncounted
 def load_faces(start, end, shown, loaded):  # type: ignore[no-untyped-def]
     """Fill the rows from `start` to `end` of `loaded` with all that shading their faces needs."""
-    sx, sy = shown.x, shown.y
-    surface, textures = shown.surface, shown.textures
+    sx, sy, surface, textures = shown
     uv = surface.uv
     positions = surface.positions
     colors = surface.colors
@@ -289,8 +288,7 @@ def color_at(i, x, y, shading):  # type: ignore[no-untyped-def]
 @uncounted
 def opacity_at(f, x, y, shown):  # type: ignore[no-untyped-def]
     """Opacity 0-1 of a face at a screen point: texture x factor x vertex colour."""
-    sx, sy = shown.x, shown.y
-    surface, textures = shown.surface, shown.textures
+    sx, sy, surface, textures = shown
     a, b, c = triple(surface.faces, f)
     px, py = x * 256.0, y * 256.0
     area = np.float64((sx[b] - sx[a]) * (sy[c] - sy[a]) - (sy[b] - sy[a]) * (sx[c] - sx[a]))
