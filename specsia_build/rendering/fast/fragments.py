@@ -263,12 +263,7 @@ def _draw(touching, shown, wanted, close, far, fragments):  # type: ignore[no-un
     """Draw the faces `touching`, of one alpha class, at all samples of close pixels; whether all had room."""
     size = far.shape[0]
     slots, rows = close.slots, close.rows
-    first, following = fragments.first, fragments.following
-    face = fragments.face
-    held = fragments.mask
-    plane = fragments.plane
-    used = fragments.used
-    covered, deepest = fragments.covered, fragments.deepest
+    first, following, face, held, plane, used, covered, deepest = fragments
     faces = touching.face
     for n in range(len(faces)):
         f = faces[n]
