@@ -58,10 +58,9 @@ def parameters(tree: ast.Module) -> Iterator[int]:
     Commands of click, which have a parameter for each option, may have more, and so may numba's intrinsics,
     whose parameters are the operands of what they generate.
     """
-    intrinsics = set(_intrinsics(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if _is_command(node) or node.name in intrinsics:
+            if any(_is_exempt(decorator) for decorator in node.decorator_list):
                 continue
             listed = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
             names = [parameter.arg for parameter in listed]
@@ -94,12 +93,5 @@ def _is_condition(node: ast.expr) -> bool:
     return isinstance(node, ast.Compare | ast.BoolOp)
 
 
-def _intrinsics(tree: ast.Module) -> Iterator[str]:
-    """Names of functions that a module gives to `specsia_build.jit.intrinsic`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "intrinsic":
-            yield from map(ast.unparse, node.args)
-
-
-def _is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any("command" in ast.unparse(decorator) for decorator in node.decorator_list)
+def _is_exempt(decorator: ast.expr) -> bool:
+    return "command" in ast.unparse(decorator) or ast.unparse(decorator) == "intrinsic"

@@ -81,8 +81,8 @@ def test_public_names_are_defined_once() -> None:
         ),
         (
             rules.parameters,
-            "def f(a, b, c, d, e, g, h): ...\nk = i(f)",
-            "def f(a, b, c, d, e, g, h): ...\nk = intrinsic(f)",
+            "@inlined\ndef f(a, b, c, d, e, g, h): ...",
+            "@intrinsic\ndef f(a, b, c, d, e, g, h): ...",
         ),
     ],
 )

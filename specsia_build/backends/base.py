@@ -137,8 +137,7 @@ class Backend(ABC):
             image: (H, W, 4) uint8 sRGB, straight alpha: the frontal view without contour.
             context: see `Context`.
 
-        Raises:
-            CharacterError: if this character cannot be reconstructed.
+        Raises CharacterError if this character cannot be reconstructed.
         """
 
     def settings(self) -> Mapping[str, Any]:

@@ -44,9 +44,8 @@ class ModelSheet(Backend):
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """The closed, textured mesh that `relief` makes of front, side and back.
 
-        Raises:
-            CharacterError: if the picture is not square or too small, there is no ground truth, or a drawing
-                shows nothing.
+        Raises CharacterError if the picture is not square or too small, there is no ground truth, or a
+        drawing shows nothing.
         """
         check_image(image)
         if context.ground_truth is None:

@@ -63,10 +63,9 @@ def available_backends() -> tuple[str, ...]:
 def load_backend(spec: str) -> Backend:
     """Load the backend of ``NAME`` or ``NAME:ARGUMENT``; the argument may contain colons.
 
-    Raises:
-        UsageError: if no installed package declares the name, two packages declare it, or the backend refuses
-            the argument or has settings that it does not read.
-        SpecsiaError: if the package that declares it cannot be imported or returns no backend.
+    Raises UsageError if no installed package declares the name, two packages declare it, or the backend
+    refuses the argument or has settings that it does not read, and SpecsiaError if the package that declares
+    it cannot be imported or returns no backend.
     """
     name, colon, argument = spec.partition(":")
     points = (*_OWN.select(name=name), *entry_points(group=BACKEND_GROUP, name=name))
@@ -160,8 +159,7 @@ def _unknown_members(kind: type[Backend]) -> list[str]:
 def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
     """Reconstruct a copy of a picture (H, W, 4) uint8, and check the mesh.
 
-    Raises:
-        CharacterError: if it fails, or returns no mesh; an `OthersError` if a third party's code fails.
+    Raises CharacterError if it fails, or returns no mesh; an `OthersError` if a third party's code fails.
     """
     with _reported(backend, f"failed on {context.character_id}", OthersError):
         mesh = backend.reconstruct(image.copy(), context)

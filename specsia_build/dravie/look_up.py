@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from specsia_build.arrays import Floats, Pixels
 from specsia_build.jit import compiled, inlined, ready, uncounted
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import box_around, nearest_along
 from specsia_build.pictures.palettes import COLOURS, palette_of
 
 LOOKED_UP_CHANNELS = 12
@@ -55,52 +55,19 @@ levels) below which the drawing does not show a place."""
 
 
 @compiled
-def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  # type: ignore[no-untyped-def]
-    """Nearest along a line: `out[k] = min over i of squares[i] + (k - i)^2`, and i's feature; -1 is none.
-
-    At least one has a feature. `squares` are in units of steps. Felzenszwalb and Huttenlocher, "Distance
-    transforms of sampled functions", 2012.
-    """
-    n, count = len(squares), 0
-    for i in range(n):
-        if features[i] < 0:
-            continue
-        start = -1e30
-        while count > 0:
-            j = hull[count - 1]
-            start = ((squares[i] + i * i) - (squares[j] + j * j)) / (2.0 * (i - j))
-            if start > cuts[count - 1]:
-                break
-            count -= 1
-            start = -1e30
-        hull[count], cuts[count] = i, start
-        count += 1
-    at = 0
-    for k in range(n):
-        while at + 1 < count and cuts[at + 1] < k:
-            at += 1
-        i = hull[at]
-        out_squares[k], out_features[k] = squares[i] + (k - i) * (k - i), features[i]
-
-
-@compiled
 def _spread_along(squares, features, step):  # type: ignore[no-untyped-def]
     """Spread features of cells (`CELLS`, `CELLS`, `CELLS`), flat, -1 is none; adds to squared distances.
 
     Cells along the axis lie `step` apart, so that one compiled function serves all axes.
     """
     n = CELLS
-    cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
+    working = np.empty(n), np.empty(n, np.int64)
     least, owners = np.empty(n, np.int64), np.empty(n, np.int32)
     for block in range(0, len(features), n * step):
         for first in range(block, block + step):
             stop = block + n * step
             lengths, line = squares[first:stop:step], features[first:stop:step]
-            known = False
-            for c in range(n):
-                known |= line[c] >= 0
-            if known:
-                _lower_envelope(lengths, line, cuts, hull, least, owners)
+            if nearest_along(lengths, line, 1, working, (least, owners)):
                 for c in range(n):
                     lengths[c], line[c] = least[c], owners[c]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.arrays import Doubles, Mask, Pixels
-from specsia_build.jit import compiled, ready
+from specsia_build.jit import compiled, ready, uncounted
 
 _Value = TypeVar("_Value", bound=np.generic)
 PixelBox = tuple[float, float, float, float]
@@ -77,32 +77,45 @@ def _nearest(known, down, across):  # type: ignore[no-untyped-def]
         for x in range(width):
             if rows[y + 1, x] >= 0 and (rows[y, x] < 0 or rows[y + 1, x] - y < y - rows[y, x]):
                 rows[y, x] = rows[y + 1, x]
-    square = np.full((height, width), np.inf)
-    # Columns whose pixels are the nearest from some column on, and the squared distance in their columns
-    site = np.empty(width, np.int64)
-    start, own = np.empty(width), np.empty(width)
+    place, square = np.full((height, width), -1), np.full((height, width), np.inf)
+    features, squares = np.empty(width, np.int64), np.empty(width)
+    cuts, hull = np.empty(width), np.empty(width, np.int64)
     for y in range(height):
-        count = 0
         for x in range(width):
-            if rows[y, x] < 0:
-                continue
-            here, begin = ((rows[y, x] - y) * down) ** 2, -np.inf
-            while count > 0:
-                last = site[count - 1]
-                begin = (x + last + (here - own[count - 1]) / (across * across * (x - last))) / 2
-                if begin > start[count - 1]:
-                    break
-                count -= 1
-                begin = -np.inf
-            site[count] = x
-            start[count], own[count] = begin, here
-            count += 1
-        if count == 0:
+            features[x] = rows[y, x] * width + x if rows[y, x] >= 0 else -1
+            squares[x] = ((rows[y, x] - y) * down) ** 2
+        nearest_along(squares, features, across, (cuts, hull), (square[y], place[y]))
+    return place, square
+
+
+@uncounted
+def nearest_along(squares, features, step, working, out):  # type: ignore[no-untyped-def]
+    """Find the nearest along a line of N: `min over i of squares[i] + (step * (k - i))^2`, and i's feature.
+
+    A feature of -1 is none. Fills `out`, squares and features (N,); returns False if there is no feature.
+    `working` (N,), float64 and int64, is overwritten.
+    """
+    out_squares, out_features = out
+    # Owners whose parabolas are the lowest from some place on, and these places.
+    cuts, hull = working
+    count = 0
+    for i in range(len(squares)):
+        if features[i] < 0:
             continue
-        line, k = rows[y].copy(), 0
-        for x in range(width):
-            while k + 1 < count and start[k + 1] < x:
-                k += 1
-            rows[y, x] = line[site[k]] * width + site[k]
-            square[y, x] = own[k] + ((x - site[k]) * across) ** 2
-    return rows, square
+        begin = -np.inf
+        while count > 0:
+            j = hull[count - 1]
+            begin = (i + j + (squares[i] - squares[j]) / (step * step * (i - j))) / 2
+            if begin > cuts[count - 1]:
+                break
+            count -= 1
+            begin = -np.inf
+        hull[count], cuts[count] = i, begin
+        count += 1
+    at = 0
+    for k in range(len(squares) if count > 0 else 0):
+        while at + 1 < count and cuts[at + 1] < k:
+            at += 1
+        i = hull[at]
+        out_squares[k], out_features[k] = squares[i] + (step * (k - i)) ** 2, features[i]
+    return count > 0

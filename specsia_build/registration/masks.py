@@ -9,7 +9,6 @@ from specsia_build.jit import compiled, ready
 from specsia_build.rendering.contour import covered, outside_distance
 from specsia_build.rendering.layers import HALF_COVERED, overlap
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.vectors import put
 
 
 @compiled
@@ -124,46 +123,21 @@ def moments(masks: Mask) -> Doubles:
     return np.stack([areas, *middles], axis=1)
 
 
-@compiled
-def _cluster(vertices, faces, low, cell, cells):  # type: ignore[no-untyped-def]
-    table = np.full(cells * cells * cells, -1, np.int32)
-    cluster = np.empty(len(vertices), np.int32)
-    sums = np.zeros((len(vertices), 3))
-    counts = np.zeros(len(vertices), np.int32)
-    n = 0
-    for v in range(len(vertices)):
-        key = 0
-        for k in range(3):
-            key = key * cells + min(cells - 1, int((vertices[v, k] - low[k]) / cell))
-        if table[key] < 0:
-            table[key] = n
-            n += 1
-        c = table[key]
-        cluster[v] = c
-        counts[c] += 1
-        for k in range(3):
-            sums[c, k] += vertices[v, k]
-    points = np.empty((n, 3), np.float32)
-    for c in range(n):
-        for k in range(3):
-            points[c, k] = sums[c, k] / counts[c]
-    kept = np.empty((len(faces), 3), np.int32)
-    m = 0
-    for f in range(len(faces)):
-        a = cluster[faces[f, 0]]
-        b = cluster[faces[f, 1]]
-        c = cluster[faces[f, 2]]
-        if a != b and b != c and c != a:
-            put(kept, m, (a, b, c))
-            m += 1
-    return points, kept[:m].copy()
-
-
 def lighter(mesh: Mesh, cells: int) -> Mesh:
     """Simplify a mesh by merging vertices in a grid of `cells` along its longest side; drops colours."""
-    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-    cell = float((high - low).max()) / cells * (1 + 1e-6)
-    points, faces = _cluster(ready(mesh.vertices), ready(mesh.faces, np.int32), low, max(cell, 1e-30), cells)
+    vertices = mesh.vertices
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    cell = max(float((high - low).max()) / cells * (1 + 1e-6), 1e-30)
+    places = np.minimum(((vertices - low) / np.float64(cell)).astype(int), cells - 1)
+    keys = np.ravel_multi_index(places.T, (cells, cells, cells))
+    _, first, cluster = np.unique(keys, return_index=True, return_inverse=True)
+    # Cells are numbered by their first vertices.
+    cluster = np.argsort(np.argsort(first))[cluster]
+    sums = np.stack([np.bincount(cluster, vertices[:, axis]) for axis in range(3)], axis=1)
+    points = (sums / np.bincount(cluster)[:, None]).astype(np.float32)
+    corners = cluster[mesh.faces].astype(np.int32)
+    a, b, c = corners.T
+    faces = corners[(a != b) & (b != c) & (c != a)]
     if len(faces) == 0:
         return mesh
     return Mesh(points, faces, mesh.materials[:1], np.zeros(len(faces), np.int32))

@@ -93,19 +93,18 @@ def find_contour(picture: Pixels) -> Contour:
     if len(profiles.colours) < _FEWEST:
         return Contour(0.0, Ink.of_one(0.0, (0, 0, 0)), np.zeros_like(covered))
     lines = [_line(profiles, start) for start in STARTS]
-    most = max(line.score for line in lines)
+    most = max(score for score, _ in lines)
     # Samples farther inside are mixed with the figure if the line is thin.
-    line = next(line for line in lines if line.score >= most - _SLACK)
-    contour = Contour(line.score, line.ink, np.zeros_like(covered))
-    if not contour.kept:
-        return contour
-    taken = _pixels(picture, covered, line.ink)
-    if line.ink.colours.min() >= _PAPER:
+    score, ink = next(line for line in lines if line[0] >= most - _SLACK)
+    if score < LEAST_SCORE:
+        return Contour(score, ink, np.zeros_like(covered))
+    contour = Contour(score, ink, _pixels(picture, covered, ink))
+    if ink.colours.min() >= _PAPER:
         # Paper that was left around a figure hides its contour.
-        inner = find_contour(Contour(line.score, line.ink, taken).bare(picture))
+        inner = find_contour(contour.bare(picture))
         if inner.kept and inner.ink.colours.max() < _PAPER:
-            return Contour(inner.score, inner.ink, taken | inner.line)
-    return Contour(line.score, line.ink, taken)
+            return Contour(inner.score, inner.ink, contour.line | inner.line)
+    return contour
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
@@ -167,13 +166,8 @@ def _sampled(values: Doubles, y: Doubles, x: Doubles) -> Doubles:
     return np.asarray(scipy.ndimage.map_coordinates(values, [y, x], order=1))
 
 
-class _Line(NamedTuple):
-    score: float
-    ink: Ink
-
-
-def _line(profiles: _Profiles, start: int) -> _Line:
-    """The line that most profiles show if their ink is that of the sample `start`."""
+def _line(profiles: _Profiles, start: int) -> tuple[float, Ink]:
+    """Score and ink of the line that most profiles show if their ink is that of the sample `start`."""
     colours, valid, depths, unit = profiles
     ink, each = colours[:, start], np.arange(len(colours))
     differs = np.where(valid, np.abs(colours - ink[:, None]).max(axis=-1), 0)
@@ -189,7 +183,7 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     high, low = differs[each, edge], differs[each, np.maximum(edge - 1, 0)]
     share = (high - after[each, edge] / 2) / np.maximum(high - low, 1e-3)
     widths = depths[edge] - _STEP * np.clip(share, 0, 1)
-    none = _Line(0.0, Ink.of_one(0.0, (0, 0, 0)))
+    none = 0.0, Ink.of_one(0.0, (0, 0, 0))
     if not ends.any():
         return none
     middle = np.median(widths[ends])
@@ -210,8 +204,8 @@ def _line(profiles: _Profiles, start: int) -> _Line:
     several = shades.mean() > of_one or shades.mean() >= LEAST_SCORE
     if spread <= _EVEN or not several:
         red, green, blue = np.rint(colour).astype(int)
-        return _Line(of_one, Ink.of_one(width, (red, green, blue)))
-    return _Line(float(shades.mean()), inks_beside(width, beside[shades], ink[shades]))
+        return of_one, Ink.of_one(width, (red, green, blue))
+    return float(shades.mean()), inks_beside(width, beside[shades], ink[shades])
 
 
 def _is_shade(ink: Doubles, colours: Doubles) -> Mask:

@@ -16,7 +16,7 @@ from specsia_build.config import Look as Look
 from specsia_build.config import RendererName
 from specsia_build.errors import ByShape
 from specsia_build.frame import Camera
-from specsia_build.jit import compiled, inlined, ready, uncounted
+from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.vectors import put, triple
@@ -70,8 +70,10 @@ class Seen:
 
     def numbers(self, of_face: NDArray[np.int32]) -> NDArray[np.int32]:
         """Numbers of faces (F,) at the visible points, (S, S) int32, -1 without a surface."""
+        top, bottom, left, right = self.box
+        window = np.s_[top:bottom, left:right]
         out = np.full(self.face.shape, -1, np.int32)
-        _look_up(self.face, ready(of_face, np.int32), self.box, out)
+        out[window] = np.where(self.face[window] >= 0, of_face[self.face[window]], -1)
         return out
 
 
@@ -167,8 +169,9 @@ Silhouette = Pixels | Mask  # (S, S): coverage, of which half counts, or whether
 
 def overlap(first: Silhouette, second: Silhouette) -> tuple[int, int, int]:
     """Pixels that two silhouettes, both, the first and the second, cover at least half."""
-    both, ours, theirs = _overlap(_levels(first), _levels(second))
-    return both, ours, theirs
+    ours, theirs = (s if s.dtype == np.bool_ else s >= HALF_COVERED for s in (first, second))
+    both, own, other = (int(np.count_nonzero(mask)) for mask in (ours & theirs, ours, theirs))
+    return both, own, other
 
 
 def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
@@ -176,35 +179,6 @@ def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
     both, ours, theirs = overlap(first, second)
     union = ours + theirs - both
     return both / union if union else empty
-
-
-def _levels(silhouette: Silhouette) -> Pixels:
-    levels = silhouette * np.uint8(255) if silhouette.dtype == np.bool_ else silhouette
-    flat: Pixels = ready(levels).reshape(-1)
-    return flat
-
-
-@compiled
-def _overlap(first, second):  # type: ignore[no-untyped-def]
-    """Count entries >= 128 of two byte arrays (N,): of both at once, of the first, and of the second."""
-    both, ours = 0, 0
-    theirs = 0
-    for k in range(len(first)):
-        a, b = first[k] >> 7, second[k] >> 7
-        both += a & b
-        ours += a
-        theirs += b
-    return both, ours, theirs
-
-
-@uncounted
-def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (S, S) inside the box."""
-    for row in range(box[0], box[1]):
-        for column in range(box[2], box[3]):
-            f = face[row, column]
-            if f >= 0:
-                out[row, column] = of_face[f]
 
 
 @inlined

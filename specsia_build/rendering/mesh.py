@@ -349,22 +349,10 @@ def lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(_lengths(ready(vectors)))
 
 
-@compiled
-def _cofactors(matrices):  # type: ignore[no-untyped-def]
-    out = np.empty_like(matrices)
-    for n in range(len(matrices)):
-        of, to = matrices[n], out[n]
-        for k in range(3):
-            i, j = (k + 1) % 3, (k + 2) % 3
-            for row in range(3):
-                p, q = (row + 1) % 3, (row + 2) % 3
-                to[row, k] = of[p, i] * of[q, j] - of[q, i] * of[p, j]
-    return out
-
-
 def cofactors(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cofactor matrices of (..., 3, 3), which transform normals; they exist for singular matrices, too."""
-    return np.asarray(_cofactors(ready(matrices).reshape(-1, 3, 3)).reshape(matrices.shape))
+    columns = [np.cross(matrices[..., (k + 1) % 3], matrices[..., (k + 2) % 3]) for k in range(3)]
+    return np.stack(columns, axis=-1)
 
 
 def unit_normals(mesh: Mesh) -> NDArray[np.float64]:

@@ -61,14 +61,6 @@ def position_image(
 
 
 @inlined
-def _mirrored(i, count):  # type: ignore[no-untyped-def]
-    """Index of one pixel of mirrored border (without the edge row itself), as OpenCV's default has it."""
-    if i < 0:
-        return min(1, count - 1)
-    return i if i < count else max(0, count - 2)
-
-
-@inlined
 def _level(pixel, c):  # type: ignore[no-untyped-def]
     """Channel `c` of a pixel for the edge image, or the code of the background."""
     return np.int16(pixel[c]) if pixel[3] == 255 else np.int16(_OUTSIDE)
@@ -76,19 +68,19 @@ def _level(pixel, c):  # type: ignore[no-untyped-def]
 
 @compiled
 def _edge(pos):  # type: ignore[no-untyped-def]
-    height, width = pos.shape[0], pos.shape[1]
-    padded = np.empty((height + 2, width + 2), np.int16)
+    """The edge image (H, W) uint8 of a position image (H + 2, W + 2, 4) with a border of one pixel."""
+    height, width = pos.shape[0] - 2, pos.shape[1] - 2
+    levels = np.empty((height + 2, width + 2), np.int16)
     largest = np.zeros((height, width), np.int32)
     out = np.empty((height, width), np.uint8)
     for c in range(3):
         for y in range(height + 2):
-            row, to = pos[_mirrored(y - 1, height)], padded[y]
-            for x in range(width):
-                to[x + 1] = _level(row[x], c)
-            to[0], to[width + 1] = to[_mirrored(-1, width) + 1], to[_mirrored(width, width) + 1]
+            row, to = pos[y], levels[y]
+            for x in range(width + 2):
+                to[x] = _level(row[x], c)
         for y in range(height):
-            upper, middle = padded[y], padded[y + 1]
-            lower, to = padded[y + 2], largest[y]
+            upper, middle = levels[y], levels[y + 1]
+            lower, to = levels[y + 2], largest[y]
             for x in range(width):
                 # In 16 bits as far as they fit: twice as many then fit a register.
                 west = np.int16(upper[x] + 2 * middle[x] + lower[x])
@@ -109,5 +101,5 @@ def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if covered.any():
         # Beyond a margin of two pixels there are no edges, and a mirrored border changes nothing.
         window = box_around(covered, 2)
-        out[window] = _edge(ready(pos[window]))
+        out[window] = _edge(np.pad(pos[window], ((1, 1), (1, 1), (0, 0)), mode="reflect"))
     return out

@@ -30,14 +30,6 @@ class Topology(NamedTuple):
         return np.asarray((self.volumes > 0)[self.part])
 
 
-@compiled
-def _table_size(items):  # type: ignore[no-untyped-def]
-    size = 16
-    while size < 2 * items:
-        size *= 2
-    return np.int64(size)
-
-
 @inlined
 def _scatter(key):  # type: ignore[no-untyped-def]
     # The finaliser of MurmurHash3.
@@ -50,8 +42,9 @@ def _scatter(key):  # type: ignore[no-untyped-def]
 
 @compiled
 def _weld(bits):  # type: ignore[no-untyped-def]
-    count = len(bits)
-    size = _table_size(count)
+    count, size = len(bits), np.int64(16)
+    while size < 2 * count:
+        size *= 2
     table = np.full(size, -1, np.int32)
     first = np.empty(count, np.int32)
     for v in range(count):

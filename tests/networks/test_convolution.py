@@ -1,15 +1,13 @@
 """Convolutions of any size give the plain sums to the bit, whatever the processor's vectors."""
 
 import hashlib
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from specsia_build.networks.convolution import BLOCK, LEAK, TILE_WIDTH, convolved, kernel_of
+from tests.rendering.scenes import digest_without_wide_vectors
 
 Array = NDArray[np.float32]
 
@@ -45,19 +43,10 @@ def test_sums_to_the_bit(size: tuple[int, int, int], outputs: int, stride: int, 
     np.testing.assert_array_equal(found, plain(x, weight, bias, stride, leak), strict=True)
 
 
-OTHER_PROCESSOR = """
-import hashlib
-from specsia_build.networks.convolution import convolved, kernel_of
-from tests.networks.test_convolution import case
-x, *weights = case((8, 10, 12, 40))
-print(hashlib.sha256(convolved(x, kernel_of(*weights)).tobytes()).hexdigest())
-"""
+def digest() -> str:
+    x, *weights = case((8, 10, 12, 40))
+    return hashlib.sha256(convolved(x, kernel_of(*weights)).tobytes()).hexdigest()
 
 
 def test_same_without_wide_vectors() -> None:
-    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-    command = [sys.executable, "-c", OTHER_PROCESSOR]
-    other = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    x, *weights = case((8, 10, 12, 40))
-    found = convolved(x, kernel_of(*weights))
-    assert other.stdout.strip() == hashlib.sha256(found.tobytes()).hexdigest()
+    assert digest_without_wide_vectors(__name__) == digest()

@@ -1,5 +1,8 @@
 """Meshes whose pictures can be computed by hand, and helpers to render them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,3 +160,14 @@ def textured(pixels: NDArray[np.uint8], **kind: object) -> Material:
 def encoded(*linear: float) -> list[float]:
     """Bytes, not rounded, of linear light."""
     return [float(v) for v in linear_to_srgb(np.array(linear)) * 255]
+
+
+def digest_without_wide_vectors(module: str) -> str:
+    """What `digest` of a test's module gives where numba is told of a processor without wide vectors.
+
+    What is compiled for it is kept beside the code for this one: numba tells them apart.
+    """
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    command = [sys.executable, "-c", f"from {module} import digest; print(digest())"]
+    top = Path(__file__).parents[2]
+    return subprocess.check_output(command, env=environment, cwd=top, text=True).strip()

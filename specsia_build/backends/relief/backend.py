@@ -56,8 +56,7 @@ class Relief(Backend):
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.
 
-        Raises:
-            CharacterError: if the picture is not square or too small, or shows nothing.
+        Raises CharacterError if the picture is not square or too small, or shows nothing.
         """
         figure = figure_of(image)
         picture, crop = figure.picture, figure.crop

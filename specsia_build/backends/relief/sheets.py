@@ -136,8 +136,7 @@ def contour_distance(covered: Mask) -> Doubles:
 def figure_of(image: NDArray[np.uint8]) -> FigureCut:
     """Cut the figure out of a picture (S, S, 4) uint8 with straight alpha.
 
-    Raises:
-        CharacterError: if the picture is not square or too small, or shows nothing or no background.
+    Raises CharacterError if the picture is not square or too small, or shows nothing or no background.
     """
     check_image(image)
     covered = image[..., 3] >= HALF_COVERED
@@ -212,8 +211,7 @@ def surface_of(
         known: whether the depths of thin parts are sure; else these are about as thick as they are wide.
         split: whether legs that hide others become two each, see `deep_legs`.
 
-    Raises:
-        CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.
+    Raises CharacterError if the silhouette is nowhere wider than a cell of the finest lattice.
     """
     covered = figure.covered
     crop = figure.crop

@@ -100,8 +100,7 @@ def solid_of(
         inside: (R, R), the figure in its crop.
         picture: (S, W, 4) uint8, the side seen from the left.
 
-    Raises:
-        CharacterError: if the side shows nothing, or all is thinner than a cell.
+    Raises CharacterError if the side shows nothing, or all is thinner than a cell.
     """
     side = side_cut(picture)
     crop, top = figure.crop, figure.window[0].start

@@ -1,4 +1,7 @@
-"""Worker protocol for Python scripts: ``python worker.py SCRIPT`` runs SCRIPT, which calls `serve`.
+"""Worker protocol for Python scripts: ``python worker.py SCRIPT`` answers requests by SCRIPT's ``load``.
+
+``load`` is called once with the settings of the greeting; it returns the function that takes a `Request` and
+returns the path of the mesh it wrote.
 
 The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed, and
 imports this file as ``specsia_worker``. Descriptor 1 becomes a copy of standard error before the script is
@@ -75,11 +78,7 @@ def _send(message: Mapping[str, Any]) -> None:
 
 
 def serve(load: Load) -> None:
-    """Answer requests until a shutdown, or until standard input ends.
-
-    `load` is called once with the settings of the greeting; it returns the function that takes a `Request`
-    and returns the path of the mesh it wrote.
-    """
+    """Answer requests until a shutdown, or until standard input ends."""
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_messages, args=(messages,), daemon=True).start()
     greeting = messages.get()
@@ -178,7 +177,7 @@ def _read_messages(messages: queue.Queue[dict[str, Any]]) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a script: ``SCRIPT [ARGUMENT]...``."""
+    """Serve a script: ``SCRIPT [ARGUMENT]...``."""
     _pipes.extend([os.dup(0), os.dup(1)])
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -188,7 +187,7 @@ def main(arguments: Sequence[str]) -> None:
     sys.path[:] = [os.path.dirname(os.path.abspath(arguments[0])), *others]
     sys.modules["specsia_worker"] = sys.modules[__name__]
     sys.argv = list(arguments)
-    runpy.run_path(arguments[0], run_name="__main__")
+    serve(runpy.run_path(arguments[0])["load"])
 
 
 if __name__ == "__main__":

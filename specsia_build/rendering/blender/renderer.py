@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from specsia_build import png
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
+from specsia_build.rendering.fast.renderer import drawable
 from specsia_build.rendering.layers import Layers, Look, encoded
 from specsia_build.rendering.light import AMBIENT, LIGHTS, lit_normals
 from specsia_build.rendering.mesh import MESH_ARRAYS, Mesh, Texture, material_spec
@@ -109,13 +109,7 @@ def _lens(camera: Camera) -> dict[str, Any]:
 def _drawable(mesh: Mesh) -> Mesh:
     """The mesh without faces that Blender cannot represent."""
     a, b, c = mesh.faces.T
-    sound = (a != b) & (b != c) & (c != a)
-    if not sound.any():
-        raise CharacterError("the mesh has no faces to draw")
-    used = mesh.used
-    if not np.isfinite(mesh.vertices[used]).all():
-        raise CharacterError("the mesh has vertices that are not finite numbers")
-    return replace(mesh.of_faces(sound), vertices=np.where(used[:, None], mesh.vertices, np.float32(0)))
+    return drawable(mesh.of_faces((a != b) & (b != c) & (c != a)))
 
 
 _shared: dict[int, BlenderProcess] = {}

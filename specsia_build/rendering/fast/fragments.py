@@ -164,9 +164,7 @@ def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-d
 def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
     """The drawn faces of one alpha class that may touch a close pixel, by the slab of space they begin in,
     nearest first: faces drawn later are mostly hidden, and known to be so without a closer look."""
-    face = drawn.face
-    corners = drawn.corners
-    depths = drawn.depth
+    face, corners, depths = drawn
     low, high = np.float32(np.inf), np.float32(-np.inf)
     chosen = np.empty(len(face), np.int32)
     front = np.empty(len(face), np.float32)
@@ -193,9 +191,7 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
     ordered = Drawn(
         np.empty(count, np.int32), np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
     )
-    of = ordered.face
-    at = ordered.corners
-    far = ordered.depth
+    of, at, far = ordered
     for k in range(count):
         n, slab = chosen[k], int((front[k] - low) * scale)
         to = start[slab]
@@ -267,12 +263,7 @@ def _draw(touching, shown, wanted, close, far, fragments):  # type: ignore[no-un
     """Draw the faces `touching`, of one alpha class, at all samples of close pixels; whether all had room."""
     size = far.shape[0]
     slots, rows = close.slots, close.rows
-    first, following = fragments.first, fragments.following
-    face = fragments.face
-    held = fragments.mask
-    plane = fragments.plane
-    used = fragments.used
-    covered, deepest = fragments.covered, fragments.deepest
+    first, following, face, held, plane, used, covered, deepest = fragments
     faces = touching.face
     for n in range(len(faces)):
         f = faces[n]

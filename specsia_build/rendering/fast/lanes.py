@@ -39,13 +39,10 @@ def spread(builder: Any, value: Any, count: int) -> Any:
     return shuffled(builder, one, [0] * count)
 
 
-def shuffled(builder: Any, value: Any, lanes: list[int]) -> Any:
-    """A vector of the given lanes of another."""
-    return builder.shuffle_vector(
-        value,
-        ir.Constant(value.type, ir.Undefined),
-        ir.Constant(ir.VectorType(LANE_INDEX, len(lanes)), lanes),
-    )
+def shuffled(builder: Any, value: Any, lanes: list[int], other: Any = None) -> Any:
+    """A vector of the given lanes of another, or of two, one after the other."""
+    other = ir.Constant(value.type, ir.Undefined) if other is None else other
+    return builder.shuffle_vector(value, other, ir.Constant(ints(len(lanes)), lanes))
 
 
 def vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vector: Any) -> Any:
@@ -111,7 +108,10 @@ def triangle(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
     return not_negative
 
 
-def _equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
+@intrinsic
+def equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
+    """The lanes, as uint64, of `LANES` int32 from flat index `at` that are `wanted`."""
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, value = arguments
         here = builder.load(
@@ -124,11 +124,14 @@ def _equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
     return types.uint64(values, types.int64, types.int32), generate
 
 
-equal: Any = intrinsic(_equal)
-"""The lanes, as uint64, of `LANES` int32 from a flat index that hold a value: `equal(values, at, wanted)`."""
+@intrinsic
+def dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any) -> Any:
+    """Let a surface of one opacity take its share of the light that passes the samples of a pixel.
 
+    `LANES` float32 of `through`, from flat index `at`, are lessened where `mask`, uint64, has a bit. Returns
+    what was taken of all lanes together, float32, and the lanes, uint64, that still let `least` or more pass.
+    """
 
-def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, wanted, share, bound = arguments
         pointer = vector_at(context, builder, signature.args[0], array, start, floats(LANES))
@@ -150,12 +153,3 @@ def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any
 
     f32, u64 = types.float32, types.uint64
     return types.Tuple((f32, u64))(through, types.int64, u64, f32, f32), generate
-
-
-dim: Any = intrinsic(_dim)
-"""Let a surface of one opacity take its share of the light that passes the samples of a pixel.
-
-`dim(through, at, mask, opacity, least)`: `LANES` float32 of `through`, from the flat index `at` on, are
-lessened where `mask`, uint64, has a bit. Returns what was taken of all lanes together, float32, and the
-lanes, uint64, that still let `least` or more pass.
-"""

@@ -19,7 +19,8 @@ from specsia_build.rendering.fast.lanes import (
 )
 
 
-def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w10: Any, w11: Any) -> Any:
+@intrinsic
+def _mixed(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w10: Any, w11: Any) -> Any:
     """The four channels of two texels each from the numbers `upper` and `lower` on, weighted and summed."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -29,10 +30,10 @@ def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w
             start = builder.gep(data, [builder.mul(arguments[first], ir.Constant(arguments[first].type, 4))])
             pair = builder.load(builder.bitcast(start, chars(8).as_pointer()))
             pair.align = 1
-            levels = builder.sitofp(builder.zext(pair, ir.VectorType(LANE_INDEX, 8)), floats(8))
+            levels = builder.sitofp(builder.zext(pair, ints(8)), floats(8))
             low, high = spread(builder, arguments[left], 8), spread(builder, arguments[right], 8)
-            lanes = ir.Constant(ir.VectorType(LANE_INDEX, 8), [0, 1, 2, 3, 8, 9, 10, 11])
-            rows.append(builder.fmul(levels, builder.shuffle_vector(low, high, lanes)))
+            shares = shuffled(builder, low, [0, 1, 2, 3, 8, 9, 10, 11], high)
+            rows.append(builder.fmul(levels, shares))
         both = builder.fadd(*rows)
         total = builder.fadd(shuffled(builder, both, [0, 1, 2, 3]), shuffled(builder, both, [4, 5, 6, 7]))
         channels = [builder.extract_element(total, ir.Constant(LANE_INDEX, c)) for c in range(4)]
@@ -40,9 +41,6 @@ def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w
 
     weights = [types.float32] * 4
     return types.UniTuple(types.float32, 4)(texels, types.int64, types.int64, *weights), generate
-
-
-_mixed: Any = intrinsic(_mix)
 
 
 @inlined
@@ -89,17 +87,11 @@ def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) ->
             index = builder.zext(builder.extract_element(begin, ir.Constant(LANE_INDEX, k)), LONG)
             pointer = builder.gep(data, [builder.shl(index, ir.Constant(LONG, 2))])
             pairs.append(builder.load(builder.bitcast(pointer, chars(8).as_pointer()), align=1))
-        halves = [
-            builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(LANE_INDEX, 16), list(range(16))))
-            for a, b in (pairs[:2], pairs[2:])
-        ]
+        halves = [shuffled(builder, a, list(range(16)), b) for a, b in (pairs[:2], pairs[2:])]
         for side, weight in enumerate(weights):
             chosen = [8 * k + 4 * side + c for k in range(LOOKS) for c in range(4)]
-            mask = ir.Constant(ir.VectorType(LANE_INDEX, 4 * LOOKS), chosen)
-            levels = builder.uitofp(
-                builder.zext(builder.shuffle_vector(halves[0], halves[1], mask), ints(4 * LOOKS)),
-                floats(4 * LOOKS),
-            )
+            texels = shuffled(builder, halves[0], chosen, halves[1])
+            levels = builder.uitofp(builder.zext(texels, ints(4 * LOOKS)), floats(4 * LOOKS))
             share = shuffled(builder, weight, [k for k in range(LOOKS) for _ in range(4)])
             shares.append(builder.fmul(levels, share))
     return shares
@@ -119,7 +111,8 @@ def _show(context: Any, builder: Any, color: tuple[Any, Any], first: Any, room: 
     builder.store(builder.select(within, builder.or_(texels, opaque), known), pointer, align=1)
 
 
-def _look_row(
+@intrinsic
+def look_row(
     typing: Any,
     texels: Any,
     color: Any,
@@ -132,6 +125,12 @@ def _look_row(
     du: Any,
     dv: Any,
 ) -> Any:
+    """Fill up to `LOOKS` opaque pixels of uint8 `color` by interpolation between four texels.
+
+    There are `count` from flat index `at` on, the first at column `u`, row `v` of an image as in `bilinear`,
+    each further one by `du`, `dv`.
+    """
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         table, out, first, room, start, across, at_u, at_v, by_u, by_v = arguments
         pixel = _pixels(builder, room)
@@ -148,15 +147,8 @@ def _look_row(
     return types.void(texels, color, types.int64, i32, i32, i32, f32, f32, f32, f32), generate
 
 
-look_row: Any = intrinsic(_look_row)
-"""Fill up to `LOOKS` opaque pixels of uint8 `color` by interpolation between four texels.
-
-`look_row(texels, color, at, count, offset, width, u, v, du, dv)`: `count` pixels from flat index `at` on, the
-first at column u, row v of an image as in `bilinear`, each further one by du, dv.
-"""
-
-
-def _look_along(
+@intrinsic
+def look_along(
     typing: Any,
     texels: Any,
     looks: Any,
@@ -168,6 +160,14 @@ def _look_along(
     v: Any,
     pixel: Any,
 ) -> Any:
+    """Look up the same point of `LOOKS` neighbouring pixels.
+
+    Row `to` of `looks` (N, 4 * `LOOKS`) float32 becomes the encoded RGBA of each, 0-255, in an image as in
+    `bilinear`. `u` and `v`, four float32 each, say where: at the first pixel of a run, by what it grows per
+    pixel, and what the point lies right of and below the pixel's first one. The pixels are `pixel`, float32,
+    and those that follow; from the `count`th on the one before is repeated.
+    """
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         table, out, place, room, start, across, along_u, along_v, before = arguments
         pixel = builder.fadd(_each(builder, before), _pixels(builder, room))
@@ -190,18 +190,14 @@ def _look_along(
     return types.void(texels, looks, types.int64, i32, i32, i32, four, four, f32), generate
 
 
-look_along: Any = intrinsic(_look_along)
-"""Look up the same point of `LOOKS` neighbouring pixels.
+@intrinsic
+def mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: Any, most: Any) -> Any:
+    """Fill up to `LOOKS` opaque pixels of uint8 `color` with the mean of what was looked up, as encoded.
 
-`look_along(texels, looks, to, count, offset, width, u, v, pixel)`: row `to` of `looks` (N, 4 * `LOOKS`)
-float32 becomes the encoded RGBA of each, 0-255, in an image as in `bilinear`. `u` and `v`, four float32 each,
-say where: at the first pixel of a run, by what it grows per pixel, and what the point lies right of and below
-the pixel's first one. The pixels are `pixel`, float32, and those that follow; from the `count`th on the one
-before is repeated.
-"""
+    It is that of the first `count` rows of `looks`, see `look_along`, for `room` pixels from flat index `at`
+    on. Returns a bit for each of the 4 * `LOOKS` levels, opacity aside, that differs by more than `most`.
+    """
 
-
-def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: Any, most: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         from numba.core import cgutils
 
@@ -236,18 +232,18 @@ def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: An
     return i64(looks, i64, color, i64, types.int32, types.float32), generate
 
 
-mean_row: Any = intrinsic(_mean_row)
-"""Fill up to `LOOKS` opaque pixels of uint8 `color` with the mean of what was looked up, as it is encoded.
-
-`mean_row(looks, count, color, at, room, most)`: the first `count` rows of `looks`, see `look_along`, for
-`room` pixels from flat index `at` on. Returns a bit for each of the 4 * `LOOKS` levels, opacity aside, that
-differs by more than `most` among them.
-"""
-
 HALVED = 4  # Texels that `halve_row` makes together
 
 
-def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: Any, most: Any) -> Any:
+@intrinsic
+def halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: Any, most: Any) -> Any:
+    """Write the means of 2 x 2 texels, as they are encoded, for `HALVED` neighbouring ones.
+
+    Returns whether they will do: all opaque, and no level differs by more than `most` within a mean. `image`
+    and `out` are (.., 4) uint8; `upper`, `lower` and `to` the flat indices of the first texel of the upper
+    and of the lower row, and of the first mean.
+    """
+
     texels = chars(4 * HALVED)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -279,12 +275,3 @@ def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: An
         return builder.icmp_unsigned("==", flags, ir.Constant(flags.type, -1))
 
     return types.boolean(image, out, types.int64, types.int64, types.int64, types.int64), generate
-
-
-halve_row: Any = intrinsic(_halve_row)
-"""Write the means of 2 x 2 texels, as they are encoded, for `HALVED` neighbouring ones, and tell whether they
-will do: all opaque, and no level differs by more than `most` within a mean.
-
-`halve_row(image, out, upper, lower, to, most)`: `image` and `out` are (.., 4) uint8; `upper`, `lower` and
-`to` the flat indices of the first texel of the upper and of the lower row, and of the first mean.
-"""

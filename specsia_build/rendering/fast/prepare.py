@@ -151,10 +151,9 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
         if parted and (rough[f] or rough[f2]):
             continue
         colored = len(surface.colors) > 0
-        if m == m2 and not parted and (not colored or _same_colors(surface.colors, (f, i, j), (f2, i2, j2))):
-            jump[e] = False
-            continue
         jump[e] = False
+        if m == m2 and not parted and (not colored or _same_colors(surface.colors, (f, i, j), (f2, i2, j2))):
+            continue
         for t in (0.02, 0.5, 0.98):
             red, green, blue, alpha = _color_between(f, i, j, t, surface, textures)
             red2, green2, blue2, alpha2 = _color_between(f2, i2, j2, t, surface, textures)

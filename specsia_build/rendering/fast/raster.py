@@ -306,9 +306,7 @@ def _walk(begin, end, mark, nearest, marked):  # type: ignore[no-untyped-def]
 def mark_edges(shown, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark pixels under edges where the picture may change within: outlines, borders, jumps of colour."""
     sx, sy = shown.x, shown.y
-    ends = edges.ends
-    sides = edges.sides
-    jump = edges.jump
+    ends, sides, jump = edges
     for e in range(len(ends)):
         g = sides[e, 1]
         here, there = facing[sides[e, 0]], facing[g] if g >= 0 else np.int8(HIDDEN)

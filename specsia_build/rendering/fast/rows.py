@@ -23,6 +23,8 @@ from specsia_build.rendering.fast.lanes import (
 # Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for
 ROW = 16
 
+_NUMBERS, _ZEROS = ir.Constant(ints(ROW), list(range(ROW))), ir.Constant(ints(ROW), [0] * ROW)
+
 
 def padded(shape: tuple[int, ...], dtype: DTypeLike, *, clear: bool = True) -> NDArray[Any]:
     """Zeros, or anything, with `ROW` spare entries of the first two axes behind, to read and write back."""
@@ -38,16 +40,17 @@ def first_bits(count):  # type: ignore[no-untyped-def]
 
 def _edge_signs(builder: Any, edges: Any, steps: Any) -> Any:
     """Lanes that are negative where one of three edge functions is, given at the first and per pixel."""
-    signs = ir.Constant(ints(ROW), [0] * ROW)
+    signs = _ZEROS
     for k in range(3):
         first = spread(builder, builder.extract_value(edges, k), ROW)
         step = spread(builder, builder.extract_value(steps, k), ROW)
-        grown = builder.mul(step, ir.Constant(ints(ROW), list(range(ROW))))
+        grown = builder.mul(step, _NUMBERS)
         signs = builder.or_(signs, builder.add(first, grown))
     return signs
 
 
-def _see_row(
+@intrinsic
+def see_row(
     typing: Any,
     nearest: Any,
     ids: Any,
@@ -60,16 +63,20 @@ def _see_row(
     z_x: Any,
     skipped: Any,
 ) -> Any:
+    """Show a face at the centres of up to `ROW` neighbouring pixels where nothing is nearer.
+
+    `nearest` float32 and `ids` int32 are `padded`; `count` pixels begin at the flat index `at`. The three
+    int32 `edges` belong to the first and change by `steps` per pixel. The depth is `z`, `skipped` pixels
+    earlier, and changes by `z_x` per pixel.
+    """
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, _, start, room, face, at_first, per_pixel, depth, slope, before = arguments
-        lanes = ir.Constant(ints(ROW), list(range(ROW)))
-        within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
-        inside = builder.icmp_signed(
-            ">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW)
-        )
+        within = builder.icmp_signed("<", _NUMBERS, spread(builder, room, ROW))
+        inside = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), _ZEROS)
         grown = builder.fmul(
             spread(builder, slope, ROW),
-            builder.sitofp(builder.add(lanes, spread(builder, before, ROW)), floats(ROW)),
+            builder.sitofp(builder.add(_NUMBERS, spread(builder, before, ROW)), floats(ROW)),
         )
         here = builder.fadd(spread(builder, depth, ROW), grown)
         depths = vector_at(context, builder, signature.args[0], arguments[0], start, floats(ROW))
@@ -88,21 +95,15 @@ def _see_row(
     return types.void(nearest, ids, types.int64, i32, i32, three, three, f32, f32, i32), generate
 
 
-see_row: Any = intrinsic(_see_row)
-"""Show a face at the centres of up to `ROW` neighbouring pixels where nothing is nearer.
-
-`see_row(nearest, ids, at, count, f, edges, steps, z, z_x, skipped)`: `nearest` float32 and `ids` int32 are
-`padded`; `count` pixels begin at the flat index `at`. The three int32 `edges` belong to the first and change
-by `steps` per pixel. The depth is `z`, `skipped` pixels earlier, and changes by `z_x` per pixel.
-"""
-
-
 def _bits(context: Any, builder: Any, lanes: Any) -> Any:
     """One bit a lane, int64."""
     return builder.zext(builder.bitcast(lanes, ir.IntType(ROW)), LONG)
 
 
-def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
+@intrinsic
+def differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
+    """Bits of the pixels among `ROW` from flat index `at` whose int32 is not that of those from `other`."""
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, *starts = arguments
         pair = [vector_at(context, builder, signature.args[0], array, start, ints(ROW)) for start in starts]
@@ -112,12 +113,11 @@ def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
     return types.int64(values, types.int64, types.int64), generate
 
 
-differing: Any = intrinsic(_differing)
-"""Bits of the pixels among `ROW` from flat index `at` on whose int32 value is not that of those from `other`
-on: `differing(values, at, other)`."""
+@intrinsic
+def contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> Any:
+    """Bits of the pixels among `ROW` from flat index `at` of whose uint8 RGB some level is more than `least`
+    away from that of those from `other`."""
 
-
-def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, *starts, bound = arguments
         four = ir.Constant(LONG, 4)
@@ -138,12 +138,10 @@ def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> An
     return types.int64(color, types.int64, types.int64, types.int64), generate
 
 
-contrasting: Any = intrinsic(_contrasting)
-"""Bits of the pixels among `ROW` from flat index `at` on of whose uint8 RGB some level is more than `least`
-away from that of those from `other` on: `contrasting(color, at, other, least)`."""
+@intrinsic
+def marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
+    """Bits of the pixels among `ROW` from flat index `at` with the uint8 `mark`."""
 
-
-def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, wanted = arguments
         here = builder.load(vector_at(context, builder, signature.args[0], array, start, chars(ROW)), align=1)
@@ -153,31 +151,31 @@ def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
     return types.int64(marked, types.int64, types.int64), generate
 
 
-marked_as: Any = intrinsic(_marked_as)
-"""Bits of pixels among `ROW` from flat index `at` with the uint8 `mark`: `marked_as(marked, at, mark)`."""
+@intrinsic
+def lowest(typing: Any, bits: Any) -> Any:
+    """Number of the lowest bit of an int64 that is not 0."""
 
-
-def _lowest(typing: Any, bits: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), generate
 
 
-lowest: Any = intrinsic(_lowest)  # Number of the lowest bit of an int64 that is not 0
-
-
-def _reaching(
+@intrinsic
+def reaching(
     typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any, front: Any, z: Any, z_x: Any
 ) -> Any:
+    """Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
+
+    None of the int32 `edges`, given for the first pixel and with `steps` per pixel, is negative, and neither
+    `front` nor depth `z` (`z_x` per pixel) exceeds `far`.
+    """
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, room, at_first, per_pixel, least, depth, slope = arguments
-        lanes = ir.Constant(ints(ROW), list(range(ROW)))
-        within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
-        near = builder.icmp_signed(
-            ">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW)
-        )
-        grown = builder.fmul(spread(builder, slope, ROW), builder.sitofp(lanes, floats(ROW)))
+        within = builder.icmp_signed("<", _NUMBERS, spread(builder, room, ROW))
+        near = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), _ZEROS)
+        grown = builder.fmul(spread(builder, slope, ROW), builder.sitofp(_NUMBERS, floats(ROW)))
         here = builder.fadd(spread(builder, depth, ROW), grown)
         bound = vector_at(context, builder, signature.args[0], array, start, floats(ROW))
         known = builder.load(bound, align=4)
@@ -190,14 +188,6 @@ def _reaching(
     three = types.UniTuple(types.int32, 3)
     f32 = types.float32
     return types.int64(far, types.int64, types.int32, three, three, f32, f32, f32), generate
-
-
-reaching: Any = intrinsic(_reaching)
-"""Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
-
-`reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel
-and with `steps` per pixel, is negative, and neither `front` nor depth `z` (`z_x` per pixel) exceeds `far`.
-"""
 
 
 def _place_row(part: int) -> Any:

@@ -113,32 +113,17 @@ def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
 @uncounted
 def load_faces(start, end, shown, loaded):  # type: ignore[no-untyped-def]
     """Fill the rows from `start` to `end` of `loaded` with all that shading their faces needs."""
-    # Taken out of the loop, where numba would count a reference each time.
-    sx, sy = shown.x, shown.y
-    surface, textures = shown.surface, shown.textures
-    corners = surface.faces
-    materials = surface.material
+    sx, sy, surface, textures = shown
     uv = surface.uv
     positions = surface.positions
     colors = surface.colors
     normals = surface.normals
-    unlit = surface.unlit
-    plains, roughs = surface.plain, surface.rough
-    base = surface.base
-    emissive = surface.emissive
-    texture_of = surface.texture
-    glow_of = surface.glow
     levels = textures.levels
-    wrap = textures.wrap
-    nearest = textures.nearest
-    last_level = textures.last
-    faces = loaded.faces
-    planes = loaded.planes
-    facts = loaded.facts
+    planes, facts = loaded.planes, loaded.facts
     for i in range(start, end):
-        f = faces[i]
-        a, b, c = triple(corners, f)
-        m = materials[f]
+        f = loaded.faces[i]
+        a, b, c = triple(surface.faces, f)
+        m = surface.material[f]
         ax, ay = sx[a] / 256.0, sy[a] / 256.0
         bx, by = sx[b] / 256.0 - ax, sy[b] / 256.0 - ay
         cx, cy = sx[c] / 256.0 - ax, sy[c] / 256.0 - ay
@@ -148,13 +133,13 @@ def load_faces(start, end, shown, loaded):  # type: ignore[no-untyped-def]
         slopes = (cy * inverse, -cx * inverse, -by * inverse, bx * inverse)
         for k in range(3):
             _plane(planes, i, X + k, (positions[a, k], positions[b, k], positions[c, k]), slopes)
-        lit = len(normals) > 0 and not unlit[m]
-        plain = plains[m] and not lit
+        lit = len(normals) > 0 and not surface.unlit[m]
+        plain = surface.plain[m] and not lit
         facts[i, LIT] = (1 if inverse < 0 else -1) if lit else 0
         facts[i, PLAIN] = plain
         if not plain:
             for k in range(4):
-                factor = np.float64(base[m, k])
+                factor = np.float64(surface.base[m, k])
                 if len(colors) > 0:
                     at_a = factor * colors[f, 0, k]
                     at_b = factor * colors[f, 1, k]
@@ -165,17 +150,17 @@ def load_faces(start, end, shown, loaded):  # type: ignore[no-untyped-def]
                     planes[i, RED + k, 1] = 0.0
                     planes[i, RED + k, 2] = 0.0
             for k in range(3):
-                planes[i, GLOW, k] = emissive[m, k]
+                planes[i, GLOW, k] = surface.emissive[m, k]
                 if lit:
                     _plane(planes, i, NX + k, (normals[f, 0, k], normals[f, 1, k], normals[f, 2, k]), slopes)
-        texture, glow = texture_of[m], glow_of[m]
+        texture, glow = surface.texture[m], surface.glow[m]
         level = 0
         taps_x, taps_y = 1, 1
         if texture >= 0 or glow >= 0:
             _plane(planes, i, U, (uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0]), slopes)
             _plane(planes, i, V, (uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1]), slopes)
         finest = texture if texture >= 0 else glow
-        if finest >= 0 and roughs[f]:
+        if finest >= 0 and surface.rough[f]:
             w, h = levels[finest, 0, 1], levels[finest, 0, 2]
             ux = planes[i, U, 1] * w
             uy = planes[i, U, 2] * w
@@ -183,26 +168,26 @@ def load_faces(start, end, shown, loaded):  # type: ignore[no-untyped-def]
             vy = planes[i, V, 2] * h
             along_x, along_y = np.sqrt(ux * ux + vx * vx), np.sqrt(uy * uy + vy * vy)
             most, least = max(along_x, along_y), min(along_x, along_y)
-            while level < last_level[finest] and most > 1.01 * MOST_TAPS and least > 1.0:
+            while level < textures.last[finest] and most > 1.01 * MOST_TAPS and least > 1.0:
                 level += 1
                 most, least = 0.5 * most, 0.5 * least
                 along_x, along_y = 0.5 * along_x, 0.5 * along_y
             # A look-up stands for half a texel either way at most, and two for one texel.
             taps_x = min(MOST_LOOKS, max(1, int(np.ceil(along_x + 0.49))))
             taps_y = min(MOST_LOOKS, max(1, int(np.ceil(along_y + 0.49))))
-            if nearest[finest]:
+            if textures.nearest[finest]:
                 taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
-        facts[i, ROUGH] = roughs[f]
+        facts[i, ROUGH] = surface.rough[f]
         facts[i, TAPS_X] = taps_x
         facts[i, TAPS_Y] = taps_y
         for k, t in ((TEXTURE, texture), (GLOW_TEXTURE, np.int32(NO_TEXTURE) if plain else glow)):
             facts[i, k] = NO_TEXTURE
             if t >= 0:
                 for j in range(3):
-                    facts[i, k + j] = levels[t, min(level, last_level[t]), j]
-                facts[i, k + 3] = wrap[t, 0]
-                facts[i, k + 4] = wrap[t, 1]
-                facts[i, k + 5] = nearest[t]
+                    facts[i, k + j] = levels[t, min(level, textures.last[t]), j]
+                facts[i, k + 3] = textures.wrap[t, 0]
+                facts[i, k + 4] = textures.wrap[t, 1]
+                facts[i, k + 5] = textures.nearest[t]
 
 
 @inlined
@@ -303,8 +288,7 @@ def color_at(i, x, y, shading):  # type: ignore[no-untyped-def]
 @uncounted
 def opacity_at(f, x, y, shown):  # type: ignore[no-untyped-def]
     """Opacity 0-1 of a face at a screen point: texture x factor x vertex colour."""
-    sx, sy = shown.x, shown.y
-    surface, textures = shown.surface, shown.textures
+    sx, sy, surface, textures = shown
     a, b, c = triple(surface.faces, f)
     px, py = x * 256.0, y * 256.0
     area = np.float64((sx[b] - sx[a]) * (sy[c] - sy[a]) - (sy[b] - sy[a]) * (sx[c] - sx[a]))

@@ -131,13 +131,10 @@ def gather(touching, which, corner, behind, stack):  # type: ignore[no-untyped-d
     The nearest come first; `corner` is the row and column of the tile's first pixel. A sample on the edge
     between two faces is in one of them, so that it is not counted twice.
     """
-    far = behind.far
-    rows = behind.rows
-    fragments = behind.fragments
+    close, far, fragments, rows = behind
     size = far.shape[0]
-    slots = behind.close.slots
-    near_rows = behind.close.rows
-    (top, left) = corner
+    slots, near_rows = close.slots, close.rows
+    top, left = corner
     first, following = fragments.first, fragments.following
     hiding = fragments.mask
     hiding_plane = fragments.plane

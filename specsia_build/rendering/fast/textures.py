@@ -191,12 +191,8 @@ class SampledImage(NamedTuple):
 @uncounted
 def sample(texels, image, u, v):  # type: ignore[no-untyped-def]
     """Bilinear sRGB-encoded RGBA 0-255 of an image's texels; u, v are 0-1 over it, v down."""
-    offset = image.offset
-    w = image.width
-    h = image.height
-    wrap_u = image.wrap_u
-    wrap_v = image.wrap_v
-    if image.nearest:
+    offset, w, h, wrap_u, wrap_v, nearest = image
+    if nearest:
         k = offset + _wrapped(int(np.floor(v * h)), h, wrap_v) * w + _wrapped(int(np.floor(u * w)), w, wrap_u)
         return (
             np.float32(texels[k, 0]),

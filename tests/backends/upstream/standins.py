@@ -33,7 +33,7 @@ CODE = {
 FAULTY = f"""
 import os, signal, subprocess, sys, time
 print("printed at import")
-from specsia_worker import InputError, serve
+from specsia_worker import InputError
 
 MESH = {TETRAHEDRON!r}
 
@@ -57,8 +57,6 @@ def load(settings):
         return request.out("mesh.obj") if fault != "no mesh" else request.out("other.obj")
 
     return reconstruct
-
-serve(load)
 """
 
 SLAB = """

@@ -25,7 +25,7 @@ from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate import perceptual
 from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
 from specsia_build.dravie.evaluate.perceptual import INCEPTION, LPIPS
-from specsia_build.dravie.evaluate.rows import DIFIX, ROW_NAMES, ROWS
+from specsia_build.dravie.evaluate.rows import DIFIX, ROW_NAMES, WITHOUT_DRAWING
 from specsia_build.dravie.evaluate.statistics import frechet
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.look.evaluation import gallery_of_evaluation
@@ -64,7 +64,7 @@ BLIND = f"{OURS} trained without drawing"
 AS_IS = " without adaptation"
 ENDINGS = ("", " after one epoch", AS_IS, f"{AS_IS} without positions", f"{AS_IS} without drawing")
 LABELS = {
-    *(row.name for row in ROWS if not row.of_models and row.name != DIFIX),
+    *OWN_ROWS[: OWN_ROWS.index(WITHOUT_DRAWING)],
     *(f"{name}{ending}" for name in (OURS, "DraViE [thin]") for ending in ENDINGS),
     *(f"{BLIND}{ending}" for ending in ENDINGS[:-1]),
 }

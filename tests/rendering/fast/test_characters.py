@@ -1,9 +1,6 @@
 """Real characters: no holes, the mean of a finer picture, the same bytes on every processor."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +13,15 @@ from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import concatenate
 from tests.rendering.fast.test_blend import half_glassy, noise
-from tests.rendering.scenes import checker, look_at, real_mesh, sheet, sphere, textured
+from tests.rendering.scenes import (
+    checker,
+    digest_without_wide_vectors,
+    look_at,
+    real_mesh,
+    sheet,
+    sphere,
+    textured,
+)
 
 NAMES = ["kaykit_knight", "kaykit_barbarian", "kenney_character"]
 
@@ -54,9 +59,6 @@ def test_no_pinholes(characters_dir: Path, name: str) -> None:
         assert not ((around == 8) & ~full[1:-1, 1:-1]).any()
 
 
-COMPUTE = "from tests.rendering.fast.test_characters import digest; print(digest())"
-
-
 def digest() -> str:
     """Digest of pictures of opaque and translucent faces, textures near and far, light and contours."""
     results = hashlib.sha256()
@@ -72,8 +74,4 @@ def digest() -> str:
 
 @pytest.mark.slow
 def test_bytes_without_wide_vectors() -> None:
-    # What is compiled for it is kept beside the code for this one: numba tells them apart.
-    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-    command, top = [sys.executable, "-c", COMPUTE], Path(__file__).parents[3]
-    printed = subprocess.check_output(command, env=os.environ | plain, cwd=top, text=True)
-    assert printed.strip() == digest()
+    assert digest_without_wide_vectors(__name__) == digest()

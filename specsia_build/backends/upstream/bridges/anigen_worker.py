@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, enter, serve
+from specsia_worker import Request, enter
 
 STRUCTURE, LATENTS = "ckpts/anigen/ss_flow_solo", "ckpts/anigen/slat_flow_auto"
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the pipeline, whose weights lie in the checkout; see `specsia_worker.serve`."""
+    """Load the pipeline, whose weights lie in the checkout; see `specsia_worker`."""
     enter(settings["root"])
     import torch
     from anigen.pipelines import AnigenImageTo3DPipeline
@@ -28,7 +28,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return path
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

@@ -7,7 +7,7 @@ import os
 import zipfile
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, enter, serve, weights
+from specsia_worker import Request, enter, weights
 
 SPECS = "configs/specs_objaverse_total.json"
 STAGE1, STAGE2 = "configs/nf7_v3_SNR_rd_size_stroke.yaml", "configs/stage2-v2-snr.yaml"
@@ -43,7 +43,7 @@ def without_downloads() -> None:
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the three models; see `specsia_worker.serve`."""
+    """Load the three models; see `specsia_worker`."""
     enter(settings["root"])
     without_downloads()
     import numpy
@@ -84,7 +84,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return request.out(meshes[0])
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, enter, serve, weights
+from specsia_worker import Request, enter, weights
 
 PROMPT, TIMESTEP = "remove degradation", 199
 REFERENCE = "reference.png"  # Beside the picture
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the pipeline; see `specsia_worker.serve`."""
+    """Load the pipeline; see `specsia_worker`."""
     enter(settings["root"], "src")
     from PIL import Image
     from pipeline_difix import DifixPipeline
@@ -42,7 +42,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return path
 
     return repair
-
-
-if __name__ == "__main__":
-    serve(load)

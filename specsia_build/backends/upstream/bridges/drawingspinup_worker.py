@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Callable, Mapping
 
-from specsia_worker import InputError, Request, enter, serve, weights
+from specsia_worker import InputError, Request, enter, weights
 
 VIEWS_CONFIG = "configs/mvdiffusion-joint-ortho-6views.yaml"
 SURFACE_CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
@@ -54,7 +54,7 @@ def write_inputs(image: str, folder: str) -> None:
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the diffusion pipeline; see `specsia_worker.serve`."""
+    """Load the diffusion pipeline; see `specsia_worker`."""
     enter(settings["root"], "2_charactor_reconstructor")
     import mv
     import recon
@@ -92,7 +92,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return request.out("mesh.obj")
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

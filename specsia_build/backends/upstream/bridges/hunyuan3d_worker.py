@@ -6,14 +6,14 @@ import os
 import sys
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, enter, serve, weights
+from specsia_worker import Request, enter, weights
 
 SHAPE, PAINT = "hy3dshape", "hy3dpaint"
 VIEWS, SIZE = 6, 512
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load both pipelines; see `specsia_worker.serve`."""
+    """Load both pipelines; see `specsia_worker`."""
     root = enter(settings["root"])
     sys.path[:0] = [os.path.join(root, SHAPE), os.path.join(root, PAINT)]
     import torch
@@ -42,7 +42,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return str(paint(plain, picture, request.out("mesh.obj"), save_glb=False))
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, enter, serve, weights
+from specsia_worker import Request, enter, weights
 
 CONFIG = "configs/instant-mesh-large.yaml"
 PIPELINE = "zero123plus"
@@ -19,7 +19,7 @@ PREFIX = "lrm_generator."
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load both models; see `specsia_worker.serve`."""
+    """Load both models; see `specsia_worker`."""
     enter(settings["root"])
     import numpy
     import torch
@@ -82,7 +82,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return mesh
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

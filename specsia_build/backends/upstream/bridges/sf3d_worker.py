@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Callable, Mapping
 
-from specsia_worker import InputError, Request, enter, serve, weights
+from specsia_worker import InputError, Request, enter, weights
 
 FOREGROUND, TEXELS = 0.85, 1024
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the model; see `specsia_worker.serve`."""
+    """Load the model; see `specsia_worker`."""
     enter(settings["root"])
     import torch
     from PIL import Image
@@ -39,7 +39,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return path
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

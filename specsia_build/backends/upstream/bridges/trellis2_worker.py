@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, enter, serve, weights
+from specsia_worker import Request, enter, weights
 
 FACES, TEXELS = 100000, 2048
 BOX = [[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]]
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the pipeline; see `specsia_worker.serve`."""
+    """Load the pipeline; see `specsia_worker`."""
     enter(settings["root"])
     import o_voxel
     from PIL import Image
@@ -46,7 +46,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return path
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping
 
-from specsia_worker import InputError, Request, enter, serve, weights
+from specsia_worker import InputError, Request, enter, weights
 
 FOREGROUND, GREY = 0.85, 0.5
 CHUNK, RESOLUTION = 8192, 256
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the model; see `specsia_worker.serve`."""
+    """Load the model; see `specsia_worker`."""
     enter(settings["root"])
     import numpy
     import torch
@@ -43,7 +43,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return path
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)

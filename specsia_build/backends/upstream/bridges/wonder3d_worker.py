@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, enter, serve, weights
+from specsia_worker import Request, enter, weights
 
 CONFIG = "configs/mvdiffusion-joint-ortho-6views.yaml"
 VIEWS = ["front", "front_right", "right", "back", "left", "front_left"]
@@ -19,7 +19,7 @@ GUIDANCE = 1.0
 
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
-    """Load the diffusion pipeline; see `specsia_worker.serve`."""
+    """Load the diffusion pipeline; see `specsia_worker`."""
     root = enter(settings["root"])
     import test_mvdiffusion_seq as seq
     import torch
@@ -58,7 +58,3 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return mesh
 
     return reconstruct
-
-
-if __name__ == "__main__":
-    serve(load)
