@@ -108,7 +108,7 @@ def plan(
     Raises UsageError if the layout cannot be written so.
     """
     if options.layers and not layout.more_layers:
-        raise UsageError(f"{layout.name} has no place for more layers: leave out --layers")
+        raise UsageError(f"{layout.name} cannot hold further layers: leave out --layers")
     if options.motion is not None and not layout.moving:
         raise UsageError(f"{layout.name} shows characters at rest: leave out --motion")
     rig = parse_rig(options.cameras or layout.rig)
