@@ -204,7 +204,7 @@ def short_list(layout: Layout, splits: Sequence[str], strict: bool = False) -> s
     held = f", of which the trainer holds out {layout.held_out}" if layout.held_out else ""
     short = f"the list of train has {plural(names, 'name')}{held}: training needs at least {layout.least}"
     if strict:
-        raise UsageError(f"{short}; leave out --strict to write it all the same")
+        raise UsageError(f"{short}; leave out --strict to write it anyway")
     return short
 
 

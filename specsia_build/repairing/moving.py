@@ -133,7 +133,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
             continue
         name = character.character.entry.path.name
         if joints is not None:
-            raise UsageError(f"{name} has a rig of its own, which takes no --joints: leave them out")
+            raise UsageError(f"{name} has its own rig, so --joints does not apply: leave it out")
         if character is front.own:
             assert front.mesh is not None
             pose = entry_pose(character, character.character.entry.pose)
