@@ -6,7 +6,7 @@ import specsia
 
 
 def main(character: str = "sample:1", backend: str = "relief", folder: str = "pairs") -> None:
-    """Writes color/, mask/, pos/ (Z, Zmask, Zpos) and gt/ (Y*), and prints how well they meet."""
+    """Writes color/, mask/, pos/ (Z, Zmask, Zpos) and gt/ (Y*), and prints how well they match."""
     views = specsia.render(specsia.load(character), views=10, size=256)
     guess = specsia.reconstruct(views[0], backend, ground_truth=views.mesh)
     pairs = specsia.pair(guess, views)

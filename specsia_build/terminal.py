@@ -118,7 +118,7 @@ def show(*lines: str | Table) -> None:
     _print(sys.stdout, lines)
 
 
-COMPILING = "compiling, once: the next command of this kind starts at once"
+COMPILING = "compiling, which only the first command of this kind does"
 
 
 def say(line: str) -> None:

@@ -97,8 +97,8 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     warnings: tuple[Warning, ...] = ()
     if share < 0.5:
         sentence = (
-            f"only {share:.0%} of the reconstruction's surface lies where the character's does, so that most "
-            "of how it moves is guessed"
+            f"only {share:.0%} of the reconstruction's surface lies where the character's does, so most "
+            "of its motion is guessed"
         )
         warnings = (Warning("weights-guessed", sentence, "reconstruction"),)
     return new, Carried(share, int((unknown & used).sum()), lonely, warnings)

@@ -32,7 +32,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     if (same := _as_it_is(motion, source, target)) is not None:
         return Retargeted(same)
     if motion.tracks and all(track.path == WEIGHTS for track in motion.tracks):
-        raise CharacterError("it moves morph targets alone, which need meshes of the same names and targets")
+        raise CharacterError("it moves only morph targets, which need meshes of the same names and targets")
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     changes: tuple[str, ...] = ()
@@ -164,7 +164,7 @@ def _stand(motion: Motion, source: Figure) -> tuple[Doubles, tuple[str, ...]]:
     if not source.upright(begin):
         raise CharacterError(
             "the motion's figure stands neither at rest nor in the first frame, so it cannot be compared "
-            "with another: let the motion begin with a figure that stands"
+            "with another: begin the motion with a standing figure"
         )
     change = "the motion's figure does not stand at rest: the first frame is taken as its standing pose"
     return begin, (change,)

@@ -145,7 +145,7 @@ def _fault(backend: Any, name: str) -> str | None:
     try:
         json.dumps(dict(backend.settings()), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        return f"has settings that are no JSON: {error}"
+        return f"has settings that are not JSON: {error}"
     return None
 
 

@@ -293,7 +293,7 @@ def check_generated(mesh: Mesh, image: Pixels, *, any_yaw: bool = False) -> None
     volume = closed_volume(parts)
     if volume is not None and volume <= 0:
         problem = f"the mesh is inside out: its closed parts have a volume of {volume:.3g}"
-        cure = "reverse the order of each face's corners, which a mirror turns round"
+        cure = "reverse the order of each face's corners, which mirroring changes"
         raise CharacterError(f"{problem}; {cure}")
     share, least = share_of_parts(parts), WHOLE * _largest_piece(image)
     if share < least:

@@ -114,7 +114,7 @@ def _camera(view: _CameraEntry) -> Camera:
     if len(matrix) == 4 and not np.array_equal(matrix[3], (0, 0, 0, 1)):
         raise ValueError("the last row of c2w must be 0, 0, 0, 1")
     if np.abs(matrix[:3, 3]).max() > 1000 * CAMERA_DISTANCE:
-        raise ValueError(f"it stands more than {1000 * CAMERA_DISTANCE:,.0f} units away")
+        raise ValueError(f"it is more than {1000 * CAMERA_DISTANCE:,.0f} units away")
     camera = Camera.at(
         matrix,
         columns,
@@ -124,5 +124,5 @@ def _camera(view: _CameraEntry) -> Camera:
         centre=None if view.centre == (columns / 2, rows / 2) else view.centre,
     )
     if inside_figure(camera):
-        raise ValueError("it stands inside the figure, whose box reaches from -0.5 to 0.5")
+        raise ValueError("it is inside the figure, whose box reaches from -0.5 to 0.5")
     return camera

@@ -55,7 +55,7 @@ def drawn_frontal(entry: Entry, front: Pixels) -> Pixels:
         raise CharacterError(problem)
     if (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] >= HALF_COVERED).all():
         raise CharacterError(
-            f"the drawing of {entry.id} cannot be told from its paper: give it an alpha channel, white "
+            f"the drawing of {entry.id} does not differ from its paper: give it an alpha channel, white "
             f"paper, or its silhouette as {MASK_NAMES[-1]} beside it"
         )
     scale = (target[3] - target[1]) / (box[3] - box[1])

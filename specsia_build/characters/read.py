@@ -101,7 +101,7 @@ def _read(entry: Entry, *, moving: bool) -> Character:
         of_contents = contents.check(upright, name)
     unknown = [part for part in entry.drop if part not in raw.parts and part not in raw.names]
     for part in unknown:
-        sentence = f"'{part}' is to be dropped but {name} has no such part"
+        sentence = f"\"drop\" names '{part}', but {name} has no such part"
         warnings.append(Warning("part-unknown", sentence, part))
     changed = {
         "mesh": sided,

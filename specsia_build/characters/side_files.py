@@ -132,6 +132,6 @@ class SideFiles:
         if len({sources.source_digest(path, self.root) for path in alike}) == 1:
             return best
         places = some([path.relative_to(top).as_posix() for path in alike])
-        sentence = f"'{brief(parts[-1], 80)}' may be any of {places}: none was used; leave one alone"
+        sentence = f"'{brief(parts[-1], 80)}' may be any of {places}: none was used; keep only one"
         self.warn("file-ambiguous", sentence, parts[-1])
         return None

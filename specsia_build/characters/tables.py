@@ -59,9 +59,9 @@ def _array(data: bytes) -> Iterator[TableRow]:
     try:
         items = msgspec.json.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise UsageError(f"is no JSON ({brief(str(error), 100)}): objects in lines are for .jsonl") from error
+        raise UsageError(f"is not JSON ({brief(str(error), 100)}): name JSON lines .jsonl") from error
     if not isinstance(items, list):
-        raise UsageError("is no JSON array of objects, which pandas writes with orient='records'")
+        raise UsageError("is not a JSON array of objects, which pandas writes with orient='records'")
     return (_row(f"item {number}", item) for number, item in enumerate(items, start=1))
 
 
@@ -105,7 +105,7 @@ def _of_cells(where: str, names: list[str], cells: list[str]) -> TableRow:
         try:
             values["drop"] = msgspec.json.decode(drop) if drop.startswith("[") else [drop]
         except msgspec.MsgspecError as error:
-            return TableRow(where, values, f"`drop` is no JSON array: {error}")
+            return TableRow(where, values, f"`drop` is not a JSON array: {error}")
     return TableRow(where, values)
 
 
@@ -116,7 +116,7 @@ def _parquet(data: bytes) -> Iterator[TableRow]:
     try:
         rows = pq.read_table(pa.BufferReader(data)).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UsageError(f"is no Parquet file that can be read ({brief(str(error), 100)})") from error
+        raise UsageError(f"is not a readable Parquet file ({brief(str(error), 100)})") from error
     for number, row in enumerate(rows, start=1):
         values = {name: value for name, value in row.items() if not name.startswith("__index_level_")}
         yield TableRow(f"row {number}", values)

@@ -56,12 +56,12 @@ def with_visible_faces(raw: RawMesh, name: str) -> RawMesh:
         if names and mesh.doubled_areas[rest].any():
             kept = rest
             listed = some([f"'{own}'" for own in names], 5)
-            sentence = f"{name}: {listed} was left out, as {why} by its name: rename it to draw it"
+            sentence = f"{name}: {listed} was left out, as {why}, judging by its name: rename it to draw it"
             warnings.append(Warning("hidden-by-name", sentence, some(names, 50)))
     transparent = _transparent(mesh)
     if transparent[kept].all():
         mesh = replace(mesh, materials=tuple(replace(m, alpha_mode="opaque") for m in mesh.materials))
-        sentence = f"{name} is transparent all over, so that nothing would be seen: it was drawn opaque"
+        sentence = f"{name} is completely transparent, so nothing would be seen: it was drawn opaque"
         warnings.append(Warning("made-visible", sentence, name))
     else:
         kept &= ~transparent

@@ -26,9 +26,9 @@ def benchmark(
 ) -> None:
     """Score a folder of frames, or the package's own model, on a frozen set of characters.
 
-    The first call makes the set: pairs of characters whose SHA-256 its card lists, and of procedural ones,
-    all in the split test. FRAMES are named BACKEND/test/UID.png, as `specsia enhance` does. Each of --out's
-    folders scores-NAME has tables with intervals, every score and a page, as `specsia evaluate` writes them.
+    The first call makes the set: pairs of the characters whose SHA-256 are on its card, and of procedural
+    ones, all in the split test. FRAMES holds BACKEND/test/UID.png, as `specsia enhance` writes them. --out
+    receives a folder scores-NAME for each method, with what `specsia evaluate` writes.
     """
     need_torch()
     from specsia_build.dravie.benchmark.frozen import (

@@ -107,16 +107,17 @@ def end(summary: BuildSummary, config: BuildConfig, paths: RunPaths) -> None:
         total = plural(summary.characters, "character")
         if summary.clips is not None:
             total = plural(summary.clips, "clip")
-        trouble = f"{summary.failed} of {total} failed, {summary.allowed_failures} may: see {paths.failures}"
+        most_failed = f"more than the allowed {summary.allowed_failures}"
+        trouble = f"{summary.failed} of {total} failed, {most_failed}: see {paths.failures}"
     counts = []
     if summary.failed:
         counts.append(f"{summary.failed:,} failed")
     if summary.low_quality:
-        counts.append(f"{summary.low_quality:,} quarantined for their looks")
+        counts.append(f"{summary.low_quality:,} quarantined")
     freed = f"{summary.freed:,} bytes of {paths.root}, by --keep {config.keep}"
     pictures = f"{paths.root / 'quarantine'} shows why"
     if any(failure.may_be_kept for failure in summary.failures):
-        pictures += "; --min-iou lowers what is asked, --low-iou keep packs them"
+        pictures += "; to pack them, lower --min-iou or give --low-iou keep"
     failures = failure_sentences(summary.failures)
     facts = {
         "built": _counts(summary.stages, "built") or ["nothing" if trouble else "nothing: all is up to date"],

@@ -115,9 +115,9 @@ def stats(dataset: str) -> None:
 def select(datasets: tuple[str, ...], expression: str, weight: str | None, out: Path, workers: int) -> None:
     """Write the rows of packed datasets that satisfy EXPRESSION as one dataset, and verify it.
 
-    EXPRESSION is one of Python on the columns of a row, on its `split` and `config`, and on `dataset`, the
-    number of its DATASET from 1. A clip is taken whole. Datasets that are joined must have the same settings,
-    but for sources, seeds and backends.
+    EXPRESSION is a Python expression on the columns of a row, on its `split` and `config`, and on `dataset`,
+    the number of its DATASET from 1. Clips are taken whole. Several DATASETs must have the same settings,
+    except for sources, seeds and backends.
     """
     from specsia_build.config import PAIRS
     from specsia_build.dataset.reading import open_dataset

@@ -50,19 +50,22 @@ MORE_LAYERS = tuple(name for name in get_args(LayerName) if name != "albedo")  #
 @option("--cameras", metavar="RIG", help=f"Views to draw: {', '.join(RIGS)}.  [default: the layout's]")
 @option("--size", type=click.IntRange(32, 2048), help="Width of views in pixels.")
 @option(
-    "--layers", metavar="A,B", callback=comma_names, help=f"More layers of views: {', '.join(MORE_LAYERS)}."
+    "--layers",
+    metavar="A,B",
+    callback=comma_names,
+    help=f"Further layers of views: {', '.join(MORE_LAYERS)}.",
 )
-@option("--motion", metavar="NAME|FILE", help="Draw figures in motion, a pose in each view.")
+@option("--motion", metavar="NAME|FILE", help="Draw another pose of this motion in each view.")
 @option("--seed", type=click.IntRange(0, 2**53), help="Seed of random cameras and of light.")
 @option("--limit", type=click.IntRange(1), help="Only the first N characters.")
-@option("--strict", is_flag=True, help="Fail where a list leaves the trainer nothing to train on.")
+@option("--strict", is_flag=True, help="Fail if the trainer would have nothing to train on.")
 @option("--dry-run", is_flag=True, help="Show how many files, bytes and minutes it would take.")
 def export(where: str, layout: str, out: Path, backend: str | None, workers: int, **more: Any) -> None:
     """Write characters, a run, or a packed dataset (a folder, a URL or OWNER/NAME on the Hub), in a layout.
 
-    Layouts of views are drawn anew from the characters of a source or of a run; the same command goes on
-    where it stopped. A run has all that a build made, and a dataset of pairs what its rows hold. `specsia
-    build` and `specsia clips` write layouts, too, by `--layout NAME`.
+    Layouts of views are drawn anew from the characters of a source or run; run the same command again to
+    continue a stopped export. Other layouts are written from a run or from the rows of a dataset. `specsia
+    build` and `specsia clips` also write layouts, with `--layout NAME`.
     """
     from specsia_build.pipeline.export import Request
     from specsia_build.pipeline.views import ViewOptions

@@ -181,9 +181,9 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
 @click.argument("name", metavar="NAME[:ARG]")
 @json_option
 def run_selftest(name: str) -> None:
-    """Run backend NAME on a built-in figure and check that its mesh comes in the right frame.
+    """Run backend NAME on a built-in figure and check that its mesh has the right axes.
 
-    Of all turns by right angles and their mirrors, the mesh as it is must look most like the picture.
+    Among its turns by right angles and their mirror images, the mesh itself must look most like the picture.
     """
     from specsia_build.backends.registry import load_backend
     from specsia_build.backends.selftest import report, selftest
@@ -255,11 +255,11 @@ def study(
 ) -> None:
     """Ask people which of two films is better, or score their answers.
 
-    A RUN is what `specsia evaluate` or `specsia repair` wrote, a run or a dataset. --out receives index.html
-    and its films, which load nothing else: it shows random pairs of the same character or clip by two methods
-    or runs, without names, each twice with the sides swapped, takes the arrow keys, and offers the answers as
-    answers.csv. Scores are the share of answers for one over another, with 95 % intervals over pairs, and the
-    share of pairs that a person answered alike both times.
+    A RUN is a folder of `specsia evaluate` or `specsia repair`, a run or a dataset. --out receives a page,
+    index.html, and its films. The page shows random pairs of the same character or clip by two methods or
+    runs, without names, each twice with the sides swapped. People answer by arrow keys and save answers.csv.
+    --score prints the share of answers for one over another, with 95 % intervals over pairs, and the share of
+    pairs that a person answered alike both times.
     """
     from specsia_build.dravie.evaluate.study import PAGE, score_study, write_study
 

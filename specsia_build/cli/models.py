@@ -67,7 +67,12 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
 @option("--reference", type=choice(Reference), help="Whether it sees the drawing.  [default: drawing]")
 @option("--perceptual", type=choice(Perceptual), help="Perceptual loss.  [default: the preset's]")
 @option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
-@option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
+@option(
+    "--checkpoint-every",
+    type=click.IntRange(1),
+    default=1000,
+    help="Steps between checkpoints.  [default: 1000]",
+)
 @option("--resume", is_flag=True, help="Continue the training that --out holds.")
 @json_option
 def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool, **options: Any) -> None:
@@ -337,7 +342,7 @@ def conclude_evaluation(scores: Evaluation, out: Path, dataset: str) -> None:
 @option(
     "--side",
     metavar="left:FILE|right:FILE",
-    help="The character drawn from its left (looks to the left) or right, for relief.",
+    help="The character drawn from its left side, so that it looks to the left, or right, for relief.",
 )
 @option(
     "--sheet", type=OLD_FILE, help="Model sheet in place of DRAWING: front, side and back beside each other."
@@ -346,20 +351,18 @@ def conclude_evaluation(scores: Evaluation, out: Path, dataset: str) -> None:
 @option(
     "--outline", metavar="NAME", help="keep, none, or COLOUR[:WIDTH], as black or #204080:3.  [default: keep]"
 )
-@option("--figure", type=click.IntRange(1, 999), help="Repair only figure N, counted as one reads.")
+@option("--figure", type=click.IntRange(1, 999), help="Repair only figure N, in reading order.")
 @option("--facing", type=FACINGS, help="Side that the drawing shows.  [default: detected]")
 @option("--mask", type=OLD_FILE, help="Black-and-white picture of the drawing's size: white is the figure.")
-@option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and leave out the model.")
-@option(
-    "--ground", metavar="COLOUR", help="Behind the figure in the films.  [default: transparent; MP4: white]"
-)
+@option("--pixel", is_flag=True, default=None, help="Pixel art: keep its pixels, and do not run the model.")
+@option("--ground", metavar="COLOUR", help="Background of the films.  [default: transparent; MP4: white]")
 @option("--seconds", type=click.FloatRange(0.1, 3600), help="Seconds of one turn.  [default: 3]")
 @option("--fps", type=click.FloatRange(0.1, 60), help="Frames a second.  [default: 12]")
 @option("--views", type=click.IntRange(1, 360), help="Frames of one turn, in place of --fps.  [default: 36]")
 @option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
-@option("--mesh", type=OLD_PLACE, help="Reconstruction of the drawing by any tool.")
-@option("--motion", metavar="NAME|FILE", multiple=True, help="Play a motion, or several in turn.")
-@option("--joints", type=OLD_FILE, help="joints.json of this drawing, with places that you corrected.")
+@option("--mesh", type=OLD_PLACE, help="Use this reconstruction of the drawing, made by any tool.")
+@option("--motion", metavar="NAME|FILE", multiple=True, help="Play a motion; repeat it to play several.")
+@option("--joints", type=OLD_FILE, help="joints.json of an earlier repair, with corrected joints.")
 @option("--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]")
 @option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
 @option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer.")
@@ -370,11 +373,11 @@ def repair(subject: str | None, out: Path, device: str, **options: Any) -> None:
     """Reconstruct a drawing, turn it, and repair each frame with the drawing.
 
     DRAWING is a character, best from the front, on transparency or on white paper; --sheet takes its place.
-    CHARACTER is a mesh file, a 3DBiCar folder or sample:N; its frontal render is the drawing. Of a FOLDER of
-    drawings each is repaired, into a folder of its own; what is finished stays as it is.
+    CHARACTER is a mesh file, a 3DBiCar folder or sample:N; its frontal render is the drawing. With a FOLDER
+    each drawing in it is repaired, into a folder of its own; finished repairs are kept.
 
-    Writes films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, the figure
-    to open elsewhere (character.glb), and the frames (color/, mask/, pos/, repaired/) to --out.
+    --out receives films of the repaired figure (turn.webp, turn.gif, turn.mp4), compare.webp, sheet.png, the
+    character in 3D (character.glb), and the frames (color/, mask/, pos/, repaired/).
     """
     from specsia_build.repairing.folder import drawings_in, repair_folder
     from specsia_build.repairing.settings import RepairSettings
@@ -412,12 +415,12 @@ def _conclude_repair(result: WrittenRepair, out: Path) -> None:
     others = {name: document[name] for name in ("compare", "sheet", "character", "model")}
     lines += [f"{name}: {path}" for name, path in others.items() if path is not None]
     if result.roles:
-        lines.append(f"figures of the sheet: {', '.join(result.roles)} (--order ROLES says otherwise)")
+        lines.append(f"figures of the sheet: {', '.join(result.roles)} (change them with --order ROLES)")
     lines += [f"warning: {warning}" for warning in result.warnings]
     if result.back_guessed:
         lines.append(BACK_GUESSED)
     facts = {"mesh": [result.note], "next": [f"specsia report {argument(out)}"]}
-    conclude(document, lines, f"{plural(result.frames, 'frame')} of {result.name} repaired", facts)
+    conclude(document, lines, f"repaired {result.name}: {plural(result.frames, 'frame')}", facts)
 
 
 def _conclude_repairs(result: WrittenRepairs, out: Path) -> None:

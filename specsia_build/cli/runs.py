@@ -111,7 +111,7 @@ _SHARED = options(
     "--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]"
 )
 @option("--stage", "stages", multiple=True, type=click.Choice(STAGE_NAMES), help="Run only this stage.")
-@backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
+@backends("Backend, from `specsia backends list`; may be repeated.  [default: relief]")
 @option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
 @option("--renderer", metavar="NAME", help=f"Renderer: {', '.join(get_args(RendererName))}.  [default: fast]")
 @option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
@@ -124,19 +124,19 @@ _SHARED = options(
     "--layers",
     metavar="NAMES",
     callback=comma_names,
-    help=f"More columns, of Y*'s surface: {', '.join(get_args(LayerName))}; joined by commas.",
+    help=f"Further columns of Y*, joined by commas: {', '.join(get_args(LayerName))}.",
 )
 @layouts
 @option(
-    "--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]"
+    "--min-iou", type=float, help="Least mean IoU of a reconstruction with its character.  [default: 0.5]"
 )
-@option("--low-iou", type=choice(LowIou), help="What to do with these.  [default: quarantine]")
+@option("--low-iou", type=choice(LowIou), help="What to do below --min-iou.  [default: quarantine]")
 @_SHARED
 def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Build and pack a dataset from the characters of SOURCE.
 
-    Without SOURCE the run found in --out continues, or sample:24 is built. A stopped build continues where it
-    was; one that is up to date does nothing.
+    Without SOURCE the run in --out continues; in a new folder sample:24 is built. A stopped build continues
+    where it was. A build that is up to date does nothing.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings
@@ -156,43 +156,43 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
 @layouts
 @option("--motion", "motions", multiple=True, metavar="own|NAME|FILE", help=MOTION_HELP)
-@option(
-    "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions with such names, as 'Walk*'."
-)
+@option("--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions with names like 'Walk*'.")
 @option("--fps", type=float, help="Frames a second.  [default: 12]")
 @option("--frames", type=int, help="Most frames of a clip.  [default: all]")
 @option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
 @option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
 @option("--line-style", type=choice(LineStyle), help="Lines of anidoc and flipsketch.  [default: thin]")
-@option("--line-colour", type=choice(LineColour), help="Their colour: a dark hue by clip.  [default: black]")
+@option(
+    "--line-colour",
+    type=choice(LineColour),
+    help="Colour of these lines: black, or another dark hue for each clip.  [default: black]",
+)
 @option("--svg/--no-svg", default=None, help="Also write flipsketch's frames as SVG, a path for each line.")
 @option(
     "--reference",
     type=choice(ReferencePose),
-    help="anidoc's: the first frame, or another pose on another ground.  [default: first]",
+    help="Reference of anidoc: the first frame, or another pose on another background.  [default: first]",
 )
 @option("--figures", type=int, help="Figures in a frame of anidoc, 1 or 2.  [default: 1]")
-@option("--sheet-views", type=int, help="Pictures of a sheet of conr.  [default: 4]")
+@option("--sheet-views", type=int, help="Pictures in a character sheet of conr.  [default: 4]")
 @option(
     "--udp-scale",
     type=choice(UdpScale),
-    help="conr's poses by the sides of the box, or all by the height at rest.  [default: box]",
+    help="What conr's poses are divided by: the sides of the box, or the height at rest.  [default: box]",
 )
 @option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
 @option("--turntable/--no-turntable", default=None, help="Also draw the still figure from all around.")
 @option("--preview/--no-preview", default=None, help="Write a film of each clip beside its frames.")
-@backends(
-    "Move reconstructions by it too; may be repeated.  [default: build's with --layout pairs, else none]"
-)
+@backends("Backend whose reconstructions also move; may be repeated.  [default: relief for --layout pairs]")
 @option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGE_NAMES), help="Run only this stage.")
 @_SHARED
 def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
-    """Draw the characters of SOURCE in motion, with layers that agree to the byte.
+    """Draw the characters of SOURCE in motion, as frames, pairs or files of other trainers.
 
-    The layout `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia enhance` takes as they are;
-    `pairs` packs reconstructions that move as their characters do, beside the clean frames, as the dataset
-    DIR/dataset. A stopped run continues where it was. Of a drawing, its reconstruction with the rig that it
-    gets, written to DIR-character, is the character.
+    The layout `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia enhance` takes; `pairs` writes
+    the dataset DIR/dataset, of moving reconstructions beside the clean frames. A stopped run continues where
+    it was. SOURCE may also be a drawing: its reconstruction gets a rig, is written to DIR-character, and
+    serves as the character.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.run import effective, named_settings, stated
@@ -234,9 +234,9 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     """Join runs that each built a share of one source, and pack the whole.
 
     Each RUN is a folder that `specsia build --shard I/N --out RUN` (or `specsia clips`) wrote, on any
-    machine. The dataset has the bytes that one build of the whole source gives. Runs may overlap where they
-    made the same; what differs is refused. The source must be here too. The same command continues a stopped
-    merge.
+    machine. The dataset has the bytes that one build of the whole source gives. Runs may hold the same
+    artefacts, but not different ones of the same character. The source must be on this machine. The same
+    command continues a stopped merge.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.build import merge as merge_runs

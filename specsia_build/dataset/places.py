@@ -149,7 +149,7 @@ def find_place(where: str | Path) -> Place:
         place = place_of_url(text)
         with place.reading(""):
             if not place.fs.isdir(place.root):
-                raise UsageError(f"there is no folder {text}: give that of a packed dataset")
+                raise UsageError(f"there is no folder {text}: give the folder of a packed dataset")
         return place
     folder = expanded(text)
     if folder.is_dir():

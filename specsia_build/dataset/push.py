@@ -236,7 +236,7 @@ _WRITER = "the token (`hf auth login` or HF_TOKEN)"
 _ADVICE = {
     401: f"{_WRITER} is unknown or has expired: make one that may write to {{repo}}",
     403: f"{_WRITER} may not write to {{repo}}: give it that permission, or push to a name of your own",
-    404: f"there is no {{repo}} that {_WRITER} may see: check the name",
+    404: f"there is no {{repo}} that {_WRITER} can see: check the name",
     409: "somebody else writes to {repo} now: wait until they have finished",
     413: "a file or commit is too large for the Hub's limits: build with fewer or smaller views",
     429: "too many requests were made: wait a few minutes",

@@ -46,7 +46,7 @@ def played(clip: Pictures, least: int) -> list[int]:
     CharacterError if the clip has one frame.
     """
     if clip.frames < 2:
-        raise CharacterError(f"{clip.meta['id']} is one frame, of which no film is made")
+        raise CharacterError(f"{clip.meta['id']} has one frame, which makes no film")
     once = list(range(clip.frames))
     period = once if clip.meta["loops"] else [*once, *once[-2:0:-1]]
     return [period[k % len(period)] for k in range(max(least, len(once)))]

@@ -82,7 +82,7 @@ FOLDER may have one of them in its name.
         if not count:
             raise CharacterError(
                 f"no frame of a motion of {part.character} has lines and a segment near its middle and "
-                "background around, and BasicPBC's training would look for one for ever: try --in-place, or "
+                "background around, and BasicPBC's training would search for one forever: try --in-place, or "
                 "another --size"
             )
         return {"frames": count, "left_out": left_out, "sheets": sheets, "numbers": numbers}

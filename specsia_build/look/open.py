@@ -40,7 +40,7 @@ def _is_run(where: str) -> bool:
         return paths_of(where).config.is_file()
     folder = Path(where)
     if not folder.exists() and not where.startswith("~") and not HUB_ID.fullmatch(where):
-        kinds = "that of a run, a dataset, an evaluation or a repair, or OWNER/NAME on the Hub"
+        kinds = "the folder of a run, a dataset, an evaluation or a repair, or OWNER/NAME on the Hub"
         raise UsageError(f"there is no folder {where}: give {kinds}")
     if RunPaths(folder).config.is_file():
         return True

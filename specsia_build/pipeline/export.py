@@ -86,12 +86,12 @@ def export(request: Request, workers: int, advance: Callable[[int], None]) -> Ex
     if isinstance(layout, ViewLayout) and _draws(layout, request, is_run, is_source):
         return _draw(layout, request, is_run, workers, advance)
     if option := _stated(request.views):
-        raise UsageError(f"{layout.name} of {where} takes pictures that are there: leave out --{option}")
+        raise UsageError(f"{layout.name} of {where} writes existing pictures: leave out --{option}")
     if is_source and not expanded(where).is_dir():
         problem = f"{layout.name} needs a run or a packed dataset, and {where} is a source of characters"
         raise UsageError(f"{problem}: run `specsia build {argument(where)} --out RUN` first, then export RUN")
     if request.dry_run:
-        raise UsageError(f"{layout.name} takes pictures that are there, so there is no --dry-run")
+        raise UsageError(f"{layout.name} writes existing pictures, so --dry-run does not apply")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
     parts, facts = (_of_run if is_run else _of_dataset)(where, layout, request.backend)

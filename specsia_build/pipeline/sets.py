@@ -100,7 +100,7 @@ def missing_reason(
         failed = {failure.key for failure in failures if failure.backend in (None, source)}
         if missed := [key for key in keys if key not in failed]:
             count = f"{len(missed):,} of {source}" if source else f"{len(missed):,}"
-            problem = f"{count} are neither built up to date nor on record as failed ({named(missed)})"
+            problem = f"{count} are neither up to date nor listed as failed ({named(missed)})"
             return f"{problem}: run `{run.config.command} --out {run.paths.out}` with all its stages"
     return None
 

@@ -108,7 +108,7 @@ def plan(
     Raises UsageError if the layout cannot be written so.
     """
     if options.layers and not layout.more_layers:
-        raise UsageError(f"{layout.name} has no place for more layers: leave out --layers")
+        raise UsageError(f"{layout.name} cannot hold further layers: leave out --layers")
     if options.motion is not None and not layout.moving:
         raise UsageError(f"{layout.name} shows characters at rest: leave out --motion")
     rig = parse_rig(options.cameras or layout.rig)
@@ -204,7 +204,7 @@ def short_list(layout: Layout, splits: Sequence[str], strict: bool = False) -> s
     held = f", of which the trainer holds out {layout.held_out}" if layout.held_out else ""
     short = f"the list of train has {plural(names, 'name')}{held}: training needs at least {layout.least}"
     if strict:
-        raise UsageError(f"{short}; leave out --strict to write it all the same")
+        raise UsageError(f"{short}; leave out --strict to write it anyway")
     return short
 
 

@@ -103,15 +103,15 @@ def cut(
     warnings += chosen
     if not chosen and is_of_lines(figure[..., 3]):
         sentence = (
-            "the figure is of lines, and what lies between them is missing: close its outline, paint its "
-            f"inside, or give {_MASK}"
+            "the figure consists of lines, and the areas between them are missing: close its outline, paint "
+            f"its inside, or give {_MASK}"
         )
         warnings.append(Warning("ground-removed", sentence, "lines"))
     sides = _cut_sides(figure[..., 3])
     if sides:
         sentence = (
-            f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut there, the rest is "
-            "missing from all views; draw it whole, with some ground around it"
+            f"the figure reaches the picture's border ({', '.join(sides)}): if it is cut off there, the rest "
+            "is missing from all views; draw the whole figure, with some background around it"
         )
         warnings.append(Warning("figure-cut", sentence, ", ".join(sides)))
     if not pixel:
@@ -173,11 +173,11 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         shadow = paper_shadow(figure, paper)
         figure[shadow] = 0
         if _pale_edge(figure, paper) > MOST_PALE:
-            sentence = f"much of the figure's edge fades into the paper: if that is ground, give {_MASK}"
+            sentence = f"much of the figure's edge fades into the paper: if that is paper, give {_MASK}"
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         elif encloses_paper(figure, paper):
             sentence = (
-                f"areas of the background's colour inside the figure stay: if they are ground, give {_MASK}"
+                f"areas of the background's colour inside the figure are kept: if they are gaps, give {_MASK}"
             )
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         figure = _unmixed(figure, paper)
@@ -185,7 +185,9 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         bare = _cut_out(picture)
         figure = with_paper_inside(bare)
         if figure is not bare:
-            sentence = f"what the drawing's lines enclose was painted white: if these are gaps, give {_MASK}"
+            sentence = (
+                f"areas that the drawing's lines enclose were painted white: if they are gaps, give {_MASK}"
+            )
             warnings.append(Warning("ground-kept", sentence, "lines"))
         shadow = translucent_shadow(figure)
         figure[shadow] = 0

@@ -201,7 +201,7 @@ def parse_outline(text: str) -> tuple[tuple[int, int, int], float | None]:
         alpha = [0]
     if alpha not in ([], [255]) or not (width is None or 0 < width <= MOST_THICKNESS):
         raise UsageError(
-            f"--outline {text}: say {KEEP}, {NO_OUTLINE}, or a colour and a width in pixels, at most "
+            f"--outline {text}: give {KEEP}, {NO_OUTLINE}, or a colour and a width in pixels, at most "
             f"{MOST_THICKNESS:.0f}, such as #204080:3"
         )
     return (red, green, blue), width

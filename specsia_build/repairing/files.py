@@ -31,10 +31,10 @@ def load_drawing(path: Path) -> tuple[Pixels, tuple[Warning, ...]]:
         if path.suffix.lower() != ".svg":
             data = read_source(path, _ANYWHERE, MOST_IMAGE_BYTES)
             picture = load_texture(data, path.name, upright=True)
-            sentence = f"{path.name} is an animation, of which the first frame is taken"
+            sentence = f"{path.name} is an animation: only its first frame is used"
             return picture, (Warning("not-read", sentence, path.name),) if _is_animated(data) else ()
         svg, missing = render_svg(read_source(path, _ANYWHERE, MOST_SVG_BYTES), path.name)
-        end = "save it as PNG to have all of it"
+        end = "save it as PNG to include all of it"
         warnings = tuple(
             Warning("not-read", f"{path.name} was drawn without {what}: {end}", path.name) for what in missing
         )

@@ -88,7 +88,9 @@ def repair_folder(
     if given := [
         name for name in OF_ONE if getattr(settings, name, None) or getattr(settings.reading, name, None)
     ]:
-        raise UsageError(f"--{given[0]} belongs to one drawing: repair that alone, or leave the option out")
+        raise UsageError(
+            f"--{given[0]} applies to one drawing: repair that drawing alone, or leave the option out"
+        )
     refuse_foreign_folder(out, "repairs of a folder", LIST)
     require_writable(out)
     result = WrittenRepairs()

@@ -133,7 +133,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
             continue
         name = character.character.entry.path.name
         if joints is not None:
-            raise UsageError(f"{name} has a rig of its own, which takes no --joints: leave them out")
+            raise UsageError(f"{name} has its own rig, so --joints does not apply: leave it out")
         if character is front.own:
             assert front.mesh is not None
             pose = entry_pose(character, character.character.entry.pose)
@@ -163,15 +163,15 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
 
 def _advice(facing: str, is_animal: bool) -> str:
     """How a figure without limbs gets them: one drawn from a side, which is an animal on four legs or not."""
-    correct = "repair it without --motion, correct its joints.json with the kind"
+    correct = "repair it without --motion, correct its joints.json, setting the kind to"
     if facing not in PROFILES:
         return (
-            "an animal drawn from its side, its legs apart, may walk with --facing left|right; if it is a "
-            f"person, {correct} person, and give that as --joints"
+            "an animal drawn from its side with its legs apart may walk with --facing left|right; if it is a "
+            f"person, {correct} person, and give the file as --joints"
         )
     if is_animal:
-        return "an animal walks if its legs are drawn apart, in front and behind"
-    return f"an animal on four legs may walk: {correct} four-legged, and give that as --joints"
+        return "an animal can walk if its front legs and its hind legs are drawn apart"
+    return f"an animal on four legs may walk: {correct} four-legged, and give the file as --joints"
 
 
 def mention_side(rigged: Rigged, front: Frontal) -> Rigged:
@@ -181,7 +181,9 @@ def mention_side(rigged: Rigged, front: Frontal) -> Rigged:
     is_named = any(warning.code == "side-unsure" for warning in front.warnings)
     if front.facing != "front" or not is_animal or is_named:
         return rigged
-    sentence = "this seems to be an animal on four legs: if its side is drawn, give --facing left|right"
+    sentence = (
+        "this seems to be an animal on four legs: if it is drawn from the side, give --facing left|right"
+    )
     warning = Warning("side-unsure", sentence, front.name)
     return replace(rigged, own=replace(rigged.own, warnings=(warning, *rigged.own.warnings)))
 
@@ -233,8 +235,8 @@ def _read(path: Path, front: Frontal) -> Joints:
     if off.any():
         names = [name for name, is_off in zip(JOINTS, off, strict=True) if is_off]
         raise UsageError(
-            f"{path.name} has joints off the figure ({some(names)}): put each onto it, or null in place of "
-            "the pixel where the drawing does not show it"
+            f"{path.name} has joints outside the figure ({some(names)}): move each onto the figure, or write "
+            "null in place of its pixel if the drawing does not show it"
         )
     return joints
 
@@ -277,7 +279,7 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
         )
     if not rigged.limbs:
         raise UsageError(
-            f"--motion {brief(name, 80)} is for arms and legs, and none were found in {rigged.name}: "
+            f"--motion {brief(name, 80)} needs arms and legs, and none were detected in {rigged.name}: "
             f"{', '.join(FOR_ANY)} move any figure, and {rigged.advice}"
         )
     try:
@@ -288,15 +290,15 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
         motion, warnings = motion_for(own.rig, own.humanoid, source, motions[0])
         if len(motions) > 1:
             sentence = (
-                f"{source.name} holds {len(motions)} motions, and the first, '{motions[0].name}', is played"
+                f"{source.name} holds {len(motions)} motions: only the first, '{motions[0].name}', is played"
             )
             warnings = (Warning("motion-changed", sentence, source.name), *warnings)
     except CharacterError as error:
         raise UsageError(f"--motion: {error}") from error
     if not moves(motion, own.rig):
         raise UsageError(
-            f"--motion: '{motion.name}' of {source.name} moves nothing of {rigged.name}, as one of fingers "
-            "alone: give a motion of the body"
+            f"--motion: '{motion.name}' of {source.name} moves nothing of {rigged.name}, perhaps because it "
+            "moves only fingers: give a motion of the body"
         )
     return motion if rigged.joints is None else _on_ground(own, motion), warnings
 

@@ -89,9 +89,9 @@ def reconstruct(
     """
     backend = load_backend(spec)
     if back is not None and not backend.sees_back:
-        raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
+        raise UsageError(f"the backend {backend.name} uses no drawn back: use relief, or leave out --back")
     if side is not None and not backend.sees_side:
-        raise UsageError(f"the backend {backend.name} takes no drawn side: use relief, or leave out --side")
+        raise UsageError(f"the backend {backend.name} uses no drawn side: use relief, or leave out --side")
     # Only for a character the frontal view has its true scale.
     context: dict[str, Any] = {"framed": front.mesh is not None}
     context["back"] = None if back is None else back.color

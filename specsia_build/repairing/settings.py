@@ -123,7 +123,7 @@ class RepairSettings:
                 f"--pixel keeps the drawing's pixels, which {more} does not match: leave one out"
             )
         if self.mesh is not None:
-            raise UsageError(f"--mesh is a reconstruction already, which takes no {more}: leave one out")
+            raise UsageError(f"{more} has no effect on a --mesh: leave one out")
         if self.sheet is None:
             return
         if self.side is not None or self.back is not None:

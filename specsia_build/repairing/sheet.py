@@ -77,7 +77,7 @@ def parse_side(text: str) -> DrawnSide:
     if shows == "right" and name:
         return DrawnSide("right", Path(name))
     raise UsageError(
-        f"--side {text}: say left:FILE or right:FILE, the character's own side that the file shows; with "
+        f"--side {text}: give left:FILE or right:FILE, the character's own side that the file shows; with "
         "left it looks to the left of the picture"
     )
 
@@ -124,12 +124,12 @@ def fit_side(
     picture, difference = matched(bare, front.color)
     if difference > UNLIKE:
         raise UsageError(
-            "the side is not the drawing's figure: from head to foot, widths and colours do not match; draw "
-            "the same figure in the same pose, as high as in the drawing"
+            "the side does not show the drawing's figure: widths and colours from head to foot do not match; "
+            "draw the same figure in the same pose, as high as in the drawing"
         )
     warnings = []
     if difference > ALIKE:
-        sentence = "the side may be another figure, or in another pose: its rows hardly match the front's"
+        sentence = "the side may show another figure or another pose: its rows hardly match the front's"
         warnings.append(Warning("side-unsure", sentence, "side"))
     other = "right" if shows == "left" else "left"
     chances = dict(zip(DRAWN_SIDES, even_chances(figure), strict=True))
@@ -139,7 +139,7 @@ def fit_side(
     if chances[other] > _OPPOSITE:
         sentence = (
             f"the side seems to show the character's {other} side, looking to the {other} of the picture: if "
-            f"so, say {other} in place of {shows}"
+            f"so, give --side {other}:FILE instead of {shows}"
         )
         warnings.append(Warning("side-unsure", sentence, "side"))
     return SideView(SideDrawing(picture, shows), tuple(warnings))
@@ -195,7 +195,7 @@ def sheet_roles(figures: Sequence[Pixels], heights: Sequence[int]) -> tuple[str,
     rest = [number for number in range(len(figures)) if same[number] and profile[number] < _PROFILE]
     if not rest:
         raise UsageError(
-            "no figure of the sheet seems to be drawn from the front: say --order front,side,back"
+            "no figure of the sheet seems to be drawn from the front: give --order front,side,back"
         )
     logs = np.log(np.maximum(chances, 1e-9))
     shapes = [_shape(figure) for figure in figures]

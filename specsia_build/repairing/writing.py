@@ -98,7 +98,9 @@ def require_own_folder(out: Path) -> None:
     names = set() if is_vacant(out) else {path.name for path in out.iterdir()}
     if names and (REPAIR_RECORD not in names or not names <= _OURS):
         other = min(names - _OURS, default=min(names))
-        raise UsageError(f"{spelled(out)} holds {other}, which no `specsia repair` wrote: name another --out")
+        raise UsageError(
+            f"{spelled(out)} holds {other}, which `specsia repair` did not write: give another --out"
+        )
     require_writable(out)
 
 

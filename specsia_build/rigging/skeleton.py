@@ -94,7 +94,7 @@ def rig_by_front(mesh: Mesh, name: str) -> RawMoving:
     picture = next(FastRenderer().render(mesh, [Camera(0.0, _FRONT)])).color
     joints = joints_in(picture)
     if joints.kind != "person":
-        raise CharacterError(f"{name} has no rig, and no arms and legs were found to give it one")
+        raise CharacterError(f"{name} has no rig, and no arms and legs were detected to make one from")
     moving = rig_figure(mesh, joints, _FRONT)
     unsure = [warning.subject for warning in moving.warnings if warning.code == "joints-unsure"]
     sentences = [f"cannot tell where {name} has {subject}: look at its clips" for subject in unsure]
@@ -187,9 +187,7 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
     columns = np.arange(1, len(JOINTS) + 1)
     warnings = []
     if not (known[JOINTS.index("leftFoot")] or known[JOINTS.index("rightFoot")]):
-        sentence = (
-            "the drawing shows no feet: the figure moves from the hips up, and what is below stays still"
-        )
+        sentence = "the drawing shows no feet: the figure moves from the hips up, and the rest stays still"
         warnings.append(Warning("figure-cut", sentence, "feet"))
         held = np.array([name == "hips" or name.endswith(_LEGS) for name in JOINTS])
         held[: len(_TRUNK)] |= ~known[: len(_TRUNK)]
@@ -198,7 +196,7 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
     unsure = [spoken(JOINTS[number]) for number in np.flatnonzero(joints.confidence < UNSURE_JOINT)]
     if unsure and not warnings:
         sentence = (
-            f"cannot tell where the drawing has {some(unsure)}: look at sheet.png, correct joints.json, and "
+            f"cannot tell where the drawing has {some(unsure)}: look at sheet.png, correct joints.json and "
             "give it as --joints"
         )
         warnings.append(Warning("joints-unsure", sentence, some(unsure)))

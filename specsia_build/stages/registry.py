@@ -28,7 +28,7 @@ def refuse_unused_stages(names: Sequence[str], config: BuildConfig) -> None:
     own = {stage.name for stage in character_stages(config)}
     others = [stage.name for stage in character_stages() if stage.name not in own]
     if unused := [name for name in others if name in names]:
-        problem = f"the stage {unused[0]} is of reconstructions, which this run has none of"
+        problem = f"the stage {unused[0]} needs reconstructions, and this run has none"
         raise UsageError(f"{problem}: --layout pairs or --backend NAME moves them too")
 
 

@@ -203,8 +203,8 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
             front = layers.color
             warnings += one_colour(character, layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
-            cause = "it is flat, transparent or tiny beside the rest, or shows the back of its faces"
-            cure = '"sides": "both" in its manifest line draws those'
+            cause = "it is flat, transparent, very small, or shows only the backs of single-sided faces"
+            cure = '"sides": "both" in its manifest line draws backs'
             problem = f"view {view} of {entry.id} shows (almost) nothing: {cause} ({cure})"
             raise CharacterError(problem, "empty-view")
         if view < 0:
@@ -216,8 +216,8 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         colours.append(contour.colour_in(target, layers.mask))
         if is_blank(target):
             cause = f"its colours are white, and so is its contour (grey {luma(colours[-1])})"
-            advice = "give it its texture, or draw a contour that is seen with --outline dark"
-            sentence = f"view {view} of {entry.id} is blank on white: {cause}; {advice}"
+            advice = "add its texture, or draw a visible contour with --outline dark"
+            sentence = f"view {view} of {entry.id} cannot be seen on white: {cause}; {advice}"
             raise LowQualityError(sentence, {view_file(GT, view): png.encode(target)}, "one-colour")
         files[view_file(GT, view)] = png.encode(target)
         files[view_file(GT_MASK, view)] = png.encode(layers.mask)
@@ -231,7 +231,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
     _kept.append((files[FRONT], mesh))
     if placed.fit < 1:
-        sentence = f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it"
+        sentence = f"it was scaled to {placed.fit:.3f} of the usual size so that no view cuts it"
         warnings.append(Warning("scaled-down", sentence, entry.id))
     meta = {
         "id": entry.id,

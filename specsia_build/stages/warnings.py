@@ -61,7 +61,7 @@ def _lacking(pair: Comparison, reconstructed: Meta) -> Iterator[tuple[Code, str]
     missing = [lost_part(z, y) for z, y in zip(pair.masks[:count], pair.gt_masks[:count], strict=True)]
     worst = int(np.argmax(missing))
     if missing[worst] >= LOST:
-        part = f"a part that view {worst} shows, {missing[worst]:.0%} of its silhouette"
+        part = f"a part of the character, {missing[worst]:.0%} of its silhouette in view {worst}"
         yield "part-lost", f"lacks {part}: look at it in `specsia report`"
 
 
@@ -72,13 +72,15 @@ def _coloured(
     plain, reading = plain_colour(front, front[..., 3]), reconstructed["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
         cause = "its texture or its vertices' colours were not read"
-        yield "one-colour", f"shows one plain {plain} where the picture has more: {cause}"
+        yield "one-colour", f"shows one plain {plain} where the picture has more colours: {cause}"
     elif as_is.pale and reading is not None and reading["linear"]:
-        line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded once more"
-        cause = "as if its vertices' colours were encoded, which glTF has linear"
-        gain = f"{line} they would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
+        line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded from sRGB"
+        cause = "as if its vertices' colours were sRGB, although glTF requires linear ones"
+        gain = (
+            f"{line} they would differ from the picture's by {as_is.decoded:.2f} instead of {as_is.plain:.2f}"
+        )
         yield "too-pale", f"is too pale, {cause}; {gain}"
     elif as_is.plain >= FAR_COLOUR:
-        apart = f"{as_is.plain:.2f} of full range apart where sound ones have less than {FAR_COLOUR:.2f}"
-        causes = "shading, a wrong texture or another character's mesh look so"
-        yield "colours-differ", f"has other colours than the picture, {apart}: {causes}"
+        apart = f"they differ by {as_is.plain:.2f} of the full range, usual are less than {FAR_COLOUR:.2f}"
+        causes = "the cause may be shading, a wrong texture or another character's mesh"
+        yield "colours-differ", f"has other colours than the picture ({apart}): {causes}"

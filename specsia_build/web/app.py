@@ -19,7 +19,7 @@ from specsia_build.web.sessions import EXAMPLES, Visitors
 TITLE = "specsia"
 MOST_UPLOAD = "20mb"  # Size of one uploaded file
 _MOST_WAITING = 20  # Visitors whose repairs may wait
-_NOTHING = "Nothing is dropped yet."
+_NOTHING = "Drop a drawing to begin."
 _MOTIONS = (("turn around", ""), ("bounce", "bounce"), ("sway", "sway"))  # Of any figure
 _OF_PERSONS = tuple((name, name) for name in ("idle", "run", "jump", "wave", "walk"))
 _INTRO = """# A drawing, seen from every side
@@ -41,13 +41,13 @@ def build_app(server: Path, options: Mapping[str, Any] | None = None) -> gr.Bloc
         with gr.Row():
             with gr.Column():
                 drawing = _drawing_input("Drawing")
-                with gr.Accordion("It is drawn from the side or from behind, too", open=False):
+                with gr.Accordion("Add its left side or its back", open=False):
                     left, back = _drawing_input("Its left side"), _drawing_input("Its back")
                 gr.Examples([[str(path)] for path in examples], drawing, label="Examples (CC0)")
             with gr.Column():
                 findings = gr.Markdown(_NOTHING, elem_id="found")
                 preview = joints_editor()
-                motion = gr.Radio(list(_MOTIONS), value="", label="What it does", elem_id="motion")
+                motion = gr.Radio(list(_MOTIONS), value="", label="Motion", elem_id="motion")
                 start = gr.Button("Bring it to life", variant="primary", interactive=False, elem_id="start")
                 outcome = gr.Markdown(elem_id="told")
         with gr.Row(visible=False) as results:

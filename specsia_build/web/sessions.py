@@ -69,7 +69,7 @@ class Visitors:
         """
         path = Path(uploaded)
         if not is_drawing(path):
-            raise SpecsiaError(f"{path.name} is no picture, or no longer here: drop it again, as PNG or JPEG")
+            raise SpecsiaError(f"{path.name} is missing or not a picture: drop it again, as PNG or JPEG")
         if not path.is_relative_to(self.server / EXAMPLES):
             self.uploads.setdefault(session, set()).add(path)
         kept = target.with_suffix(path.suffix.lower())

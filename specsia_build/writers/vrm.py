@@ -83,7 +83,7 @@ def _bones(human: Humanoid, name: str) -> Mapping[str, int]:
         if node not in bones.values() and _NEEDS.get(bone, "hips") in human.bones:
             bones[bone] = node
     if same := [spoken(bone) for bone in _REQUIRED if bone not in bones]:
-        raise UsageError(f"{name} cannot be a VRM, as one joint stands for several bones: {some(same)}")
+        raise UsageError(f"{name} cannot be a VRM, as one joint serves as several bones: {some(same)}")
     return bones
 
 

@@ -104,8 +104,8 @@ def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
         (lambda _: Theirs(needs_yaw="no"), "a needs_yaw that is no bool but 'no'"),
         (lambda _: Theirs(slots="two"), "a slots that is no .* but 'two'"),
         (lambda _: Theirs(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),
-        (lambda _: Theirs(settings=lambda: {"model": object()}), "settings that are no JSON"),
-        (lambda _: Theirs(settings=lambda: {"far": float("inf")}), "settings that are no JSON"),
+        (lambda _: Theirs(settings=lambda: {"model": object()}), "settings that are not JSON"),
+        (lambda _: Theirs(settings=lambda: {"far": float("inf")}), "settings that are not JSON"),
         (lambda _: Theirs(version="1.0"), "a version that is no int but '1.0'"),
     ],
 )

@@ -109,7 +109,7 @@ def test_help_imports_no_command() -> None:
         ("status .", "holds no build"),
         ("train", "Missing argument 'DATASET'. For example: specsia train "),
         ("export x", "Missing option '--layout'. For example: specsia export "),
-        ("report no/such/run", "give that of a run, a dataset, an evaluation or a repair"),
+        ("report no/such/run", "give the folder of a run, a dataset, an evaluation or a repair"),
         ("export . --layout specsia-15k-rows --out x", "is not a packed dataset"),
     ],
 )

@@ -94,7 +94,7 @@ def test_command_merges(shares: tuple[Path, list[Path]], tmp_path: Path) -> None
     document = specsia("merge", *runs, "--out", out, "--max-failures", "3", "--json")
     assert (document["failed"], document["rows"], document["dataset"]) == (3, 40, str(out / "dataset"))
     lost = specsia("merge", *runs[:2], "--out", tmp_path / "two", "--max-failures", "3", code=1)["error"]
-    assert "neither built up to date" in lost
+    assert "neither up to date" in lost
     assert f"specsia build --out {tmp_path / 'two'}" in lost
     page = tmp_path / "page.html"
     specsia("report", runs[0], "--out", page)

@@ -104,7 +104,7 @@ UNSTATED = {**READING, "stated_in": None}
         (lambda: coloured(lambda c: np.full_like(c, 0.5)), READING, "one-colour", "grey of 188"),
         (lambda: coloured(lambda c: 1 - c), READING, "colours-differ", "by mine"),
         (lambda: coloured(linear_to_srgb), READING, "too-pale", "colors: srgb in manifest.yaml"),
-        (lambda: coloured(linear_to_srgb), UNSTATED, "too-pale", "decoded once more"),
+        (lambda: coloured(linear_to_srgb), UNSTATED, "too-pale", "decoded from sRGB"),
     ],
 )
 def test_warning_names_fault_and_fix(make: Any, reading: Any, code: str, sentence: str) -> None:

@@ -85,7 +85,7 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
         by_axis = np.logaddexp([logits["-y"], logits["-x"]], [logits["+y"], logits["+x"]])
         if along is None and abs(by_axis[0] - by_axis[1]) >= LEAST_LEAD * VOTE:
             along = "yx"[int(by_axis.argmax())]
-    return votes.evidence(strong) or Evidence(None, "neither its joints nor its looks tell", strong, along)
+    return votes.evidence(strong) or Evidence(None, "neither its joints nor its looks show it", strong, along)
 
 
 def _are_feet(probe: Probe, side: int) -> bool:

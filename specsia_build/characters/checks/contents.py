@@ -28,7 +28,7 @@ _ALTERNATIVE = re.compile(
     r"(?:alt|alternate|alternative|variant|variation|var|version|option|copy|backup|old)\d*|v\d+"
     "|open|opened|closed|shut|intact|damaged|broken"
 )
-_LOOK = "look at it, and drop what does not belong to it"
+_LOOK = 'look at it, and leave out what does not belong to it by "drop" in its manifest line'
 LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
 # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
 AWAY = 0.1
@@ -59,8 +59,8 @@ def more_than_one_thing(probe: Probe, name: str) -> Iterator[Warning]:
         return
     middle, reach = probe.low + probe.extent / 2, STRAY / 2 * float(probe.extent.max())
     far = int((np.abs(probe.placed.vertices[probe.placed.faces] - middle) > reach).any(axis=(1, 2)).sum())
-    problem = f"{far:,} triangles of {name} lie so far away that the figure is tiny beside them"
-    sentence = f'{problem}: delete them in the file, or leave their part out by "drop"'
+    problem = f"{far:,} triangles of {name} lie so far away that the figure would be tiny"
+    sentence = f'{problem}: delete them in the file, or leave out their part by "drop" in its manifest line'
     yield Warning("far-triangles", sentence, name)
 
 
@@ -155,7 +155,7 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Warning]:
     crowded = {hand: sorted(props, reverse=True) for hand, props in held.items() if len(props) > 1}
     spare = {part for props in crowded.values() for _, part in props[1:]}
     if spare:
-        hands = ", ".join(f"{len(props)} below {hand}" for hand, props in crowded.items())
+        hands = ", ".join(f"{len(props)} at {hand}" for hand, props in crowded.items())
         yield Warning("props-in-hand", f"{name} holds several props in one hand ({hands}): {_LOOK}", name)
     parts = [part for part in parts if part not in spare]
     # Blender numbers names that exist already, as in ``Cube.001``.
@@ -232,7 +232,7 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Warning]:
             bare.append(kind)
     if len(bare) > 1:
         listed = " and ".join(bare)
-        sentence = f"{name} has joints for {listed} and no surface there: it may be a part of a character"
+        sentence = f"{name} has joints for {listed} but no surface there: it may be only part of a character"
         yield Warning("body-missing", sentence, name)
 
 
@@ -241,12 +241,13 @@ def degenerate(probe: Probe, name: str) -> Iterator[Warning]:
     bounds = np.array(probe.placed.bounds(), np.float64)
     extent = np.ptp(bounds, axis=0)
     if extent.max() < LEAST_STEPS * np.spacing(np.abs(bounds).max(), dtype=np.float32):
-        problem = f"{name} lies so far from its file's origin that its positions are rounded"
+        problem = f"{name} lies so far from the file's origin that its positions are rounded"
         yield Warning("rounded", f"{problem}: move it to the origin in the file", name)
     thinnest = float(extent.min() / extent.max())
     if thinnest < _FLAT:
-        problem = f"{name} is flat, {100 * thinnest:.1f} % of its length along {'xyz'[int(extent.argmin())]}"
-        yield Warning("flat", f"{problem}: some views show next to nothing; give it thickness", name)
+        along = "xyz"[int(extent.argmin())]
+        problem = f"{name} is flat: along {along} it measures {100 * thinnest:.1f} % of its longest side"
+        yield Warning("flat", f"{problem}, so some views show almost nothing; give it thickness", name)
 
 
 def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:

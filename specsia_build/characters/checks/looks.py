@@ -70,7 +70,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Wa
     if areas[hiding].sum() > 0.5 * areas[hull].sum():
         material = mesh.materials[int(np.bincount(mesh.face_material[hiding], areas[hiding]).argmax())].name
         what = f"the material '{material}' is an outline hull around the whole figure"
-        line = f'"sides": "{BOTH}" in its manifest line draws it as it stands'
+        line = f'"sides": "{BOTH}" in its manifest line draws both sides'
         sentence = f"{name}: {what} and is drawn from its front only; {line}"
         warnings.append(Warning("outline-hull", sentence, material))
         # Their materials become single-sided there and not elsewhere.
@@ -80,7 +80,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Wa
     if float(areas[~closed & ~hull & mesh.single_sided()].sum()) >= LEAST_OPEN * whole:
         lost = _lost(mesh.of_faces(~hull) if hull.any() else mesh)
         if lost > MOST_LOST:
-            why = f"backs of single-sided faces would be {lost:.0%} of a view"
+            why = f"backs of single-sided faces cover {lost:.0%} of a view"
             why += ", as most of its surface is wound inwards" if share > 0.5 else ""
             line = f'"sides": "{BOTH}" in its manifest line draws them'
             sentence = f"{name}: {why}, and are left out; {line}"

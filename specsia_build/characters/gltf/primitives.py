@@ -138,7 +138,7 @@ class Vertices:
         else:
             values = self.document.accessor(accessor)
         if len(values) != self.count or values.shape[1] not in widths:
-            raise damaged(self.label, f"has {name} of another number or width than its POSITION asks for")
+            raise damaged(self.label, f"has {name} of another number or width than its POSITION")
         return values if self.used is None else values[self.used], self.document.is_normalised(accessor)
 
 

@@ -91,7 +91,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress = lambda d
         notes.append(f"there is no {SUMS_FILE}: whether files have changed was not checked")
     if kind == "clips":
         positions = "positions of a clip are those at rest"
-        notes.append(f"{positions}: whether they land was checked in turntables alone")
+        notes.append(f"{positions}: whether they land was checked only in turntables")
     if kind == "published":
         skipped |= {"alpha", "contour", "iou", "licences"}
         notes.append("the published schema has no gt_mask, iou and contours: these were not checked")

@@ -73,7 +73,7 @@ def check_contour(
     if not gt_mask.any():
         yield "gt_mask is empty"
     elif not 1 <= thickness <= MOST_THICKNESS or not all(0 <= level <= 255 for level in colour):
-        yield f"a contour of {thickness} px and colour {list(colour)} cannot be"
+        yield f"a contour of {thickness} px and colour {list(colour)} is impossible"
     else:
         yield from _coloured_outside("gt", gt)
         if bare := int(np.count_nonzero(gt[..., 3] < gt_mask)):

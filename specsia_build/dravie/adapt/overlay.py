@@ -63,7 +63,7 @@ def place_drawing(drawing: Pixels, mask: Pixels) -> tuple[Pixels, float]:
     _, turn = max((_fit(source, grown[len(grown) // 2], degrees)[0], degrees) for degrees in TURNS)
     best, similarity = max((_fit(source, target, turn) for target in grown), key=lambda fit: fit[0])
     if best < _LEAST_IOU:
-        why = "it shows another pose or character, its background is not plain, or it is of lines alone"
+        why = "it shows another pose or character, its background is not plain, or it has only lines"
         raise SpecsiaError(
             f"the drawing does not fit the frontal view (IoU {best:.2f}, not {_LEAST_IOU} or more): {why}"
         )

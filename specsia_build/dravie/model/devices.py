@@ -18,7 +18,7 @@ def find_device(name: str) -> torch.device:
     checked("device", name, Device)
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError(
-            "--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA"
+            "--device cuda: torch finds no CUDA device here; give --device cpu, or install torch for CUDA"
         )
     return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
 
@@ -54,7 +54,7 @@ def predictor_of(generator: Generator) -> Predictor:
                 output = network(picture)[0].float().permute(1, 2, 0)
         except torch.OutOfMemoryError as error:
             raise SpecsiaError(
-                "the device has too little free memory to repair a frame: say --device cpu"
+                "the device has too little free memory to repair a frame: give --device cpu"
             ) from error
         return np.asarray(output.cpu().numpy())
 

@@ -135,7 +135,7 @@ def check_facing(view: CheckedView, normals: Doubles) -> Iterator[str]:
         towards = -away / np.linalg.norm(away, axis=1, keepdims=True)
     share = float(((normals[sound] * towards).sum(axis=1) < _AWAY).mean())
     if share > _MOST_AWAY:
-        yield f"{view.name} has normals of which {share:.0%} point away from its camera"
+        yield f"{view.name} has normals, {share:.0%} of which point away from its camera"
 
 
 def check_silhouettes(views: Sequence[CheckedView], longest: float) -> Iterator[str]:

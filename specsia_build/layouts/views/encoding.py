@@ -42,7 +42,7 @@ def decode_exr(data: bytes) -> Floats:
         channels = OpenEXR.File(io.BytesIO(data), num_threads=0).channels()
         (image,) = (channels[name].pixels for name in channels)
     except (RuntimeError, TypeError, KeyError) as error:
-        raise ValueError(f"it is no EXR of one layer: {error}") from error
+        raise ValueError(f"it is not an EXR of one layer: {error}") from error
     return np.asarray(image, np.float32)
 
 

@@ -126,7 +126,7 @@ class ViewLayout(Layout):
             raise UsageError(f"{name} has views of its own: leave out --cameras {rig.name}")
         if self.perspective and not rig.perspective:
             advice = f"leave out --cameras {rig.name}, or give it a fov"
-            raise UsageError(f"{name} has no place for orthographic cameras: {advice}")
+            raise UsageError(f"{name} cannot hold orthographic cameras: {advice}")
         if self.views not in (None, len(cameras)):
             views = plural(len(cameras), "view")
             raise UsageError(f"{name}'s reader takes {self.views} views, and {rig.name} has {views}")

@@ -68,7 +68,7 @@ print(samples[0]["{_KEY}"], samples[0]["json"], samples[0]["color.png"].size)
         offsets = np.frombuffer(data[4 : 8 + 4 * count], "<u4").astype(int)
         columns = parse_json(data[8 + 4 * count : offsets[0]], path.name)["column_names"]
         if columns[:1] != [_KEY] or offsets[-1] != len(data):
-            raise ValueError("is no shard of samples with keys")
+            raise ValueError("is not a shard of samples with keys")
         for begin, end in pairwise(offsets):
             start = begin + 4 * len(columns)
             sizes = np.frombuffer(data[begin:start], "<u4").astype(int)

@@ -86,7 +86,7 @@ for sample in samples:
             for member in archive:
                 key, _, suffix = member.name.partition(".")
                 if not member.isreg() or member.issparse() or member.size > MOST_BYTES:
-                    raise ValueError(f"has {member.name}, which is no file of a sample")
+                    raise ValueError(f"has {member.name}, which is not a file of a sample")
                 stream = archive.extractfile(member)
                 yield key, suffix, stream.read() if stream else b""
 

@@ -182,9 +182,9 @@ function turner(item) {
     "div",
     { cls: "turner", role: "group", "aria-label": item.fps ? "Play" : "Turn" },
     play,
-    press("One back (,)", { cls: "tool", onclick: () => step(-1) }, icon("left")),
+    press("One step back (,)", { cls: "tool", onclick: () => step(-1) }, icon("left")),
     h("span", { cls: "slide" }, slider),
-    press("One on (.)", { cls: "tool", onclick: () => step(1) }, icon("right")),
+    press("One step forward (.)", { cls: "tool", onclick: () => step(1) }, icon("right")),
     said,
   );
 }

@@ -45,7 +45,7 @@ def how_to_install() -> str:
     if sys.version_info[:2] == PACKAGE_PYTHON:
         return f"{how_to_add('blender')}, or {executable}"
     this, that = (".".join(map(str, version)) for version in (sys.version_info[:2], PACKAGE_PYTHON))
-    return f"{executable} (the extra 'blender' is for Python {that} alone, and this is {this})"
+    return f"{executable} (the extra 'blender' is only for Python {that}, and this is {this})"
 
 
 def how_to_get(what: str) -> str:

@@ -85,9 +85,11 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     if own is not None:
         own_names = [motion.name for motion in own.motions]
         if not any(clip.action in own_names for clip in motions.clips_of(earlier[motions.MOTIONS].meta)):
-            clips = f"clips of its own ({some(own_names, 8)}), none named as the character's"
-            effect = "it takes the character's by weights carried over: rename its clips to have them kept"
-            sentence = f"the reconstruction of {job.entry.id} has {clips}, so {effect}"
+            clips = (
+                f"motions of its own ({some(own_names, 8)}), but none has the name of a character's motion"
+            )
+            effect = "they are not played; to use them, give them the names of the character's motions"
+            sentence = f"the reconstruction of {job.entry.id} has {clips}: {effect}"
             warnings.append(Warning("own-clips", sentence, job.entry.id).record())
     meta = {"id": job.entry.id, **asdict(report), "warnings": warnings}
     meta["morphs"] = [[morph.node, morph.target] for morph in rig.morphs]

@@ -202,10 +202,10 @@ def _warnings(
     settings, character = clip_settings(config), character_of(clip.id)
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
-        advice = "though held: --frames N takes its beginning alone, 'drop' what stays behind it"
-        advice = advice if settings.in_place else "--in-place holds it where it is"
-        frame = f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills'"
-        yield Warning("small-actor", f"{frame}, so that the actor is small: {advice}", clip.action)
+        advice = "shorten it with --frames N, or 'drop' parts that stay behind"
+        advice = advice if settings.in_place else "--in-place keeps it at one place"
+        frame = f"'{clip.action}' needs a frame {width:.1f} times as wide as that of stills"
+        yield Warning("small-actor", f"{frame}, so the character looks small: {advice}", clip.action)
     if empty:
         frames = f"{empty} of {len(shot.times)} frames of '{clip.action}'"
         yield Warning("empty-frames", f"{frames} in view {clip.view} show (almost) nothing", clip.action)
@@ -213,7 +213,7 @@ def _warnings(
         yield surface.landmarks.warning
     # The still stages warn about their first view only, too.
     if plain is not None and clip.view == 0:
-        sentence = f"{character} shows a plain {plain} and nothing else: look at it, and at its textures"
+        sentence = f"{character} shows nothing but a plain {plain}: look at it, and check its textures"
         yield Warning("one-colour", sentence, character)
 
 

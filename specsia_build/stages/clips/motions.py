@@ -104,8 +104,8 @@ def _motionless(character_id: str, actor: Actor, settings: ClipSettings) -> Iter
     motions = list(actor.motions.values())
     short = [motion for motion in motions if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
     still = [motion for motion in motions if motion not in short and not moves(motion, actor.rig)]
-    one = f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame"
-    alike = f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others"
+    one = f"that are shorter than a frame at --fps {settings.fps:g} give clips of one frame"
+    alike = f"that move nothing of {character_id} give clips of equal frames (--clip selects others)"
     kinds = ((one, [motion.name for motion in short]), (alike, [motion.name for motion in still]))
     for kind, names in kinds:
         if names:

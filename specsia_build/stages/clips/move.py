@@ -58,8 +58,8 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     warnings = []
     if mean < config.min_iou:
         where = f"the silhouettes of '{clip.action}' in view {clip.view}"
-        problem = f"meets {where} with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}"
-        cure = "look at it in `specsia report`; --clip takes other motions by their names"
+        problem = f"matches {where} with a mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}"
+        cure = "look at it in `specsia report`; --clip selects other motions"
         sentence = f"the reconstruction by {backend} {problem}: {cure}"
         warnings.append(Warning("low-iou", sentence, clip.action).record())
     meta = {

@@ -131,7 +131,7 @@ def test_what_warnings_count_and_name() -> None:
     (props,) = warnings_about({"a": [BODY]} | {f"Hand.L/{name}": [PROP] for name in "bcd"})
     (far,) = warnings_about({"a": [BODY, ((9, 0, 1), (0.001, 0.001, 0.001))]})
     assert "2 figures" in figures.sentence and re.findall("'([^']+)'", figures.sentence) == ["near"]
-    assert "3 below Hand.L" in props.sentence and far.sentence.startswith("12 triangles")
+    assert "3 at Hand.L" in props.sentence and far.sentence.startswith("12 triangles")
 
 
 @pytest.mark.parametrize(

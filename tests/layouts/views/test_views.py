@@ -268,8 +268,8 @@ def test_shards_of_mosaicml(dataset: Path, tmp_path: Path) -> None:
     spoilt = {
         b"": "is cut short",
         whole[:9]: "is cut short",
-        whole[:-9]: "is no shard",
-        whole.replace(b"__key__", b"__kex__"): "is no shard",
+        whole[:-9]: "is not a shard",
+        whole.replace(b"__key__", b"__kex__"): "is not a shard",
         whole[:8] + end + whole[12:]: "another size",
     }
     for data, problem in spoilt.items():

@@ -124,7 +124,7 @@ def test_figure_stays_in_place(tmp_path: Path, under: bool) -> None:
     said, (clip,) = made(tmp_path, [("go", "hips", "translation", way)], under=under, in_place=True)
     masks = [png.decode(data, 1) > 0 for name, data in clip.files.items() if name.startswith("mask")]
     assert np.logical_and.reduce(masks).sum() > 0.7 * max(mask.sum() for mask in masks)
-    assert "though held" in said and "--in-place holds" not in said
+    assert "shorten it" in said and "--in-place keeps" not in said
 
 
 def test_empty_motion_warns(tmp_path: Path) -> None:
@@ -134,8 +134,8 @@ def test_empty_motion_warns(tmp_path: Path) -> None:
         ("nod", "head", "rotation", TURNS),
     ]
     said, drawn = made(tmp_path, clips, frames=2)
-    assert "moving nothing of a" in said and "pan, hold" in said and len(drawn) == 3
-    assert said.count("a shows a plain grey of 255") == 1
+    assert "that move nothing of a" in said and "pan, hold" in said and len(drawn) == 3
+    assert said.count("a shows nothing but a plain grey of 255") == 1
 
 
 @pytest.mark.parametrize("beside", [True, False])
@@ -152,9 +152,9 @@ def test_unreadable_motions_cost_themselves(tmp_path: Path, beside: bool) -> Non
 def test_too_few_and_too_many_frames(tmp_path: Path) -> None:
     nod: list[Moves] = [("nod", "head", "rotation", TURNS)]
     said, _ = made(tmp_path / "few", nod, fps=0.5)
-    assert "a clip is one frame: nod" in said
+    assert "give clips of one frame: nod" in said
     said, _ = made(tmp_path / "one", nod, fps=0.5, frames=1)
-    assert "no longer than" not in said
+    assert "shorter than" not in said
     write_scene(tmp_path / "many/a.glb", [("nod", "head", "rotation", TURNS * 75)])
     config = clips_config(tmp_path / "many", layouts=["frames"], turntable=False, views=1, fps=240.0)
     _, summary = run_clips(tmp_path / "out", replace(config, size=512, memory="512 MB"))
