@@ -40,6 +40,7 @@ that it encloses, or nearly does: up to an opening of so many lengths on each si
 _COLOURED, GAP = 60, 0.004
 """Range of a colour's channels from which paper that a figure encloses is a gap and no white of an eye, and
 share of the figure's area from which it is worth mentioning."""
+_BLACK, _WHITE = 64, 240  # Levels up to which paper may be a figure's black, and from which an eye's white
 
 _SMOOTH_SIDE, _STEP = 384, 6
 """Pixels of the longer side at which paper that changes smoothly is looked for, at most, and levels in its
@@ -99,11 +100,12 @@ def with_paper_inside(figure: Pixels) -> Pixels:
 
 
 def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
-    """Whether a figure (h, w, 4) has parts of its paper's colour, (3,) or (h, w, 3), which is no grey."""
+    """Whether a figure (h, w, 4) has parts of its paper's colour, (3,) or (h, w, 3), not white or black."""
     covered = figure[..., 3] >= HALF_COVERED
     alike = np.abs(figure[..., :3].astype(np.int16) - paper).max(axis=2) <= PAPER_TOLERANCE
-    same = covered & alike & (np.ptp(np.broadcast_to(paper, (*covered.shape, 3)), axis=2) >= _COLOURED)
-    return bool(np.count_nonzero(_thick(same)) > GAP * np.count_nonzero(covered))
+    most = paper.max(axis=-1)
+    known = (np.ptp(paper, axis=-1) >= _COLOURED) | ((most > _BLACK) & (most < _WHITE))
+    return bool(np.count_nonzero(_thick(covered & alike & known)) > GAP * np.count_nonzero(covered))
 
 
 def scan_rim(picture: Pixels) -> Mask:

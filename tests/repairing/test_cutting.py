@@ -264,9 +264,14 @@ def test_inside_of_lines_is_missing() -> None:
         assert (painted[:, :3].min(axis=1) > 250).any() == (code == "ground-kept")
 
 
-@pytest.mark.parametrize(("colour", "codes"), [((250, 30, 30), ["ground-kept"]), ((250, 250, 250), [])])
+KEPT = ["ground-kept"]
+
+
+@pytest.mark.parametrize(
+    ("colour", "codes"), [((250, 30, 30), KEPT), ((230, 230, 230), KEPT), ((250,) * 3, []), ((20,) * 3, [])]
+)
 def test_gap_that_shows_the_paper(colour: tuple[int, int, int], codes: list[str]) -> None:
-    """Between an arm and the body a coloured ground is seen, where white may be the white of an eye."""
+    """Between an arm and the body the ground is seen, where white may be an eye's, and black a pupil."""
     image = laid(paper(colour), person())
     draw = ImageDraw.Draw(image)
     draw.ellipse((180, 150, 260, 240), outline=(90, 160, 90, 255), width=12)
