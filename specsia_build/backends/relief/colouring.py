@@ -84,7 +84,7 @@ def back_of(drawn: DrawnFront, logits: Floats) -> Pixels:
         likely = (likely + likely[..., ::-1]) / np.float32(2)
     smooth = scipy.ndimage.gaussian_filter(likely, (0, _SMOOTHING, _SMOOTHING))
     everywhere = np.ones(drawn.front.shape[:2], np.bool_)
-    return _levels(drawn.painted(smooth, everywhere, _ALIKE * float(drawn.regions.painted)))
+    return _levels(drawn.painted(smooth, everywhere, _ALIKE * float(drawn.regions.painterly)))
 
 
 def _is_symmetric(material: NDArray[np.intp]) -> bool:
@@ -127,7 +127,7 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
     )
     out = np.log(np.maximum(share / share.sum(axis=0), np.float32(math.exp(_LEAST))))
     # The network was trained on renders; for painted drawings rules help it.
-    grainy = regions.painted
+    grainy = regions.painterly
     if grainy == 0:
         return np.asarray(out)
     goes_round = grainy * _ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)

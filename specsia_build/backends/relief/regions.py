@@ -43,7 +43,7 @@ class Regions:
     exposed: NDArray[np.float64]  # (A,) float64, the share of each area's border that lies on the silhouette
 
     @property
-    def painted(self) -> np.float32:
+    def painterly(self) -> np.float32:
         """How much the drawing counts as painted, 0 to 1, and not as one of flat or evenly shaded areas."""
         return np.float32(np.clip(self.grain - _FLATTEST, 0, 1))
 
