@@ -54,6 +54,7 @@ SOLE, _ANKLE = 0.8, 0.08
 
 _MOST_LISTED = 9  # Figures that a warning lists
 
+_CHANGING = "a background whose colour changes"
 _MASK = "--mask mask.png (a picture of the same size, white where the figure is, else black)"
 REPAINT = (
     f"make the background transparent, or white, with a paint program, or give the silhouette as {_MASK}"
@@ -161,18 +162,23 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             figure, paper = _off_paper(scan), _paper(scan)
             if rim.any():
                 removed.append("a dark rim along the picture's border")
-            # Paper that is paler or darker around the figure alone has the colour of the corners elsewhere.
-            cutout = _off_gradient(picture, 0.0) if _pale_edge(figure, paper) > MOST_PALE else None
         except UsageError:
             cutout = _off_gradient(picture, SMOOTHER)
             if cutout is None:
                 raise
-        if cutout is not None:
             figure, paper = cutout
-            removed.append("a background whose colour changes")
+            removed.append(_CHANGING)
         shadow = paper_shadow(figure, paper)
         figure[shadow] = 0
-        if _pale_edge(figure, paper) > MOST_PALE:
+        pale = _pale_edge(figure, paper) > MOST_PALE
+        # Paper that is paler or darker around the figure alone has the colour of the corners elsewhere.
+        if pale and (cutout := _off_gradient(picture, 0.0)) is not None:
+            figure, paper = cutout
+            shadow = paper_shadow(figure, paper)
+            figure[shadow] = 0
+            pale = False
+            removed.append(_CHANGING)
+        if pale:
             sentence = f"much of the figure's edge fades into the paper: if that is paper, give {_MASK}"
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         elif encloses_paper(figure, paper):
