@@ -179,7 +179,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             pale = False
             removed.append(_CHANGING)
         if pale:
-            sentence = f"much of the figure's edge fades into the paper: if that is paper, give {_MASK}"
+            sentence = f"much of the figure's edge fades into the paper: if that is background, give {_MASK}"
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         elif encloses_paper(figure, paper):
             sentence = (
