@@ -137,7 +137,7 @@ def one_colour(character: Character, color: Pixels, coverage: Pixels) -> Iterato
     plain = None if has_colours(character.mesh) else plain_colour(color, coverage)
     if plain is not None:
         name = legible(character.entry.path.name)
-        advice = 'check its textures; "texture" in its manifest line adds one'
+        advice = 'look at it, and at its textures; "texture" in its manifest line adds one'
         yield Warning("one-colour", f"{name} shows one plain {plain} in view 0: {advice}", name)
 
 
