@@ -185,7 +185,7 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
     parents = np.array([0, *(parent + 1 for parent in PARENTS)], np.int32)
     parents[0] = -1
     columns = np.arange(1, len(JOINTS) + 1)
-    warnings = []
+    warnings, held = [], np.zeros(len(JOINTS), np.bool_)
     if not (known[JOINTS.index("leftFoot")] or known[JOINTS.index("rightFoot")]):
         sentence = "the drawing shows no feet: the figure moves from the hips up, and the rest stays still"
         warnings.append(Warning("figure-cut", sentence, "feet"))
@@ -193,8 +193,8 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
         held[: len(_TRUNK)] |= ~known[: len(_TRUNK)]
         columns[held] = 0
         parents[1 + int(np.flatnonzero(~held)[0])] = 0
-    unsure = [spoken(JOINTS[number]) for number in np.flatnonzero(joints.confidence < UNSURE_JOINT)]
-    if unsure and not warnings:
+    unsure = [spoken(JOINTS[number]) for number in np.flatnonzero((joints.confidence < UNSURE_JOINT) & ~held)]
+    if unsure:
         sentence = (
             f"cannot tell where the drawing has {some(unsure)}: look at sheet.png, correct joints.json and "
             "give it as --joints"
