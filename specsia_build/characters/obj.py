@@ -162,7 +162,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
     memory.ask(_INDEX_COST * most)
     corners, row = np.zeros((most, 3), np.int64), np.zeros(most, np.int64)
     count = _read_corners(np.frombuffer(data, np.uint8), corners, row)
-    if count < 0:
+    if count == -1:
         raise ValueError("not one to three indices a corner")
     corners = corners[:count]
     row = row[:count]

@@ -108,7 +108,7 @@ def _concave(
     for number in np.flatnonzero(folded & np.isfinite(normal).all(axis=1)):
         axis = int(np.abs(normal[number]).argmax())
         flat = np.delete(here[begin[number] : begin[number] + sides[number]], axis, axis=1)
-        flat = flat[:, ::-1] if (normal[number, axis] < 0) != (axis == 1) else flat
+        flat = flat[:, ::-1] if np.signbit(normal[number, axis]) != (axis == 1) else flat
         yield int(polygons[number]), np.ascontiguousarray(flat)
 
 
