@@ -75,7 +75,9 @@ class _Lines:
     """Bytes of a file, where each line starts and where its newline is."""
 
     def __init__(self, data: bytes) -> None:
-        data = in_bytes(data).replace(b"\t", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        data = in_bytes(data).replace(b"\t", b" ")
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if b"\\" in data:
             # A backslash continues a line; before a line with a keyword it may be a folder's in a name.
             data = re.sub(rb"\\ *\n *(?=/)", b"", data)
