@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from specsia_build import memory
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
 from specsia_build.characters.actions import chosen, matching, unknown_action
@@ -307,7 +309,10 @@ def test_positions_from_the_offset_or_the_parent(tmp_path: Path, first: str, sec
 
 
 def test_root_starts_in_place(tmp_path: Path) -> None:
-    file = read_motions(written(tmp_path, CHAIN))
+    with patch.object(memory, "ask", wraps=memory.ask) as ask:
+        file = read_motions(written(tmp_path, CHAIN))
+    # Its bytes, 18 numbers, and 3 joints in 2 frames.
+    assert sum(call.args[0] for call in ask.call_args_list) == len(CHAIN) + 18 * 64 + 3 * 2 * 500
     np.testing.assert_allclose(file.skeleton.rest_worlds[0, :3, 3], [1, 2, 3])
     assert (file.up, file.front) == ("+y", "-y")
 
