@@ -201,6 +201,13 @@ def test_faces_that_are_all_specks_are_drawn(tmp_path: Path) -> None:
     assert len(read_character(Entry("a", "obj", path, up="+z", front="-y")).mesh.faces) == 24
 
 
+def test_specks_on_the_surface_are_drawn(tmp_path: Path) -> None:
+    (solid,) = box((0, 0, 0), (1, 1, 1))
+    low, high = (np.tile(corner, (8, 1)) for corner in (solid.min(axis=0), solid.max(axis=0)))
+    path = write_obj(tmp_path / "a.obj", {"near": [solid, low, high], "far": [high + 9.0]})
+    assert len(read_character(Entry("a", "obj", path, up="+z", front="-y")).mesh.faces) == 3 * 12
+
+
 def test_nothing_but_transparent_faces(tmp_path: Path) -> None:
     writer = written({}, None, {"pbrMetallicRoughness": CLEAR, "alphaMode": "BLEND"})
     writer.data["meshes"][0]["primitives"][0]["material"] = 0
