@@ -48,7 +48,7 @@ def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> En
     )
 
 
-def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
+def read_bicar(entry: Entry, *, moving: bool) -> RawMesh:
     """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
 
     Each mesh takes the image with its own name, whatever its material library says. Parts to drop are ``m``,

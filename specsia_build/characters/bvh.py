@@ -55,8 +55,7 @@ def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     """
     data = read_source(path, root or path.parent).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     header = _MOTION.search(data)
-    seconds = float(header[2]) if header else 0.0
-    if header is None or not 0 < seconds < np.inf:
+    if header is None or not 0 < (seconds := float(header[2])) < np.inf:
         problem = f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds"
         raise CharacterError(problem)
     joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
@@ -109,11 +108,11 @@ def _are_channels(words: Sequence[str]) -> bool:
 
 def _frames(name: str, data: bytes, count: int, width: int) -> Doubles:
     """The channels of each frame, (F, C): all frames, at least as many as stated."""
-    memory.ask(_WORD_COST * (1 + sum(data.count(space) for space in (b" ", b"\t", b"\n"))))
+    memory.ask(_WORD_COST * sum(data.count(space) for space in (b" ", b"\t", b"\n")))
     try:
         values = numbers(data)
     except ValueError:
-        values = np.zeros(0)
+        values = np.array([])
     if not len(values) or len(values) < count * width or len(values) % width or not np.isfinite(values).all():
         raise CharacterError(f"{name} has frames that are cut short, or not {width} finite numbers each")
     return np.asarray(values.reshape(-1, width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import unicodedata
@@ -171,7 +172,7 @@ class Character(RawMesh):
     """One character: its mesh Z up, facing -Y, in its units, not normalised; `up`, `front` as in its file."""
 
     entry: Entry
-    unsure: bool = False  # Whether the front is neither stated nor found
+    unsure: bool  # Whether the front is neither stated nor found
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
@@ -179,11 +180,10 @@ class Character(RawMesh):
         return tuple(warning.fix for warning in self.warnings if isinstance(warning, Advice))
 
 
-def id_order_key(character_id: str) -> tuple[int, int, str]:
+def id_order_key(character_id: str) -> tuple[float, str]:
     """Sort key of ids: numeric ids first, as integers, then the others as strings."""
-    if character_id.isascii() and character_id.isdecimal():
-        return 0, int(character_id), character_id
-    return 1, 0, character_id
+    is_number = character_id.isascii() and character_id.isdecimal()
+    return int(character_id) if is_number else math.inf, character_id
 
 
 def is_unicode(text: str) -> bool:

@@ -96,7 +96,7 @@ def with_opacity(colour: Pixels | None, cutout: Pixels) -> Pixels:
     """
     alpha = cutout[..., 3]
     if (alpha == 255).all():
-        alpha = np.asarray(Image.fromarray(np.ascontiguousarray(cutout[..., :3])).convert("L"))
+        alpha = np.asarray(Image.fromarray(cutout).convert("L"))
     if colour is None:
         colour = np.full((*alpha.shape, 4), 255, np.uint8)
     height, width = (max(sizes) for sizes in zip(colour.shape[:2], alpha.shape, strict=True))

@@ -148,7 +148,7 @@ class MaterialBuilder:
         stated = [self.stated(name) for name in names]
         # Exporters write an opacity of 0 beside opaque surfaces.
         invisible = all(material is not None and material.opacity == 0 for material in stated)
-        if invisible and names:
+        if invisible:
             sentence = (
                 "the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque"
             )

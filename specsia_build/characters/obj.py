@@ -6,8 +6,9 @@ libraries and textures out of the folder.
 
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
 from specsia_build.rendering.mesh import Mesh
 
-_SPACE, _NEWLINE = 32, 10
-_HASH, _MINUS, _SLASH, _ZERO, _NINE = (ord(letter) for letter in "#-/09")
+_SPACE, _NEWLINE, _HASH, _MINUS, _SLASH, _ZERO, _NINE = (ord(letter) for letter in " \n#-/09")
 _CONTINUED = re.compile(rb"(?m)\\ *+\n *+(?![#\n]|(?:v[tnp]?|[flpsog]|usemtl|mtllib)(?: |$))", re.IGNORECASE)
 _MOST_DIGITS = 18  # Digits of an index that fit into 64 bits
 
@@ -91,15 +91,17 @@ class _Lines:
 
     def block(self, at: Ints) -> bytes:
         """The lines `at`."""
-        cuts = np.flatnonzero(np.diff(at, prepend=-2) != 1)
-        begins = self.starts[at[cuts]].tolist()
-        stops = self.ends[at[np.append(cuts[1:], len(at)) - 1]].tolist() if len(at) else []
+        if not len(at):
+            return b""
+        cuts = np.flatnonzero(np.diff(at) != 1)
+        begins = self.starts[at[np.append(0, cuts + 1)]].tolist()
+        stops = self.ends[at[np.append(cuts, -1)]].tolist()
         return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
 
     def numbers(self, at: Ints, count: int) -> Doubles:
         """The first `count` numbers of lines, (L, count); a ValueError if one is missing or is none."""
-        if len(at) == 0:
-            return np.zeros((0, count))
+        if not len(at):
+            return np.zeros((len(at), count))
         columns = range(1, count + 1)
         return np.asarray(np.loadtxt(io.BytesIO(self.block(at)), usecols=columns, ndmin=2, encoding="latin1"))
 
@@ -109,9 +111,8 @@ def _parse(data: bytes, name: str) -> _ObjText:
     memory.ask(_BYTE_COST * len(data) + _LINE_COST * data.count(b"\n") + _WORD_COST * data.count(b" "))
     lines = _Lines(data)
     # The first three bytes of each line; newlines where it is shorter.
-    at = lines.starts[:, None] + np.arange(3)
-    head = np.frombuffer(lines.data + b"\n\n", np.uint8)[at]
-    head[at > lines.ends[:, None]] = _NEWLINE
+    at = np.minimum(lines.starts[:, None] + (0, 1, 2), lines.ends[:, None])
+    head = np.frombuffer(lines.data, np.uint8)[at]
     blank1, blank2 = head[:, 1] <= _SPACE, head[:, 2] <= _SPACE
     is_v = head[:, 0] == ord("v")
     at_v = np.flatnonzero(is_v & blank1)
@@ -163,7 +164,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
     memory.ask(_INDEX_COST * most)
     corners, row = np.zeros((most, 3), np.int64), np.zeros(most, np.int64)
     count = _read_corners(np.frombuffer(data, np.uint8), corners, row)
-    if count < 0:
+    if count == -1:
         raise ValueError("not one to three indices a corner")
     corners = corners[:count]
     row = row[:count]
@@ -241,7 +242,7 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
     uv = colors = None
-    if len(text.uv) and (uv_at >= 0).any():
+    if (uv_at >= 0).any():
         stated = [builder.stated(material_names[k]) or MtlMaterial("") for k in used]
         scale = np.array([material.scale for material in stated])
         offset = np.array([material.offset for material in stated])
@@ -252,7 +253,7 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     mesh = polygons.without_covered_colours(
         Mesh(vertices, point.astype(np.int32), materials, face_material, uv=uv, colors=colors)
     )
-    if len(text.normals) and (normal_at >= 0).any():
+    if (normal_at >= 0).any():
         normals = np.where((normal_at >= 0)[..., None], polygons.unit_normals(text.normals)[normal_at], 0.0)
         mesh = polygons.with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))
     names = dict.fromkeys(name for keyword, name, _ in text.statements if keyword in ("o", "g") and name)
@@ -261,20 +262,24 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
 
 def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Ints, tuple[str | None, ...]]:
     """Part of each face, names of parts (group, object), material of each face, names of materials."""
-    parts: dict[tuple[str, ...], int] = {(): 0}
-    materials: dict[str | None, int] = {None: 0}
-    part_lines, part_labels = list[int](), [0]
-    material_lines, material_labels = list[int](), [0]
+    part_lines, parts = list[int](), [tuple[str, ...]()]
+    material_lines, materials = list[int](), list[str | None]([None])
     named = {"o": "", "g": ""}
     for keyword, value, line in text.statements:
         if keyword == "usemtl":
             material_lines.append(line)
-            material_labels.append(materials.setdefault(value, len(materials)))
+            materials.append(value)
         elif keyword in named:
             named = {"o": value, "g": ""} if keyword == "o" else {**named, "g": value}
-            names = tuple(dict.fromkeys(filter(None, (named["g"], named["o"]))))
             part_lines.append(line)
-            part_labels.append(parts.setdefault(names, len(parts)))
-    part = np.array(part_labels)[np.searchsorted(part_lines, text.face_line)]
-    material = np.array(material_labels)[np.searchsorted(material_lines, text.face_line)]
-    return part, tuple(parts), material, tuple(materials)
+            parts.append(tuple(dict.fromkeys(filter(None, (named["g"], named["o"])))))
+    part, part_names = _numbered(parts)
+    material, material_names = _numbered(materials)
+    part = part[np.searchsorted(part_lines, text.face_line)]
+    return part, part_names, material[np.searchsorted(material_lines, text.face_line)], material_names
+
+
+def _numbered(labels: Sequence[Any]) -> tuple[Ints, tuple[Any, ...]]:
+    """Labels as indices into the different ones."""
+    different = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    return np.array([different[label] for label in labels]), tuple(different)

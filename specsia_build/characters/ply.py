@@ -27,7 +27,7 @@ _TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i",
 
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _MAX_HEADER = 1 << 20
-_NUMBER_COST = 16  # Bytes of memory, measured, for a number of a text file
+_TEXT_COST = 8  # Bytes of memory, measured, for a byte of a text file's numbers
 _UNEVEN_COST = 110  # The same for a property of a row whose lists differ
 _VALUE_COST = 16  # The same for a value kept
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
@@ -71,9 +71,12 @@ def read_ply(entry: Entry) -> RawMesh:
     elements, textures = _parse(files.read(path), path.name)
     vertex, face = elements.get("vertex", {}), elements.get("face", {})
     points = _stacked(vertex, ("x", "y", "z"))
-    corners, sides, _ = _corners(face) or _triangles(_corners(elements.get("tristrips", {})), path.name)
-    if points is None or sides is None or not (sides >= 3).any():
+    lists = _corners(face)
+    if lists is None and (strips := _corners(elements.get("tristrips", {}))) is not None:
+        lists = _triangles(*strips, path.name)
+    if points is None or lists is None or not (lists[1] >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
+    corners, sides = lists
     if not ((corners >= 0) & (corners < len(points))).all():
         raise CharacterError(f"{path.name} has faces that name vertices it does not have")
     corners = corners.astype(np.int64)
@@ -100,7 +103,7 @@ def read_ply(entry: Entry) -> RawMesh:
         face_material=np.zeros(len(polygon), np.int32),
         uv=uv,
         colors=colors,
-        normals=unit if unit is not None and unit.any(axis=-1).all() else None,
+        normals=unit if unit is not None and unit.any(axis=2).all() else None,
     )
     mesh = polygons.without_covered_colours(mesh)
     return RawMesh(mesh, "+z", "-y", files=tuple(files.tried), warnings=tuple(files.warnings))
@@ -131,7 +134,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
         newline = b"\n" if b"\n" in data[:end] else b"\r"
         body, at = data[data.index(newline, end) + 1 :], 0
         if not order:
-            memory.take(_NUMBER_COST * (1 + len(body) // 2))
+            memory.take(_TEXT_COST * len(body))
             body = np.asarray(polygons.numbers(body), "<f8").tobytes()
         for element, rows, properties in elements:
             columns[element], at = _even(body, rows, properties, at) or _uneven(body, rows, properties, at)
@@ -226,23 +229,23 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
     return polygons.image_uv(uv)
 
 
-def _corners(columns: _Columns) -> _Column | None:
-    """The lists of vertices of an element, None without any."""
+def _corners(columns: _Columns) -> tuple[NDArray[Any], Ints] | None:
+    """The lists of vertices of an element, one behind the other, and how long each is; None without any."""
     column = next((columns[name] for name in _CORNERS if name in columns), None)
-    return column if column is not None and column.counts is not None and len(column.values) else None
+    if column is None or column.counts is None or not len(column.values):
+        return None
+    return column.values, column.counts
 
 
-def _triangles(strips: _Column | None, name: str) -> _Column:
+def _triangles(strips: NDArray[Any], counts: Ints, name: str) -> tuple[Ints, Ints]:
     """Strips as triangles; a strip ends with its list, or at -1. Those of equal corners join strips."""
-    if strips is None or strips.counts is None:
-        return _Column(np.zeros(0), None)
-    memory.ask(polygons.TRIANGLE_COST * len(strips.values))
-    if not np.isfinite(strips.values).all():
+    memory.ask(polygons.TRIANGLE_COST * len(strips))
+    if not np.isfinite(strips).all():
         raise CharacterError(f"{name} has triangle strips that are damaged: export it again")
-    corners, place = strips.values.astype(np.int64), np.arange(len(strips.values))
+    corners, place = strips.astype(np.int64), np.arange(len(strips))
     begins = np.zeros(len(corners), np.bool_)
-    starts = np.cumsum(strips.counts) - strips.counts
-    begins[starts[strips.counts > 0]] = True
+    starts = np.cumsum(counts) - counts
+    begins[starts[counts > 0]] = True
     begins[1:] |= corners[:-1] == -1
     begin = np.maximum.accumulate(place * begins)
     first = np.flatnonzero((begin[:-2] == begin[2:]) & (corners[2:] != -1))
@@ -250,7 +253,7 @@ def _triangles(strips: _Column | None, name: str) -> _Column:
     made = corners[np.stack([first, first + 1 + odd, first + 2 - odd], axis=1)]
     a, b, c = made.T
     made = made[(a != b) & (b != c) & (c != a)]
-    return _Column(made.ravel(), np.full(len(made), 3, np.int64))
+    return made.ravel(), np.full(len(made), 3, np.int64)
 
 
 def _corner_colors(vertex: _Columns, face: _Columns, point: Ints, polygon: Ints) -> Floats | None:
@@ -293,4 +296,4 @@ def _display(columns: list[_Column]) -> Doubles:
         return values % 256 / 255
     most = np.max(values, initial=0.0, where=np.isfinite(values))
     full = [np.iinfo(kind).max for kind in (np.uint8, np.uint16, np.uint32)]
-    return np.asarray(values / full[np.searchsorted(full[:2], most)])
+    return np.asarray(values / np.take(full, np.searchsorted(full, most), mode="clip"))

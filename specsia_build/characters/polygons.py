@@ -108,7 +108,7 @@ def _concave(
     for number in np.flatnonzero(folded & np.isfinite(normal).all(axis=1)):
         axis = int(np.abs(normal[number]).argmax())
         flat = np.delete(here[begin[number] : begin[number] + sides[number]], axis, axis=1)
-        flat = flat[:, ::-1] if (normal[number, axis] < 0) != (axis == 1) else flat
+        flat = flat[:, ::-1] if np.signbit(normal[number, axis]) != (axis == 1) else flat
         yield int(polygons[number]), np.ascontiguousarray(flat)
 
 
@@ -125,7 +125,7 @@ def numbers(text: bytes) -> NDArray[np.float64]:
 
 def full_scale(colours: NDArray[np.floating]) -> float:
     """The value that means 1 in colours of unknown range: 255 if one is above 2, else 1."""
-    return 255.0 if np.max(colours, initial=0.0, where=np.isfinite(colours)) > _MOST_PAST_ONE else 1.0
+    return 255.0 if ((colours > _MOST_PAST_ONE) & np.isfinite(colours)).any() else 1.0
 
 
 def linear_colors(display: NDArray[np.floating], whole: float) -> Floats:

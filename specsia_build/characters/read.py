@@ -216,7 +216,7 @@ def _other_axis(
 
 def _unsure(name: str, front: str, evidence: Evidence, sideways: bool) -> str:
     at = AROUND.index(front)
-    right, away, left = (AROUND[(at + turns) % 4] for turns in (1, 2, 3))
+    _, right, away, left = AROUND[at:] + AROUND[:at]
     sides = f'"{right}" if it looks to the right in view 0, "{left}" to the left'
     if sideways:
         problem = f"{name} stands sideways, along {evidence.along}, its front at either end"

@@ -98,8 +98,7 @@ def only_entry(source: str, scratch: Path) -> Entry:
 
 def _samples(source: str, scratch: Path) -> Source:
     match = _SAMPLE.fullmatch(source)
-    count = int(match[1]) if match else 0
-    if match is None or not 1 <= count <= MAX_SAMPLES:
+    if match is None or not 1 <= (count := int(match[1])) <= MAX_SAMPLES:
         problem = f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say"
         raise UsageError(problem)
     seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
@@ -196,7 +195,7 @@ _MOST_BYTES, _MOST_ROWS = 2**29, 1_000_000  # Of a manifest
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
 
-class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
     id: _Text
     path: _Text
     texture: _Text | None = None

@@ -183,12 +183,12 @@ def _specks(mesh: Mesh, kept: Mask) -> Mask:
         return specks
     low, high = shown.bounds()
     extent = float(np.ptp(points, axis=0).max())
-    margin = _MARGIN * extent
-    if (low >= points.min(axis=0) - margin).all() and (high <= points.max(axis=0) + margin).all():
+    beyond = np.maximum(points.min(axis=0) - low, high - points.max(axis=0))
+    if beyond.max() <= _MARGIN * extent:
         return specks
     corners = shown.vertices[shown.faces].astype(np.float64)
     small = np.ptp(corners, axis=1).max(axis=1) < SPECK * extent
-    if small.any() and not small.all():
+    if not small.all():
         low, high = corners[~small].min(axis=(0, 1)), corners[~small].max(axis=(0, 1))
         outside = (corners.min(axis=1) < low).any(axis=1) | (corners.max(axis=1) > high).any(axis=1)
         specks[kept] = small & outside

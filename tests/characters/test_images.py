@@ -111,6 +111,13 @@ def test_opacity_is_alpha_or_else_luminance(alpha: int, opacity: int) -> None:
     assert whole.shape == (3, 5, 4) and (whole == (9, 8, 7, opacity)).all()
 
 
+@pytest.mark.parametrize(("kind", "cost"), [("PNG", 8), ("WEBP", 16), ("JPEG2000", 24)])
+def test_memory_while_decoded(kind: str, cost: int) -> None:
+    with patch.object(memory, "ask", wraps=memory.ask) as ask:
+        load_texture(encoded(corners_image(), kind), "t")
+    assert [call.args[0] for call in ask.call_args_list][:2] == [6 * 4, 6 * cost]
+
+
 UASTC = base64.b64decode(
     "q0tUWCAyMLsNChoKAAAAAAEAAAAQAAAAEAAAAAAAAAAAAAAAAQAAAAEAAAAAAAAAaAAAACwAAACUAAAALAAAAAAAAAAAAAAAAAAAAAAA"
     "AADAAAAAAAAAAAABAAAAAAAAAAEAAAAAAAAsAAAAAAAAAAIAKACmAQIAAwMAABAAAAAAAAAAAAB/AAAAAAAAAAAA/////x8AAABLVFh3"

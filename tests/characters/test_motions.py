@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from specsia_build import memory
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
 from specsia_build.characters.actions import chosen, matching, unknown_action
@@ -282,6 +284,7 @@ def at(file: MotionFile, time: float) -> np.ndarray:
 def test_channels_in_any_layout(tmp_path: Path, text: str) -> None:
     file = read_bvh(written(tmp_path, text))
     assert file.skeleton.names == ("Hips", "Left Arm", "")
+    assert file.skeleton.parents.tolist() == [-1, 0, 1]
     (motion,) = file.motions
     assert (motion.name, motion.start, motion.end) == ("clip", 0.0, 0.5)
     np.testing.assert_allclose(at(file, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
@@ -306,7 +309,10 @@ def test_positions_from_the_offset_or_the_parent(tmp_path: Path, first: str, sec
 
 
 def test_root_starts_in_place(tmp_path: Path) -> None:
-    file = read_motions(written(tmp_path, CHAIN))
+    with patch.object(memory, "ask", wraps=memory.ask) as ask:
+        file = read_motions(written(tmp_path, CHAIN))
+    # Its bytes, 18 numbers, and 3 joints in 2 frames.
+    assert sum(call.args[0] for call in ask.call_args_list) == len(CHAIN) + 18 * 64 + 3 * 2 * 500
     np.testing.assert_allclose(file.skeleton.rest_worlds[0, :3, 3], [1, 2, 3])
     assert (file.up, file.front) == ("+y", "-y")
 
@@ -327,7 +333,8 @@ def test_ten_thousand_joints(tmp_path: Path, spare: int, is_read: bool) -> None:
     more = "End Site\n{\n}\n" * (9_997 + spare)
     text = CHAIN.replace("    End Site", f"{more}    End Site")
     if is_read:
-        assert len(read_bvh(written(tmp_path, text)).skeleton.names) == 10_000
+        skeleton = read_bvh(written(tmp_path, text)).skeleton
+        assert len(skeleton.names) == 10_000 and not skeleton.translations[2].any()
     else:
         with pytest.raises(CharacterError, match="10,000 joints"):
             read_bvh(written(tmp_path, text))
@@ -367,6 +374,7 @@ def test_who_leans_or_lies_keeps_the_up_of_the_rest(tmp_path: Path, turn: int, u
         ("Frames: 2", "Frames: -2"),
         ("Frame Time: 0.5", "Frame Time: nan"),
         ("Frame Time: 0.5", "Frame Time: 0"),
+        ("Frame Time: 0.5", f"Frame Time: {'9' * 400}"),
         ("Frames: 2", "Frames: 3"),
         ("1 2 3 90 0 0 0 0 9e1", "1 2 3 90 0 0 0 0"),
         ("9e1", "NaN"),

@@ -70,6 +70,7 @@ def test_all_face_syntaxes_agree(tmp_path: Path, faces: str) -> None:
     raw = read(tmp_path, SQUARE + "vn 0 0 1\n" + faces)
     assert (raw.up, raw.front, raw.warnings) == ("+y", "-y", ())
     assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
+    assert (raw.mesh.normals is None) == (re.search("/-?[0-9]*/-?[0-9]", faces) is None)
     if raw.mesh.normals is not None:
         assert_allclose(raw.mesh.normals, np.broadcast_to([0, 0, 1], (2, 3, 3)))
 
@@ -327,14 +328,16 @@ def test_attribute_faults_cost_themselves(tmp_path: Path, lines: str, lacks: boo
 
 
 def test_corners_without_texture_coordinates_lie_at_the_origin(tmp_path: Path) -> None:
-    mesh = read(tmp_path, SQUARE + "f 1/2 2 3\n").mesh
+    mesh = read(tmp_path, POINTS + "vt 1 0\nusemtl bare\nf 1/1 2 3\n").mesh
     assert mesh.uv is not None and mesh.uv.tolist() == [[[1, 1], [0, 1], [0, 1]]]
+    assert mesh.materials[0].name == "bare"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_encodings(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "hero.mtl").write_bytes("newmtl peau é肌\nKd 1 0 0\n".encode(encoding))
-    raw = read(tmp_path, f"mtllib hero.mtl\nusemtl peau é肌\n{TRIANGLES}".encode(encoding))
+    name = f"peau é{45 * chr(0x3000)}肌"
+    (tmp_path / "hero.mtl").write_bytes(f"newmtl {name}\nKd 1 0 0\n#{60 * '-'}\n".encode(encoding))
+    raw = read(tmp_path, f"mtllib hero.mtl\nusemtl {name}\n{TRIANGLES}".encode(encoding))
     assert len(raw.mesh.faces) == 2
     assert raw.mesh.materials[0].base_color == (1.0, 0.0, 0.0, 1.0)
 

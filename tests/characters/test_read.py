@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -29,8 +29,9 @@ from specsia_build.stages.stage import Job
 from tests.animation.people import posed
 from tests.characters.bodies import DRAWN, figure, write_drawn
 from tests.characters.gltf.writer import GltfWriter
+from tests.characters.rich_text import rich_obj, rich_ply, rich_strips
 from tests.hostile.bombs import change, textures
-from tests.hostile.sound import gltf
+from tests.hostile.sound import Files, gltf, write_files
 
 # A red arrow that tells all axes apart: 3 units along the file's x, 2 along y, 1 along z.
 ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 1 3 4\n"
@@ -71,6 +72,17 @@ def test_unknown_dropped_part_warns(tmp_path: Path) -> None:
 def test_undrawable_shapes(tmp_path: Path, text: str) -> None:
     with pytest.raises(CharacterError, match=r"^hero\.obj has "):
         read_character(entry_of(tmp_path, text))
+
+
+@pytest.mark.parametrize("corner", [-1, 3])
+def test_faces_of_vertices_that_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corner: int
+) -> None:
+    points, faces = np.eye(3, dtype=np.float32), np.array([[0, 1, 2], [0, 1, corner]], np.int32)
+    raw = RawMesh(Mesh(points, faces, (Material(),), np.zeros(2, np.int32)))
+    monkeypatch.setattr("specsia_build.characters.read.read_obj", lambda *_, **__: raw)
+    with pytest.raises(CharacterError):
+        read_character(entry_of(tmp_path, ""))
 
 
 @pytest.mark.parametrize(("most", "is_read"), [(2, True), (1, False)])
@@ -238,6 +250,15 @@ REFUSED: dict[str, Callable[[Path], Path]] = {
 def test_memory_is_checked_first(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", LITTLE)
     assert "--memory" in why_not(REFUSED[name](tmp_path))
+
+
+@pytest.mark.parametrize(("make", "size"), [(rich_obj, 38951), (rich_ply, 10860), (rich_strips, 16988)])
+def test_memory_that_a_file_takes(tmp_path: Path, make: Callable[[str], Files], size: int) -> None:
+    write_files(tmp_path, make("a"))
+    path = tmp_path / next(iter(make("a")))
+    with patch.object(memory, "ask", wraps=memory.ask) as ask:
+        read_character(Entry("a", FORMATS[path.suffix], path))
+    assert sum(call.args[0] for call in ask.call_args_list) == size
 
 
 def test_many_instances(tmp_path: Path) -> None:

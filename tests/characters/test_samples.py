@@ -212,7 +212,7 @@ def make(folder: Path, eyes: bool = True, body_image: str | None = "m.BMP") -> P
 
 
 def read_folder(folder: Path, drop: tuple[str, ...] = ()) -> RawMesh:
-    return read_bicar(Entry("a", "3dbicar", folder, drop=drop))
+    return read_bicar(Entry("a", "3dbicar", folder, drop=drop), moving=False)
 
 
 def test_body_and_eye_images(tmp_path: Path) -> None:

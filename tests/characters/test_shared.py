@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from random import Random
@@ -26,6 +26,7 @@ from specsia_build.characters.read import read_animated, read_character
 from specsia_build.errors import CharacterError
 from tests.animation.people import MIXAMO, into_bvh, person
 from tests.characters.gltf.writer import GltfWriter, opened, png
+from tests.characters.rich_text import rich_obj, rich_ply, rich_strips
 from tests.characters.test_motions import exercise
 from tests.hostile.faults import FAULTS
 from tests.hostile.sound import SOUND, Files, gltf, write_files
@@ -184,6 +185,13 @@ KINDS: dict[str, tuple[str, Any]] = {
 }
 """Files by kind, and the kind of `tests.hostile` whose faults fit."""
 
+WHOLE: dict[str, Callable[[str], Files]] = {
+    "rich OBJ": rich_obj,
+    "rich PLY": rich_ply,
+    "rich strips": rich_strips,
+}
+"""Files that are read without faults only."""
+
 
 def faulty(kind: str) -> dict[str, float]:
     """A number for each of some files with a fault, and for the sound one."""
@@ -200,9 +208,21 @@ def faulty(kind: str) -> dict[str, float]:
     return sums
 
 
-@pytest.mark.parametrize("name", [name for name in EXPECTED if name not in KINDS])
+@pytest.mark.parametrize("name", [name for name in EXPECTED if name not in {*KINDS, *WHOLE}])
 def test_files_are_read_as_ever(characters_dir: Path, name: str) -> None:
     assert summary(characters_dir.parent / name) == pytest.approx(EXPECTED[name], abs=2e-3)
+
+
+def written(kind: str, folder: Path) -> Path:
+    """The first of the files of a kind, all of which are written to a folder."""
+    files = WHOLE[kind]("a")
+    write_files(folder, files)
+    return folder / next(iter(files))
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_rich_files_are_read_as_ever(tmp_path: Path, kind: str) -> None:
+    assert summary(written(kind, tmp_path)) == pytest.approx(EXPECTED[kind], abs=2e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -215,5 +235,6 @@ if __name__ == "__main__":
     files = sorted(path for path in shared.glob("c*/**/*.*") if path.suffix in FORMATS)
     found = {path.relative_to(shared).as_posix(): summary(path) for path in files}
     found |= {kind: faulty(kind) for kind in KINDS}
+    found |= {kind: summary(written(kind, Path(tempfile.mkdtemp()))) for kind in WHOLE}
     lines = [f"{json.dumps(name)}: {json.dumps(totals)}" for name, totals in found.items()]
     RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")

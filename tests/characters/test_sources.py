@@ -76,6 +76,7 @@ def test_equal_stems_take_folder_names(tmp_path: Path) -> None:
         (("h.ply", "h.obj", "h.blend", "h.fbx", "h.gltf", "h.vrm", "h.glb"), "h.glb"),
         (("h.ply", "h.obj", "h.fbx", "h.gltf", "h.vrm"), "h.vrm"),
         (("h.ply", "h.obj"), "h.obj"),
+        (("sub/h.glb", "sub/h/tpose/m.obj"), "h"),
     ],
 )
 def test_one_stem_in_several_formats(tmp_path: Path, present: tuple[str, ...], winner: str) -> None:
@@ -122,6 +123,7 @@ def test_other_files_are_not_sources(tmp_path: Path, name: str, sentence: str) -
 
 
 def test_samples_are_made_on_demand(tmp_path: Path) -> None:
+    assert ids(open_source("sample:1", tmp_path)) == ["0"]
     source = open_source("sample:100000", tmp_path)
     assert (len(source.entries), list(tmp_path.iterdir())) == (100_000, [])
     assert len(read_character(source.entries[6]).mesh.faces)
@@ -314,6 +316,7 @@ def test_manifest_of_any_kind(folder: Path, name: str, data: bytes) -> None:
         ("m.csv", b'id,path,drop\nx,a.glb,"[""a"\n', "line 2: `drop`"),
         ("m.csv", b"id,path,frnt\nx,a.glb,+x\n", "line 2: Object contains unknown field `frnt`"),
         ("m.json", b'[{"id": "x", "path": 3}]', "item 1: Expected `str`, got `int` - at `$.path`"),
+        ("m.parquet", parquet([{"id": "x", "path": 3}]), "row 1: Expected `str`"),
     ],
 )
 def test_bad_rows_are_named(folder: Path, name: str, data: bytes, problem: str) -> None:
@@ -327,6 +330,19 @@ def test_manifests_of_over_half_a_gibibyte_are_refused(folder: Path) -> None:
         stream.truncate(2**29 + 1)
     with pytest.raises(UsageError, match="at most 512 MB"):
         read_manifest(folder / "m.csv")
+
+
+def test_most_rows_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specsia_build.characters.sources._MOST_ROWS", 2)
+    assert len(entries(folder, ENTRY, ENTRY)) == 2
+    with pytest.raises(UsageError, match="more than 2"):
+        entries(folder, ENTRY, ENTRY, ENTRY)
+    top = touch(folder / "top", "a.glb", "b/c.glb")
+    monkeypatch.setattr("specsia_build.characters.sources.MOST_WALKED", 4)
+    assert ids(open_path(top)) == ["a", "c"]
+    monkeypatch.setattr("specsia_build.characters.sources.MOST_WALKED", 3)
+    with pytest.raises(UsageError, match="more than 3"):
+        open_path(top)
 
 
 def test_cells_that_go_on_behind_their_quotes_are_named(folder: Path) -> None:

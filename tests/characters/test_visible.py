@@ -105,6 +105,17 @@ def test_a_figure_named_as_a_helper_is_drawn(tmp_path: Path) -> None:
     assert is_alone(read(writer, tmp_path))
 
 
+@pytest.mark.parametrize(("size", "count", "is_hidden"), [(9, 1, True), (2, 2, True), (2.1, 2, False)])
+def test_helpers_are_left_out_beside_a_figure(
+    tmp_path: Path, size: float, count: int, is_hidden: bool
+) -> None:
+    """Which has as many faces as they have, or half of their extent."""
+    parts = {"own": box((0, 0, 0), (1, 1, 1)), "Collider": box((0, 0, 0), (size, size, size)) * count}
+    path = write_obj(tmp_path / "a.obj", parts)
+    drawn = read_character(Entry("a", "obj", path, up="+z", front="-y")).mesh
+    assert (len(drawn.faces) == 12) == is_hidden
+
+
 SPECK = {"translation": [40, 30, 0], "scale": [0, 0, 0]}
 CLEAR = {"baseColorFactor": [1, 1, 1, 0]}
 
@@ -120,6 +131,7 @@ CLEAR = {"baseColorFactor": [1, 1, 1, 0]}
         ({}, {"pbrMetallicRoughness": CLEAR, "alphaMode": "BLEND"}, True),
         ({}, {"pbrMetallicRoughness": CLEAR, "alphaMode": "MASK"}, True),
         ({}, {"pbrMetallicRoughness": CLEAR}, False),
+        ({}, {"pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.5]}, "alphaMode": "MASK"}, False),
         ({}, {"pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.019]}, "alphaMode": "BLEND"}, True),
         ({}, {"pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.021]}, "alphaMode": "BLEND"}, False),
     ],
@@ -155,8 +167,8 @@ BESIDE = (0, 1, 6, 7)
     ("opaque", "begin", "end", "cutoff", "is_hidden"),
     [
         *((BESIDE, 3.1, 4.9, 0.5, True), (BESIDE, 3.1, 5.1, 0.5, False), (BESIDE, 2.9, 4.9, 0.5, False)),
-        *((BESIDE, 3.1, 8.0, 1.0, False), ((0, 1), 0.3, 0.9, 0.5, False), ((0, 1), 6.5, 7.9, 0.5, False)),
-        *(((0, 1), 6.5, 6.9, 0.5, True), ((6, 7), 0.3, 0.9, 0.5, False), ((6, 7), 1.1, 1.9, 0.5, True)),
+        *((BESIDE, 3.1, 8.0, 1.0, False), ((0, 1), 0.3, 0.9, 0.5, False), ((0,), 6.5, 7.9, 0.5, False)),
+        *(((0, 1), 6.5, 7.0, 0.5, True), ((6, 7), 0.3, 0.9, 0.5, False), ((6, 7), 1.0, 1.9, 0.5, True)),
     ],
 )
 def test_faces_beside_opaque_texels(
@@ -172,6 +184,8 @@ def test_faces_beside_opaque_texels(
     pixels[:, opaque] = 255
     writer.add("textures", source=writer.image(png(pixels)))
     assert is_alone(read(writer, tmp_path)) == is_hidden
+    look["pbrMetallicRoughness"]["baseColorFactor"] = [1, 1, 1, 0]
+    assert is_alone(read(writer, tmp_path))
 
 
 @pytest.mark.parametrize(("alphas", "is_hidden"), [((0, 0, 0), True), ((0, 0.01, 0.5), False)])
@@ -185,6 +199,13 @@ def test_faces_that_are_all_specks_are_drawn(tmp_path: Path) -> None:
     speck = np.array(boxes()[0]) * 1e-7
     path = write_obj(tmp_path / "a.obj", {"near": [speck], "far": [speck + 1.0]})
     assert len(read_character(Entry("a", "obj", path, up="+z", front="-y")).mesh.faces) == 24
+
+
+def test_specks_on_the_surface_are_drawn(tmp_path: Path) -> None:
+    (solid,) = box((0, 0, 0), (1, 1, 1))
+    low, high = (np.tile(corner, (8, 1)) for corner in (solid.min(axis=0), solid.max(axis=0)))
+    path = write_obj(tmp_path / "a.obj", {"near": [solid, low, high], "far": [high + 9.0]})
+    assert len(read_character(Entry("a", "obj", path, up="+z", front="-y")).mesh.faces) == 3 * 12
 
 
 def test_nothing_but_transparent_faces(tmp_path: Path) -> None:
