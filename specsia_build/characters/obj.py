@@ -101,7 +101,7 @@ class _Lines:
     def numbers(self, at: Ints, count: int) -> Doubles:
         """The first `count` numbers of lines, (L, count); a ValueError if one is missing or is none."""
         if not len(at):
-            return np.zeros((len(at), count))
+            return np.zeros((0, count))
         columns = range(1, count + 1)
         return np.asarray(np.loadtxt(io.BytesIO(self.block(at)), usecols=columns, ndmin=2, encoding="latin1"))
 

@@ -195,7 +195,7 @@ _MOST_BYTES, _MOST_ROWS = 2**29, 1_000_000  # Of a manifest
 _Text = Annotated[str, Meta(pattern=r"\S")]
 
 
-class _Line(msgspec.Struct, forbid_unknown_fields=True):
+class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     id: _Text
     path: _Text
     texture: _Text | None = None
