@@ -100,8 +100,7 @@ def _glb_of(file: Collada) -> bytes:
             raise lost[0]
         parts = plural(len(lost), "damaged part")
         warnings.append(("not-read", f"has {parts}, left out: {lost[0].msg}"))
-    facts = {"fps": 30.0, "warnings": warnings}
-    asset = {"version": "2.0", "extras": facts}
+    asset = {"version": "2.0", "extras": {"warnings": warnings}}
     return writer.glb.encode(asset=asset, scene=0, scenes=[{"nodes": [_ROOT]}])
 
 
@@ -279,7 +278,7 @@ def _columns(part: Primitive, material: MaterialNode | None) -> Iterator[tuple[s
         offset, _, _, _, source = inputs[0]
         colours = np.ones((len(source.data), 4))
         colours[:, : source.data.shape[1]] = source.data
-        colours[:, :3] = srgb_to_linear(np.clip(colours[:, :3], 0.0, 1.0))
+        colours[:, :3] = srgb_to_linear(colours[:, :3])
         yield "COLOR_0", (colours, offset)
 
 
@@ -287,7 +286,7 @@ def _linear(stated: Any, default: float) -> list[float]:
     """Linear colour (3) of a material's display colour; white with a texture, `default` without both."""
     if stated is None or isinstance(stated, Map):
         return [default if stated is None else 1.0] * 3
-    values: list[float] = srgb_to_linear(np.clip(np.array(stated[:3], np.float64), 0.0, 1.0)).tolist()
+    values: list[float] = srgb_to_linear(np.array(stated[:3], np.float64)).tolist()
     return values
 
 

@@ -95,6 +95,7 @@ def test_colours_are_those_of_a_display(tmp_path: Path) -> None:
     assert_allclose(of_vertices, np.broadcast_to((0.214, 0.214, 1, 1), of_vertices.shape), atol=1e-3)
     glow = read(tmp_path, square(look=f"<emission><color>{half}</color></emission>"))
     assert_allclose(glow.mesh.materials[0].emissive, (0.214, 0.214, 1), atol=1e-3)
+    assert_allclose(glow.mesh.materials[0].base_color, (0.6, 0.6, 0.6, 1))
 
 
 def test_file_of_another_program(tmp_path: Path) -> None:

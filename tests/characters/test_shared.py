@@ -3,11 +3,12 @@
 `python -m tests.characters.test_shared` writes them to shared.json, after a change that is meant.
 """
 
+import base64
 import json
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from specsia_build.characters.read import read_animated, read_character
 from specsia_build.errors import CharacterError
 from tests.animation.people import MIXAMO, into_bvh, person
 from tests.characters.gltf.writer import GltfWriter, opened, png
+from tests.characters.rich import rich_dae, rich_fbx
 from tests.characters.test_motions import exercise
 from tests.hostile.faults import FAULTS
 from tests.hostile.sound import SOUND, Files, gltf, write_files
@@ -107,9 +109,12 @@ def rich() -> GltfWriter:
         "SCALE": file.accessor([[1, 1, 1], [0.5, 0.25, 1]]),
     }
     file.data["nodes"][3]["matrix"][3::4] = [0.5, 0.5, 0.5, 2.0]
-    file.data["nodes"][2]["children"].append(file.mesh_node(file.primitive(np.eye(3)[:2], mode=5)))
+    bare = file.primitive(np.eye(3)[:2], mode=5), file.primitive(np.eye(3), mode=3)
+    file.data["nodes"][2]["children"].append(file.mesh_node(*bare))
     file.data["nodes"][1]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": places}}
-    leaf = {"index": file.add("textures", source=file.image(png([[[0, 0, 0, 255], [0, 0, 0, 0]]])))}
+    picture = base64.b64encode(png([[[0, 0, 0, 255], [0, 0, 0, 0]]])).decode().replace("i", "%69")
+    image = file.add("images", uri=f"data:image/png;base64,{picture}")
+    leaf = {"index": file.add("textures", source=image)}
     looks: list[dict[str, Any]] = [
         {"pbrMetallicRoughness": {"baseColorFactor": [0.1, 0.2, 0.3, 0.4]}, "alphaMode": "BLEND"},
         {"emissiveTexture": {"index": 0, "texCoord": 0}, "emissiveFactor": [0.5, 0.6, 2.0]},
@@ -184,6 +189,9 @@ KINDS: dict[str, tuple[str, Any]] = {
 }
 """Files by kind, and the kind of `tests.hostile` whose faults fit."""
 
+WHOLE: dict[str, Callable[[str], Files]] = {"rich FBX": rich_fbx, "rich COLLADA": rich_dae}
+"""Files that are read without faults only."""
+
 
 def faulty(kind: str) -> dict[str, float]:
     """A number for each of some files with a fault, and for the sound one."""
@@ -200,9 +208,21 @@ def faulty(kind: str) -> dict[str, float]:
     return sums
 
 
-@pytest.mark.parametrize("name", [name for name in EXPECTED if name not in KINDS])
+@pytest.mark.parametrize("name", [name for name in EXPECTED if name not in {*KINDS, *WHOLE}])
 def test_files_are_read_as_ever(characters_dir: Path, name: str) -> None:
     assert summary(characters_dir.parent / name) == pytest.approx(EXPECTED[name], abs=2e-3)
+
+
+def written(kind: str, folder: Path) -> Path:
+    """The first of the files of a kind, all of which are written to a folder."""
+    files = WHOLE[kind]("a")
+    write_files(folder, files)
+    return folder / next(iter(files))
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_rich_files_are_read_as_ever(tmp_path: Path, kind: str) -> None:
+    assert summary(written(kind, tmp_path)) == pytest.approx(EXPECTED[kind], abs=2e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -215,5 +235,6 @@ if __name__ == "__main__":
     files = sorted(path for path in shared.glob("c*/**/*.*") if path.suffix in FORMATS)
     found = {path.relative_to(shared).as_posix(): summary(path) for path in files}
     found |= {kind: faulty(kind) for kind in KINDS}
+    found |= {kind: summary(written(kind, Path(tempfile.mkdtemp()))) for kind in WHOLE}
     lines = [f"{json.dumps(name)}: {json.dumps(totals)}" for name, totals in found.items()]
     RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -54,7 +54,7 @@ class SharedMesh:
         self.colours = None
         if mesh.vertex_color.exists:
             colours = array(mesh.vertex_color.values, 4)[used[-1]]
-            colours[:, :3] = srgb_to_linear(np.clip(colours[:, :3], 0.0, 1.0))
+            colours[:, :3] = srgb_to_linear(colours[:, :3])
             self.colours = glb.accessor(colours.astype("<f4"))
         deformers = each(mesh.blend_deformers)
         self.channels = [channel for deformer in deformers for channel in each(deformer.channels)]
