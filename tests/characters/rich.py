@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.characters.dae import PLAIN, SKINNED, square
 from tests.characters.fbx.test_fbx import layer, paint, with_objects
-from tests.characters.fbx.writer import as_binary, curve, model, properties, record, thing
+from tests.characters.fbx.writer import Record, as_binary, curve, model, properties, record, scene, thing
 from tests.characters.gltf.writer import png
 from tests.hostile.sound import Files
 
@@ -24,10 +24,8 @@ def rich_fbx(name: str) -> Files:
     holes = [record("MappingInformationType", "ByPolygon"), record("ReferenceInformationType", "Direct")]
     holes.append(record("Hole", np.array([0, 0, 1, 0])))
     layers = [
-        *(
-            layer("UV", k, "ByPolygonVertex", shades[k : k + 8] * 3, numbers % (4 - k), Name="ab"[k])
-            for k in (0, 1)
-        ),
+        layer("UV", 0, "ByPolygonVertex", shades[:8] * 3, numbers % 4, Name="a"),
+        layer("UV", 1, "ByPolygonVertex", shades[1:9] * 3, numbers % 3, Name="b"),
         layer("Color", 0, "ByPolygonVertex", shades, numbers % 7),
         record("LayerElementHole", 0, inner=holes),
         layer("Material", 0, "ByPolygon", np.array([1, 0, 2, 1])),
@@ -41,9 +39,9 @@ def rich_fbx(name: str) -> Files:
     textures = []
     for number, image in enumerate(PICTURES):
         file = [record("RelativeFilename", image), record("FileName", image)]
-        own: dict[str, Any] = {"UVSet": "b"[number:], "WrapModeV": number, "Rotation": (0.0, 0.0, 30.0)}
-        own |= {"Scaling": (2.0, 3.0, 1.0), "Translation": (0.3, 0.2, 0.0)}
-        textures.append(thing("Texture", 44 + number, image, "", *file, properties(**own)))
+        placed: dict[str, Any] = {"Rotation": (0.0, 0.0, 30.0), "Translation": (0.3, 0.2, 0.0)}
+        placed |= {"UVSet": "b"[number:], "WrapModeV": number, "Scaling": (2.0, 3.0, 1.0)}
+        textures.append(thing("Texture", 44 + number, image, "", *file, properties(**placed)))
     turned = {"RotationActive": 1, "PreRotation": (90.0, 20.0, 0.0), "RotationOrder": 2}
     models = [
         model(50, "house", GeometricTranslation=(1.0, 0.0, 0.5), **turned, Lcl_Rotation=(10.0, 0.0, 90.0)),
@@ -55,20 +53,19 @@ def rich_fbx(name: str) -> Files:
         model(57, "below", Visibility=0.0, Show=0),
     ]
     bind = np.array([[0, 2, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [3, 2, 1, 1]], float)
-    many = [
-        thing(
-            "Deformer",
-            60 + k,
-            f"joint{k}",
-            "Cluster",
-            record("Indexes", np.array([1, 2, 3][: 2 + k % 2])),
-            record("Weights", np.arange(3)[: 2 + k % 2] / (k + 2)),
+    shift = np.array([[0.0] * 4] * 3 + [[1.0, 1.0, 1.0, 0.0]])
+    bones = list[Record]()
+    for k in range(5):
+        weights = [
+            record("Indexes", np.arange(1, 3 + k % 2)),
+            record("Weights", np.arange(2 + k % 2) / (k + 2)),
+        ]
+        weights += [
             record("Transform", np.eye(4).ravel()),
-            record("TransformLink", (bind + k * np.eye(4)[3] * (1, 1, 1, 0)).ravel()),
-        )
-        for k in range(5)
-    ]
-    bones = [model(70 + k, f"bone{k}", sort="LimbNode", Lcl_Translation=(0.0, k / 2, 1.0)) for k in range(5)]
+            record("TransformLink", (bind + k * shift).ravel()),
+        ]
+        bones.append(thing("Deformer", 60 + k, f"joint{k}", "Cluster", *weights))
+        bones.append(model(70 + k, f"bone{k}", sort="LimbNode", Lcl_Translation=(0.0, k / 2, 1.0)))
     takes = [
         thing("AnimationStack", 80, "Turn", ""),
         thing("AnimationLayer", 81, "Base", ""),
@@ -78,13 +75,9 @@ def rich_fbx(name: str) -> Files:
         *(curve(85, (0.0, 90.0, 30.0), 0.3), curve(86, (1.0, 2.0), 0.7), curve(87, (-50.0, 150.0, 20.0))),
     ]
     shape = [record("Indexes", np.array([1, 3])), record("Vertices", np.arange(6) / 4)]
-    other = [
-        *(
-            thing("Deformer", k, "", "BlendShapeChannel", properties(DeformPercent=k / 3))
-            for k in (90, 92, 94)
-        ),
-        *(thing("Geometry", k, "", "Shape", *shape) for k in (91, 93, 95)),
-    ]
+    shapes = [thing("Geometry", k, "", "Shape", *shape) for k in (91, 93, 95)]
+    for k in (90, 92, 94):
+        shapes.append(thing("Deformer", k, "", "BlendShapeChannel", properties(DeformPercent=k / 3)))
     links = [
         *((40, 50), (50, 0), (40, 52), (40, 53), (51, 0), (55, 51), (52, 51), (53, 51), (56, 53), (1, 56)),
         *((41, 50), (42, 50), (43, 52), (41, 52), (44, 41, "DiffuseColor"), (45, 41, "TransparentColor")),
@@ -96,25 +89,17 @@ def rich_fbx(name: str) -> Files:
         *((81, 80), (82, 81), (83, 81), (84, 81), (82, 70, "Lcl Rotation"), (83, 50, "Lcl Scaling")),
         *((84, 9, "DeformPercent"), (85, 82, "d|X"), (86, 83, "d|Y"), (87, 84, "DeformPercent")),
     ]
-    changed = {
-        2: model(3, "Hips", sort="LimbNode", Lcl_Scaling=(1.0, 2.0, 1.0), Lcl_Translation=(0.0, 1.0, 2.0))
-    }
-    axes = {
-        "UpAxis": 0,
-        "UpAxisSign": -1,
-        "FrontAxis": 1,
-        "CoordAxis": 2,
-        "UnitScaleFactor": 50.0,
-        "TimeMode": 11,
-    }
-    objects = [house, *looks, *textures, *models, *many, *bones, *takes, *other]
-    records = with_objects(changed, objects, links, axes)
-    return {f"{name}.fbx": as_binary(records), **PICTURES}
+    hips = model(3, "Hips", sort="LimbNode", Lcl_Scaling=(1.0, 2.0, 1.0), Lcl_Translation=(0.0, 1.0, 2.0))
+    axes = {"UpAxis": 0, "UpAxisSign": -1, "CoordAxis": 2, "UnitScaleFactor": 50.0, "TimeMode": 11}
+    objects = [house, *looks, *textures, *models, *bones, *takes, *shapes]
+    header, _, own, pairs = with_objects({2: hips}, objects, links)
+    return {f"{name}.fbx": as_binary([header, scene([], [], **axes)[1], own, pairs]), **PICTURES}
 
 
 LOOKS = {
     "n": """<emission><texture texture="t" texcoord="CHANNEL"/></emission>
-<diffuse><color>.9 .9 .9012 1</color></diffuse><transparent opaque="RGB_ZERO"><color>.2 .4 .6 1</color></transparent>
+<diffuse><color>.9 .9 .9012 1</color></diffuse>
+<transparent opaque="RGB_ZERO"><color>.2 .4 .6 1</color></transparent>
 <transparency><float>.5</float></transparency>""",
     "o": """<emission><color>.5 .2 .1 1</color></emission>
 <diffuse><texture texture="t" texcoord="X"/></diffuse>
@@ -140,8 +125,8 @@ MORE = """<library_images><image id="j"><init_from>cut.png</init_from></image></
 <accessor source="#hpa" count="6" stride="3"><param name="X" type="float"/><param name="Y" type="float"/>
 <param name="Z" type="float"/></accessor></technique_common></source>
 <source id="hu"><float_array id="hua" count="12">.1 .2 1 0 .7 1 .3 .9 2 -1 .6 .4</float_array>
-<technique_common><accessor source="#hua" count="6" stride="2"><param name="S" type="float"/><param name="T" type="float"/>
-</accessor></technique_common></source>
+<technique_common><accessor source="#hua" count="6" stride="2"><param name="S" type="float"/>
+<param name="T" type="float"/></accessor></technique_common></source>
 <source id="hk"><float_array id="hka" count="6">.2 .5 1.5 .8 .1 .3</float_array><technique_common>
 <accessor source="#hka" count="2" stride="3"><param name="R" type="float"/><param name="G" type="float"/>
 <param name="B" type="float"/></accessor></technique_common></source>

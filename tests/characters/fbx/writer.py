@@ -6,7 +6,6 @@ import base64
 import struct
 import zlib
 from collections.abc import Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,14 +102,10 @@ def curve(number: int, values: Sequence[float], seconds: float = 0.5) -> Record:
     return thing("AnimationCurve", number, "", "", *keys, record("KeyAttrRefCount", np.array([count])))
 
 
-def moving_square(
-    objects: Sequence[Record] = (),
-    links: Sequence[tuple[Any, ...]] = (),
-    settings: Any = MappingProxyType({}),
-) -> list[Record]:
+def moving_square(objects: Sequence[Record] = (), links: Sequence[tuple[Any, ...]] = ()) -> list[Record]:
     """The square; its upper corners hang on a bone that rises by 2, and two blend shapes move its first.
 
-    Further `objects`, `links` and `settings` are added.
+    Further `objects` and `links` are added.
     """
     first = record("Indexes", np.array([0]))
     half, whole = ([first, record("Vertices", np.array([0.0, y, 0.0]))] for y in (-1.0, -4.0))
@@ -133,7 +128,7 @@ def moving_square(
     pairs = [(1, 2), (2, 0), (3, 0), (4, 3), (5, 1), (6, 5), (7, 5), (3, 6), (4, 7), (8, 1), (9, 8), (10, 9)]
     pairs += [(17, 9), (12, 11), (13, 12), (14, 12)]
     moved = [(13, 4, "Lcl Translation"), (14, 9, "DeformPercent"), (15, 13, "d|Z"), (16, 14, "DeformPercent")]
-    return scene([*own, *objects], [*pairs, *moved, *links], **settings)
+    return scene([*own, *objects], [*pairs, *moved, *links])
 
 
 def as_text(records: Sequence[Record]) -> bytes:

@@ -162,6 +162,7 @@ def test_data_uris_and_files(tmp_path: Path) -> None:
         lambda d: d["nodes"][3].update(children=[0.5]),
         lambda d: d["nodes"][3].update(matrix=[1]),
         lambda d: d["nodes"].append({"children": "x"}),
+        lambda d: d["nodes"].extend([{}] * 49_997),
         lambda d: d["scenes"][0].update(nodes=[4]),
         lambda d: d["nodes"][0].update(mesh=2),
         lambda d: d["nodes"][0].update(skin="x"),
