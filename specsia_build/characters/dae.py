@@ -174,7 +174,8 @@ class _Writer:
         binds = [skin.joint_matrices[name] @ skin.bind_shape_matrix for name in names]
         slots, weights = bound
         loose = weights.sum(axis=1) <= 0
-        slots[loose, 0], weights[loose, 0] = len(joints), 1.0
+        slots[loose, 0] = len(joints)
+        weights[:, 0] += loose
         inverse = np.array([*binds, skin.bind_shape_matrix]).transpose(0, 2, 1).reshape(-1, 16)
         accessor = self.glb.accessor(inverse.astype("<f4"))
         return self.glb.add("skins", joints=[*joints, _ROOT], inverseBindMatrices=accessor)
@@ -269,8 +270,9 @@ def _columns(part: Primitive, material: MaterialNode | None) -> Iterator[tuple[s
             wanted = {number for label, _, number in material.inputs if label == stated.texcoord}
             inputs = [given for given in inputs if given[3] in wanted] or inputs
         for offset, _, _, _, source in inputs[:1]:
-            values = source.data.astype(np.float64)
-            values = values[:, :2] * (1.0, -1.0) + (0.0, 1.0) if semantic == "TEXCOORD" else values[:, :3]
+            values = source.data.astype(np.float64)[:, : 2 if semantic == "TEXCOORD" else 3]
+            if semantic == "TEXCOORD":
+                values[:, 1] = 1.0 - values[:, 1]
             yield name, (values, offset)
     # Exporters cannot say that colours are meant: a material with a colour or a texture counts instead.
     inputs = part.sources.get("COLOR") or ()

@@ -7,6 +7,7 @@ import numpy as np
 from tests.characters.dae import PLAIN, SKINNED, square
 from tests.characters.fbx.test_fbx import layer, paint, with_objects
 from tests.characters.fbx.writer import Record, as_binary, curve, model, properties, record, scene, thing
+from tests.characters.fbx.writer import square as quad
 from tests.characters.gltf.writer import png
 from tests.hostile.sound import Files
 
@@ -66,6 +67,12 @@ def rich_fbx(name: str) -> Files:
         ]
         bones.append(thing("Deformer", 60 + k, f"joint{k}", "Cluster", *weights))
         bones.append(model(70 + k, f"bone{k}", sort="LimbNode", Lcl_Translation=(0.0, k / 2, 1.0)))
+    lesser = [record(name, np.eye(4).ravel()) for name in ("Transform", "TransformLink")]
+    bones += [
+        quad(46),
+        thing("Deformer", 47, "", "Skin"),
+        thing("Deformer", 48, "", "Cluster", *weights[:2], *lesser),
+    ]
     takes = [
         thing("AnimationStack", 80, "Turn", ""),
         thing("AnimationLayer", 81, "Base", ""),
@@ -79,7 +86,8 @@ def rich_fbx(name: str) -> Files:
     for k in (90, 92, 94):
         shapes.append(thing("Deformer", k, "", "BlendShapeChannel", properties(DeformPercent=k / 3)))
     links = [
-        *((40, 50), (50, 0), (40, 52), (40, 53), (51, 0), (55, 51), (52, 51), (53, 51), (56, 53), (1, 56)),
+        *((40, 50), (50, 0), (40, 52), (40, 53), (51, 0), (55, 51), (52, 51), (53, 51), (56, 53), (46, 56)),
+        *((47, 46), (48, 47), (70, 48)),
         *((41, 50), (42, 50), (43, 52), (41, 52), (44, 41, "DiffuseColor"), (45, 41, "TransparentColor")),
         *((44, 43, "EmissiveColor"), (54, 50), (1, 54), (57, 54), (1, 57), (70, 3)),
         *((90, 8), (92, 8), (94, 8), (91, 90), (93, 92), (95, 94)),
@@ -140,6 +148,7 @@ MORE = """<library_images><image id="j"><init_from>cut.png</init_from></image></
 <input semantic="TEXCOORD" source="#hu" offset="1" set="2"/>
 <vcount>5 3</vcount><p>0 0 1 1 2 2 4 3 3 0 1 3 2 2 5 1</p></polylist>
 <triangles count="1" material="three"><input semantic="VERTEX" source="#hv" offset="0"/>
+<input semantic="TEXCOORD" source="#hu" offset="0"/><input semantic="TEXCOORD" source="#hu" offset="1"/>
 <input semantic="COLOR" source="#hk" offset="1"/><p>0 1 1 1 5 0</p></triangles>
 <triangles count="1"><input semantic="VERTEX" source="#hv" offset="0"/>
 <input semantic="COLOR" source="#hk" offset="1"/><p>4 1 1 1 5 0</p></triangles>

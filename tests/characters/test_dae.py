@@ -63,7 +63,8 @@ def test_a_part_of_a_library_is_shown_again(tmp_path: Path) -> None:
 def test_texture_by_its_own_uvs(tmp_path: Path) -> None:
     raw = read(tmp_path, square(image="file:///C:/paint%20file.png"))
     (material,) = raw.mesh.materials
-    assert material.texture is not None and tuple(material.texture.pixels[0, 0]) == (255, 0, 0, 255)
+    assert material.name == "cloth" and material.texture is not None
+    assert tuple(material.texture.pixels[0, 0]) == (255, 0, 0, 255)
     assert raw.mesh.uv is not None
     corners = raw.mesh.vertices[raw.mesh.faces][..., [0, 2]] / (1, 2)
     assert_allclose(raw.mesh.uv, corners * (1, -1) + (0, 1), atol=1e-6)

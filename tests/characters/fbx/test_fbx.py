@@ -333,14 +333,15 @@ def test_vertex_colours_on_white_and_grey(tmp_path: Path, colour: Any, counts: b
     layer = [
         record("MappingInformationType", "ByPolygonVertex"),
         record("ReferenceInformationType", "Direct"),
-        record("Colors", np.array([[1, 0.5, 0, 1]] * 4).ravel()),
+        record("Colors", np.array([[1, 0.5, 0, 0.5]] * 4).ravel()),
     ]
     objects = [square(1, record("LayerElementColor", 0, inner=layer)), model(2, "hero")]
     objects += [] if colour is None else [paint(3, "skin", colour)]
     mesh = read(tmp_path, scene(objects, [(1, 2), (2, 0), (3, 2)][: 2 + (colour is not None)])).mesh
     assert (mesh.colors is not None and not (mesh.colors == 1).all()) == counts
     if mesh.colors is not None and counts:
-        assert_allclose(mesh.colors[0, 0], (1, 0.214, 0, 1), atol=1e-3)
+        assert_allclose(mesh.colors[0, 0], (1, 0.214, 0, 0.5), atol=1e-3)
+        assert mesh.materials[0].alpha_mode == "opaque"
 
 
 def layer(kind: str, number: int, mapping: str, *values: np.ndarray, **more: Any) -> Record:
