@@ -43,7 +43,7 @@ def rich_fbx(name: str) -> Files:
         placed: dict[str, Any] = {"Rotation": (0.0, 0.0, 30.0), "Translation": (0.3, 0.2, 0.0)}
         placed |= {"UVSet": "b"[number:], "WrapModeV": number, "Scaling": (2.0, 3.0, 1.0)}
         textures.append(thing("Texture", 44 + number, image, "", *file, properties(**placed)))
-    turned = {"RotationActive": 1, "PreRotation": (90.0, 20.0, 0.0), "RotationOrder": 2}
+    turned: dict[str, Any] = {"RotationActive": 1, "PreRotation": (90.0, 20.0, 0.0), "RotationOrder": 2}
     models = [
         model(50, "house", GeometricTranslation=(1.0, 0.0, 0.5), **turned, Lcl_Rotation=(10.0, 0.0, 90.0)),
         model(51, "levels", sort="LodGroup"),

@@ -129,7 +129,9 @@ def rich() -> GltfWriter:
         own |= {"COLOR_0": file.accessor(np.eye(4)[:, :3] + 0.3)} if number % 2 else {}
         mode, indices = (4, [0, 1, 2, 0, 2, 3]) if number % 3 else (5 + number % 2, None)
         plate = file.primitive(square, indices, file.add("materials", **look), mode, **own)
-        at = file.mesh_node(plate, name=f"plate{number}", translation=[0.2 * number, 0, 0.1])
+        at = file.mesh_node(
+            plate, name=f"plate{number}", translation=[0.2 * number, 0, 0.1], scale=[1, 1, 1 - number // 5]
+        )
         file.data["nodes"][2]["children"].append(at)
         if number < len(places):
             one = {"attributes": dict([[*places.items()][number]])}

@@ -114,9 +114,10 @@ class Materials:
         extensions = entry.extensions or schema.Extensions()
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
         texture, placement = self._texture_of(base.texture)
-        r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
+        r, g, b, a = base.factor or (1.0,) * 4
         if extensions.classic is not None:
-            r, g, b = (r, g, b) if texture is None else (1.0, 1.0, 1.0)
+            if texture is not None:
+                r = g = b = 1.0
             cutout, cut_at = self._texture_of(extensions.classic.opacity_texture)
             if cutout is not None:
                 placement = cut_at if texture is None else placement
