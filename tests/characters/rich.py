@@ -124,36 +124,32 @@ LOOK = """<library_effects><effect id="e{0}"><profile_COMMON>
 <library_materials><material id="m{0}"><instance_effect url="#e{0}"/></material></library_materials>"""
 MORE = """<library_images><image id="j"><init_from>cut.png</init_from></image></library_images>
 <library_nodes><node id="part"><rotate>0 0 1 30</rotate><instance_geometry url="#h"><bind_material>
-<technique_common><instance_material symbol="one" target="#mn"/><instance_material symbol="two" target="#mo">
+<technique_common><instance_material symbol="one" target="#mn"/>
+<instance_material symbol="two" target="#mo">
 <bind_vertex_input semantic="X" input_semantic="TEXCOORD" input_set="2"/></instance_material>
-<instance_material symbol="three" target="#mq"/></technique_common></bind_material></instance_geometry></node>
-</library_nodes>
-<library_geometries><geometry id="h"><mesh><source id="hp"><float_array id="hpa" count="18">
-0 0 0 1 0 0 1 1 0 0 1 1 .5 2 0 2 2 1</float_array><technique_common>
+<instance_material symbol="three" target="#mq"/></technique_common></bind_material></instance_geometry>
+</node></library_nodes><library_geometries><geometry id="h"><mesh><source id="hp">
+<float_array id="hpa" count="18"> 0 0 0 1 0 0 1 1 0 0 1 1 .5 2 0 2 2 1</float_array><technique_common>
 <accessor source="#hpa" count="6" stride="3"><param name="X" type="float"/><param name="Y" type="float"/>
-<param name="Z" type="float"/></accessor></technique_common></source>
-<source id="hu"><float_array id="hua" count="12">.1 .2 1 0 .7 1 .3 .9 2 -1 .6 .4</float_array>
-<technique_common><accessor source="#hua" count="6" stride="2"><param name="S" type="float"/>
-<param name="T" type="float"/></accessor></technique_common></source>
-<source id="hk"><float_array id="hka" count="6">.2 .5 1.5 .8 .1 .3</float_array><technique_common>
-<accessor source="#hka" count="2" stride="3"><param name="R" type="float"/><param name="G" type="float"/>
-<param name="B" type="float"/></accessor></technique_common></source>
-<vertices id="hv"><input semantic="POSITION" source="#hp"/></vertices>
-<triangles count="2" material="one"><input semantic="VERTEX" source="#hv" offset="0"/>
-<input semantic="NORMAL" source="#hp" offset="2"/><input semantic="TEXCOORD" source="#hu" offset="0"/>
-<input semantic="COLOR" source="#hk" offset="1"/>
-<p>0 1 1 1 0 2 2 1 3 5 0 2 3 1 4 2 0 5</p></triangles>
-<polylist count="2" material="two"><input semantic="VERTEX" source="#hv" offset="0"/>
+<param name="Z" type="float"/></accessor></technique_common></source><source id="hu">
+<float_array id="hua" count="12">.1 .2 1 0 .7 1 .3 .9 2 -1 .6 .4</float_array><technique_common>
+<accessor source="#hua" count="6" stride="2"><param name="S" type="float"/><param name="T" type="float"/>
+</accessor></technique_common></source><source id="hk"><float_array id="hka" count="6">.2 .5 1.5 .8 .1 .3
+</float_array><technique_common><accessor source="#hka" count="2" stride="3"><param name="R" type="float"/>
+<param name="G" type="float"/><param name="B" type="float"/></accessor></technique_common></source>
+<vertices id="hv"><input semantic="POSITION" source="#hp"/></vertices><triangles count="2" material="one">
+<input semantic="VERTEX" source="#hv" offset="0"/><input semantic="NORMAL" source="#hp" offset="2"/>
+<input semantic="TEXCOORD" source="#hu" offset="0"/><input semantic="COLOR" source="#hk" offset="1"/>
+<p>0 1 1 1 0 2 2 1 3 5 0 2 3 1 4 2 0 5</p></triangles><polylist count="2" material="two">
+<input semantic="VERTEX" source="#hv" offset="0"/>
 <input semantic="TEXCOORD" source="#hu" offset="0" set="0"/>
-<input semantic="TEXCOORD" source="#hu" offset="1" set="2"/>
-<vcount>5 3</vcount><p>0 0 1 1 2 2 4 3 3 0 1 3 2 2 5 1</p></polylist>
-<triangles count="1" material="three"><input semantic="VERTEX" source="#hv" offset="0"/>
-<input semantic="TEXCOORD" source="#hu" offset="0"/><input semantic="TEXCOORD" source="#hu" offset="1"/>
-<input semantic="COLOR" source="#hk" offset="1"/><p>0 1 1 1 5 0</p></triangles>
-<triangles count="1"><input semantic="VERTEX" source="#hv" offset="0"/>
-<input semantic="COLOR" source="#hk" offset="1"/><p>4 1 1 1 5 0</p></triangles>
-<lines count="1"><input semantic="VERTEX" source="#hv" offset="0"/><p>0 1</p></lines></mesh></geometry>
-</library_geometries>"""
+<input semantic="TEXCOORD" source="#hu" offset="1" set="2"/><vcount>5 3</vcount>
+<p>0 0 1 1 2 2 4 3 3 0 1 3 2 2 5 1</p></polylist><triangles count="1" material="three">
+<input semantic="VERTEX" source="#hv" offset="0"/><input semantic="TEXCOORD" source="#hu" offset="0"/>
+<input semantic="TEXCOORD" source="#hu" offset="1"/><input semantic="COLOR" source="#hk" offset="1"/>
+<p>0 1 1 1 5 0</p></triangles><triangles count="1"><input semantic="VERTEX" source="#hv" offset="0"/>
+<input semantic="COLOR" source="#hk" offset="1"/><p>4 1 1 1 5 0</p></triangles><lines count="1">
+<input semantic="VERTEX" source="#hv" offset="0"/><p>0 1</p></lines></mesh></geometry></library_geometries>"""
 
 
 def rich_dae(name: str) -> Files:

@@ -109,6 +109,10 @@ def rich() -> GltfWriter:
         "SCALE": file.accessor([[1, 1, 1], [0.5, 0.25, 1]]),
     }
     file.data["nodes"][3]["matrix"][3::4] = [0.5, 0.5, 0.5, 2.0]
+    for joints in ([1], [1, 2]):
+        binds = np.stack([np.eye(4) * (len(joints) + 1), np.eye(4) / 2])[: len(joints)]
+        binds[:, 3, 3] = 1.0
+        file.add("skins", joints=joints, inverseBindMatrices=file.accessor(binds))
     bare = file.primitive(np.eye(3)[:2], mode=5), file.primitive(np.eye(3), mode=3)
     file.data["nodes"][2]["children"].append(file.mesh_node(*bare))
     file.data["nodes"][1]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": places}}

@@ -305,11 +305,8 @@ def test_alpha_mode_by_number_without_keywords(tmp_path: Path, number: int, mode
 @pytest.mark.parametrize(
     ("version", "red"),
     [
-        ("UniVRM-0.53.0", HALF_IN_GAMMA),
-        ("UniVRM-0.54.0", 0.5),
-        ("UniVRM-1.0.0", 0.5),
-        ("0.51.1", HALF_IN_GAMMA),
-        ("", 0.5),
+        *((version, HALF_IN_GAMMA) for version in ("UniVRM-0.53.0", "0.51.1")),
+        *((version, 0.5) for version in ("UniVRM-0.54.0", "UniVRM-1.0.0", "")),
     ],
 )
 def test_old_vrm_factors_in_gamma(tmp_path: Path, version: str, red: float) -> None:
