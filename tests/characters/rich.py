@@ -44,10 +44,11 @@ def rich_fbx(name: str) -> Files:
         placed |= {"UVSet": "b"[number:], "WrapModeV": number, "Scaling": (2.0, 3.0, 1.0)}
         textures.append(thing("Texture", 44 + number, image, "", *file, properties(**placed)))
     turned: dict[str, Any] = {"RotationActive": 1, "PreRotation": (90.0, 20.0, 0.0), "RotationOrder": 2}
+    spun: dict[str, Any] = {"PreRotation": (0.0, 0.0, 90.0)}
     models = [
         model(50, "house", GeometricTranslation=(1.0, 0.0, 0.5), **turned, Lcl_Rotation=(10.0, 0.0, 90.0)),
         model(51, "levels", sort="LodGroup"),
-        *(model(k, f"level{k}", Lcl_Translation=(3.0, k / 10, 0.0)) for k in (52, 53)),
+        *(model(k, f"level{k}", Lcl_Translation=(3.0, k / 10, 0.0), **spun) for k in (52, 53)),
         model(54, "tip", Lcl_Scaling=(0.5, 2.0, 1.0), InheritType=2, PreRotation=(90.0, 0.0, 0.0)),
         thing("NodeAttribute", 55, "", "LodGroup", record("TypeFlags", "LodGroup")),
         model(56, "low", Lcl_Translation=(0.0, 0.0, 5.0)),

@@ -91,9 +91,9 @@ def test_colours_are_those_of_a_display(tmp_path: Path) -> None:
     stated = read(tmp_path, square(look=f"<diffuse><color>{half}</color></diffuse>", colour="1 0 0 1"))
     assert_allclose(stated.mesh.materials[0].base_color, (0.214, 0.214, 1, 1), atol=1e-3)
     assert stated.mesh.colors is None
-    of_vertices = read(tmp_path, square(look=WHITE, colour=half)).mesh.colors
-    assert of_vertices is not None
-    assert_allclose(of_vertices, np.broadcast_to((0.214, 0.214, 1, 1), of_vertices.shape), atol=1e-3)
+    bare = read(tmp_path, square(look=WHITE, colour="0.5 0.5 1 0.5")).mesh
+    assert bare.colors is not None and bare.materials[0].alpha_mode == "opaque"
+    assert_allclose(bare.colors, np.broadcast_to((0.214, 0.214, 1, 0.5), bare.colors.shape), atol=1e-3)
     glow = read(tmp_path, square(look=f"<emission><color>{half}</color></emission>"))
     assert_allclose(glow.mesh.materials[0].emissive, (0.214, 0.214, 1), atol=1e-3)
     assert_allclose(glow.mesh.materials[0].base_color, (0.6, 0.6, 0.6, 1))
