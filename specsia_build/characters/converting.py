@@ -58,7 +58,7 @@ def influences(
     vertex, slot = vertex[order], slot[order]
     totals = np.bincount(vertex, minlength=count)
     place = np.arange(len(vertex)) - (np.cumsum(totals) - totals)[vertex]
-    width = max(1, -(-int(totals.max(initial=1)) // _JOINTS_PER_SET)) * _JOINTS_PER_SET
+    width = -(-int(totals.max(initial=1)) // _JOINTS_PER_SET) * _JOINTS_PER_SET
     slots, weights = np.zeros((count, width), np.int64), np.zeros((count, width))
     slots[vertex, place], weights[vertex, place] = slot, weight[order]
     return slots, weights

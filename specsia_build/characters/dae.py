@@ -100,8 +100,7 @@ def _glb_of(file: Collada) -> bytes:
             raise lost[0]
         parts = plural(len(lost), "damaged part")
         warnings.append(("not-read", f"has {parts}, left out: {lost[0].msg}"))
-    facts = {"fps": 30.0, "warnings": warnings}
-    asset = {"version": "2.0", "extras": facts}
+    asset = {"version": "2.0", "extras": {"warnings": warnings}}
     return writer.glb.encode(asset=asset, scene=0, scenes=[{"nodes": [_ROOT]}])
 
 
@@ -175,7 +174,8 @@ class _Writer:
         binds = [skin.joint_matrices[name] @ skin.bind_shape_matrix for name in names]
         slots, weights = bound
         loose = weights.sum(axis=1) <= 0
-        slots[loose, 0], weights[loose, 0] = len(joints), 1.0
+        slots[loose, 0] = len(joints)
+        weights[:, 0] += loose
         inverse = np.array([*binds, skin.bind_shape_matrix]).transpose(0, 2, 1).reshape(-1, 16)
         accessor = self.glb.accessor(inverse.astype("<f4"))
         return self.glb.add("skins", joints=[*joints, _ROOT], inverseBindMatrices=accessor)
@@ -270,8 +270,9 @@ def _columns(part: Primitive, material: MaterialNode | None) -> Iterator[tuple[s
             wanted = {number for label, _, number in material.inputs if label == stated.texcoord}
             inputs = [given for given in inputs if given[3] in wanted] or inputs
         for offset, _, _, _, source in inputs[:1]:
-            values = source.data.astype(np.float64)
-            values = values[:, :2] * (1.0, -1.0) + (0.0, 1.0) if semantic == "TEXCOORD" else values[:, :3]
+            values = source.data.astype(np.float64)[:, : 2 if semantic == "TEXCOORD" else 3]
+            if semantic == "TEXCOORD":
+                values[:, 1] = 1.0 - values[:, 1]
             yield name, (values, offset)
     # Exporters cannot say that colours are meant: a material with a colour or a texture counts instead.
     inputs = part.sources.get("COLOR") or ()
@@ -279,7 +280,7 @@ def _columns(part: Primitive, material: MaterialNode | None) -> Iterator[tuple[s
         offset, _, _, _, source = inputs[0]
         colours = np.ones((len(source.data), 4))
         colours[:, : source.data.shape[1]] = source.data
-        colours[:, :3] = srgb_to_linear(np.clip(colours[:, :3], 0.0, 1.0))
+        colours[:, :3] = srgb_to_linear(colours[:, :3])
         yield "COLOR_0", (colours, offset)
 
 
@@ -287,7 +288,7 @@ def _linear(stated: Any, default: float) -> list[float]:
     """Linear colour (3) of a material's display colour; white with a texture, `default` without both."""
     if stated is None or isinstance(stated, Map):
         return [default if stated is None else 1.0] * 3
-    values: list[float] = srgb_to_linear(np.clip(np.array(stated[:3], np.float64), 0.0, 1.0)).tolist()
+    values: list[float] = srgb_to_linear(np.array(stated[:3], np.float64)).tolist()
     return values
 
 

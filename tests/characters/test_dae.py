@@ -63,7 +63,8 @@ def test_a_part_of_a_library_is_shown_again(tmp_path: Path) -> None:
 def test_texture_by_its_own_uvs(tmp_path: Path) -> None:
     raw = read(tmp_path, square(image="file:///C:/paint%20file.png"))
     (material,) = raw.mesh.materials
-    assert material.texture is not None and tuple(material.texture.pixels[0, 0]) == (255, 0, 0, 255)
+    assert material.name == "cloth" and material.texture is not None
+    assert tuple(material.texture.pixels[0, 0]) == (255, 0, 0, 255)
     assert raw.mesh.uv is not None
     corners = raw.mesh.vertices[raw.mesh.faces][..., [0, 2]] / (1, 2)
     assert_allclose(raw.mesh.uv, corners * (1, -1) + (0, 1), atol=1e-6)
@@ -90,11 +91,12 @@ def test_colours_are_those_of_a_display(tmp_path: Path) -> None:
     stated = read(tmp_path, square(look=f"<diffuse><color>{half}</color></diffuse>", colour="1 0 0 1"))
     assert_allclose(stated.mesh.materials[0].base_color, (0.214, 0.214, 1, 1), atol=1e-3)
     assert stated.mesh.colors is None
-    of_vertices = read(tmp_path, square(look=WHITE, colour=half)).mesh.colors
-    assert of_vertices is not None
-    assert_allclose(of_vertices, np.broadcast_to((0.214, 0.214, 1, 1), of_vertices.shape), atol=1e-3)
+    bare = read(tmp_path, square(look=WHITE, colour="0.5 0.5 1 0.5")).mesh
+    assert bare.colors is not None and bare.materials[0].alpha_mode == "opaque"
+    assert_allclose(bare.colors, np.broadcast_to((0.214, 0.214, 1, 0.5), bare.colors.shape), atol=1e-3)
     glow = read(tmp_path, square(look=f"<emission><color>{half}</color></emission>"))
     assert_allclose(glow.mesh.materials[0].emissive, (0.214, 0.214, 1), atol=1e-3)
+    assert_allclose(glow.mesh.materials[0].base_color, (0.6, 0.6, 0.6, 1))
 
 
 def test_file_of_another_program(tmp_path: Path) -> None:

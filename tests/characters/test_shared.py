@@ -3,6 +3,7 @@
 `python -m tests.characters.test_shared` writes them to shared.json, after a change that is meant.
 """
 
+import base64
 import json
 import re
 import tempfile
@@ -26,6 +27,7 @@ from specsia_build.characters.read import read_animated, read_character
 from specsia_build.errors import CharacterError
 from tests.animation.people import MIXAMO, into_bvh, person
 from tests.characters.gltf.writer import GltfWriter, opened, png
+from tests.characters.rich import rich_dae, rich_fbx
 from tests.characters.rich_text import rich_obj, rich_ply, rich_strips
 from tests.characters.test_motions import exercise
 from tests.hostile.faults import FAULTS
@@ -108,9 +110,16 @@ def rich() -> GltfWriter:
         "SCALE": file.accessor([[1, 1, 1], [0.5, 0.25, 1]]),
     }
     file.data["nodes"][3]["matrix"][3::4] = [0.5, 0.5, 0.5, 2.0]
-    file.data["nodes"][2]["children"].append(file.mesh_node(file.primitive(np.eye(3)[:2], mode=5)))
+    for joints in ([1], [1, 2]):
+        binds = np.stack([np.eye(4) * (len(joints) + 1), np.eye(4) / 2])[: len(joints)]
+        binds[:, 3, 3] = 1.0
+        file.add("skins", joints=joints, inverseBindMatrices=file.accessor(binds))
+    bare = file.primitive(np.eye(3)[:2], mode=5), file.primitive(np.eye(3), mode=3)
+    file.data["nodes"][2]["children"].append(file.mesh_node(*bare))
     file.data["nodes"][1]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": places}}
-    leaf = {"index": file.add("textures", source=file.image(png([[[0, 0, 0, 255], [0, 0, 0, 0]]])))}
+    picture = base64.b64encode(png([[[0, 0, 0, 255], [0, 0, 0, 0]]])).decode().replace("i", "%69")
+    image = file.add("images", uri=f"data:image/png;base64,{picture}")
+    leaf = {"index": file.add("textures", source=image)}
     looks: list[dict[str, Any]] = [
         {"pbrMetallicRoughness": {"baseColorFactor": [0.1, 0.2, 0.3, 0.4]}, "alphaMode": "BLEND"},
         {"emissiveTexture": {"index": 0, "texCoord": 0}, "emissiveFactor": [0.5, 0.6, 2.0]},
@@ -125,7 +134,9 @@ def rich() -> GltfWriter:
         own |= {"COLOR_0": file.accessor(np.eye(4)[:, :3] + 0.3)} if number % 2 else {}
         mode, indices = (4, [0, 1, 2, 0, 2, 3]) if number % 3 else (5 + number % 2, None)
         plate = file.primitive(square, indices, file.add("materials", **look), mode, **own)
-        at = file.mesh_node(plate, name=f"plate{number}", translation=[0.2 * number, 0, 0.1])
+        at = file.mesh_node(
+            plate, name=f"plate{number}", translation=[0.2 * number, 0, 0.1], scale=[1, 1, 1 - number // 5]
+        )
         file.data["nodes"][2]["children"].append(at)
         if number < len(places):
             one = {"attributes": dict([[*places.items()][number]])}
@@ -189,6 +200,8 @@ WHOLE: dict[str, Callable[[str], Files]] = {
     "rich OBJ": rich_obj,
     "rich PLY": rich_ply,
     "rich strips": rich_strips,
+    "rich FBX": rich_fbx,
+    "rich COLLADA": rich_dae,
 }
 """Files that are read without faults only."""
 

@@ -49,20 +49,15 @@ class MaterialWriter:
         if key not in self._built:
             info = [self._texture(*pair) for pair in zip((base, cutout, glow), own, strict=True)]
             pbr = {"baseColorFactor": [*colour, opacity], "baseColorTexture": info[0]}
-            strength = max(1.0, *emission)
-            extensions = {
-                "KHR_materials_emissive_strength": {"emissiveStrength": strength},
-                "SPECSIA_material": {"opacityTexture": info[1]} if info[1] else {},
-            }
             self._built[key] = self._glb.add(
                 "materials",
                 name=material.name,
                 pbrMetallicRoughness={name: value for name, value in pbr.items() if value is not None},
-                emissiveFactor=[value / strength for value in emission],
+                emissiveFactor=emission,
                 emissiveTexture=info[2],
                 alphaMode="BLEND" if opacity < 1.0 or base or cutout else "OPAQUE",
                 doubleSided=True,
-                extensions=extensions,
+                extensions={"SPECSIA_material": {"opacityTexture": info[1]} if info[1] else {}},
             )
         return self._built[key]
 
@@ -109,7 +104,7 @@ def _opacity(material: Any) -> tuple[float, Any]:
     """
     if material.shader_type in _CLASSIC:
         factor, colour = material.fbx.transparency_factor, material.fbx.transparency_color
-        opacity = 1.0 - (factor.value_vec4.x if factor.has_value else 0.0)
+        opacity = 1.0 - factor.value_vec4.x
         if opacity in (0.0, 1.0):
             own = [prop for prop in properties(material) if prop.name == "Opacity"]
             opacity = own[0].value_vec4.x if own else 1.0 - _colour(colour, 0.0)[0]
@@ -117,7 +112,7 @@ def _opacity(material: Any) -> tuple[float, Any]:
     else:
         stated = material.pbr.opacity
         opacity, texture = _colour(stated, 1.0)[0], _file_of(stated)
-    return (_unit(opacity) if opacity > 0.0 else 1.0), texture
+    return _unit(opacity) or 1.0, texture
 
 
 def _emission(material: Any) -> tuple[list[float], Any]:

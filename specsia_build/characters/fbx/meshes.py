@@ -46,7 +46,8 @@ class SharedMesh:
         self.material = stated[polygon] if len(stated) == len(faces) else np.zeros(len(polygon), np.int64)
         self.attributes = {"POSITION": glb.accessor(positions[used[0]].astype("<f4"))}
         for number, uv in enumerate(uvs):
-            values = array(uv.values, 2)[used[1 + number]] * (1.0, -1.0) + (0.0, 1.0)
+            values = array(uv.values, 2)[used[1 + number]]
+            values[:, 1] = 1.0 - values[:, 1]
             self.attributes[f"TEXCOORD_{number}"] = glb.accessor(values.astype("<f4"))
         if mesh.vertex_normal.exists:
             normals = array(mesh.vertex_normal.values)[used[1 + len(uvs)]]
@@ -54,7 +55,7 @@ class SharedMesh:
         self.colours = None
         if mesh.vertex_color.exists:
             colours = array(mesh.vertex_color.values, 4)[used[-1]]
-            colours[:, :3] = srgb_to_linear(np.clip(colours[:, :3], 0.0, 1.0))
+            colours[:, :3] = srgb_to_linear(colours[:, :3])
             self.colours = glb.accessor(colours.astype("<f4"))
         deformers = each(mesh.blend_deformers)
         self.channels = [channel for deformer in deformers for channel in each(deformer.channels)]
@@ -134,7 +135,8 @@ class MeshWriter:
         slots, weights = slots[shape.rows], weights[shape.rows]
         loose = weights.sum(axis=1) <= 0
         if loose.any():
-            slots[loose, 0], weights[loose, 0] = len(joints), 1.0
+            slots[loose, 0] = len(joints)
+            weights[:, 0] += loose
             joints, binds = [*joints, geometry_node], [*binds, np.eye(4)]
         if mesh.typed_id not in self._influences:
             self._influences[mesh.typed_id] = add_influences(self._glb, slots, weights)

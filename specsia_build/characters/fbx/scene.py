@@ -53,7 +53,7 @@ def to_gltf(settings: Any) -> Doubles:
     stated = settings.axes
     axes = [int(axis) for axis in (stated.right, stated.up, stated.front)]
     if {axis // 2 for axis in axes} == {0, 1, 2}:
-        out[:3, :3] = 0.0
+        out[:3] = 0.0
         for row, axis in enumerate(axes):
             out[row, axis // 2] = -1.0 if axis % 2 else 1.0
     metres = float(settings.unit_meters)

@@ -1,5 +1,6 @@
 """Animation stacks of ufbx as glTF animations, with keys 30 times a second and at the file's own frames."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,8 +88,9 @@ class Takes:
 
 def _rate(fps: float) -> float:
     """Keys a second, so that there are keys `RATE` times a second and at each frame if these are not many."""
-    common = int(np.lcm(RATE, round(fps))) if fps == round(fps) and fps < _MOST_RATE else 0
-    return float(common) if 0 < common <= _MOST_RATE else max(float(RATE), min(fps, float(_MOST_RATE)))
+    if fps == round(fps) and (common := math.lcm(RATE, round(fps))) <= _MOST_RATE:
+        return float(common)
+    return max(float(RATE), min(fps, float(_MOST_RATE)))
 
 
 def _keys(keys: Any, ends: Doubles, own: Doubles) -> tuple[Doubles, Doubles]:

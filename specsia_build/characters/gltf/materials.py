@@ -19,7 +19,7 @@ from specsia_build.characters.mtl import base_name
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
-_WRAPS: dict[int | None, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
+_WRAPS: dict[int | None, Wrap] = {33071: "clamp", 33648: "mirror"}  # All others repeat
 _NEAREST = 9728
 _BLACK = 1e-3  # Linear light below which a base colour is black
 # Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so
@@ -30,7 +30,7 @@ CULL_NOTHING, CULL_FRONT = 0, 1  # Values of MToon's _CullMode; 2 culls backs
 
 _UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitCutout": "MASK"}
 _UNLIT_MODES |= {"VRM/UnlitTransparentZWrite": "BLEND"}
-_BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}  # MToon's _BlendMode
+_BLEND_MODES = {1: "MASK", 2: "BLEND", 3: "BLEND"}  # MToon's _BlendMode; 0 is opaque
 
 _GAMMA_UNTIL = (0, 54)
 """UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (its `MigrationFlags.IsBaseColorFactorGamma`)."""
@@ -114,9 +114,10 @@ class Materials:
         extensions = entry.extensions or schema.Extensions()
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
         texture, placement = self._texture_of(base.texture)
-        r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
+        r, g, b, a = base.factor or (1.0,) * 4
         if extensions.classic is not None:
-            r, g, b = (r, g, b) if texture is None else (1.0, 1.0, 1.0)
+            if texture is not None:
+                r = g = b = 1.0
             cutout, cut_at = self._texture_of(extensions.classic.opacity_texture)
             if cutout is not None:
                 placement = cut_at if texture is None else placement
@@ -167,8 +168,8 @@ class Materials:
             return None, Placement()
         stored = (info.extensions or schema.Extensions()).transform or schema.TextureTransform()
         uv_set = (info.tex_coord or 0) if stored.tex_coord is None else stored.tex_coord
-        offset, scale = stored.offset or (0.0, 0.0), stored.scale or (1.0, 1.0)
-        placement = Placement(uv_set, offset, stored.rotation or 0.0, scale, stored.skew)
+        values = {name: getattr(stored, name) for name in Placement._fields[1:]}
+        placement = Placement(uv_set, **{name: value for name, value in values.items() if value is not None})
         with self.document.tolerating("the texture was left out"):
             entry = self.document.entry(schema.GltfTexture, info.index)
             extensions, none = entry.extensions or schema.Extensions(), schema.ExtensionValues()

@@ -79,7 +79,7 @@ def test_the_first_version_is_named() -> None:
 def test_glb_of_fewer_and_more_chunks(tmp_path: Path, more: int) -> None:
     writer = gltf()
     sound = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
-    chunks = GLB[12:] + struct.pack("<I4sI", 4, b"MORE", 0)
+    chunks = GLB[12:] + struct.pack("<I4sI", 400, b"MORE", 0)
     if not more:
         text = writer.write_gltf(tmp_path / "a.gltf").read_bytes()
         text += b" " * (-len(text) % 4)
@@ -157,17 +157,20 @@ def test_data_uris_and_files(tmp_path: Path) -> None:
         lambda d: d["bufferViews"][9].update(byteLength=10**6),
         lambda d: d["nodes"][1].update(children=[3]),
         lambda d: d["nodes"][3].update(children=[0, 2, 1]),
+        lambda d: d["nodes"][3].update(children=[0, 2, 4]),
         lambda d: d["nodes"][3].update(children=[3]),
         lambda d: d["nodes"][3].update(children=[0.5]),
         lambda d: d["nodes"][3].update(matrix=[1]),
         lambda d: d["nodes"].append({"children": "x"}),
-        lambda d: d["scenes"][0].update(nodes=[44]),
-        lambda d: d["nodes"][0].update(mesh=7),
+        lambda d: d["nodes"].extend([{}] * 49_997),
+        lambda d: d["scenes"][0].update(nodes=[4]),
+        lambda d: d["nodes"][0].update(mesh=2),
         lambda d: d["nodes"][0].update(skin="x"),
+        lambda d: d["skins"][0].update(joints=[3, 4]),
         lambda d: d["skins"][0]["joints"].pop(),
         lambda d: d["skins"][0].update(inverseBindMatrices=0),
         lambda d: d["accessors"][-1].update(count=1),
-        lambda d: d["meshes"][0]["primitives"][0].update(mode=9),
+        lambda d: d["meshes"][0]["primitives"][0].update(mode=7),
         lambda d: d["nodes"][2].update(translation=[1e300, 0, 0]),
         lambda d: d["nodes"][2].update(translation=[0, float("nan"), 0]),
         lambda d: d["nodes"][2].update(scale=[None, 1, 1]),
@@ -230,6 +233,7 @@ def test_fields_without_a_picture() -> None:
         lambda d: d["nodes"][0].update(name=5),
         lambda d: d["meshes"][0].update(name=[]),
         lambda d: d["meshes"][0]["primitives"][0].update(material=99),
+        lambda d: d["nodes"][2].update(extensions={"MSFT_lod": {"ids": [4]}}),
         lambda d: d["materials"].__setitem__(0, {"pbrMetallicRoughness": 5}),
         lambda d: d["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"].update(index=99),
         lambda d: d["textures"][0].update(sampler=99),

@@ -59,7 +59,7 @@ def test_factors_are_linear(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("unlit", [False, True])
-@pytest.mark.parametrize(("factor", "image", "glows"), [(0.0, 99, True), (1.0, 0, True), (1.0, 99, False)])
+@pytest.mark.parametrize(("factor", "image", "glows"), [(0.0, 99, True), (1.0, 0, True), (0.0012, 99, False)])
 def test_emission_of_black_materials(
     tmp_path: Path, unlit: bool, factor: float, image: int, glows: bool
 ) -> None:
@@ -304,7 +304,10 @@ def test_alpha_mode_by_number_without_keywords(tmp_path: Path, number: int, mode
 
 @pytest.mark.parametrize(
     ("version", "red"),
-    [("UniVRM-0.53.0", HALF_IN_GAMMA), ("UniVRM-0.54.0", 0.5), ("0.51.1", HALF_IN_GAMMA), ("", 0.5)],
+    [
+        *((version, HALF_IN_GAMMA) for version in ("UniVRM-0.53.0", "0.51.1")),
+        *((version, 0.5) for version in ("UniVRM-0.54.0", "UniVRM-1.0.0", "")),
+    ],
 )
 def test_old_vrm_factors_in_gamma(tmp_path: Path, version: str, red: float) -> None:
     raw = vrm0(tmp_path, [{"shader": "VRM_USE_GLTFSHADER"}], version, [0.5, 0, 0, 0.5])

@@ -151,7 +151,7 @@ def test_keys(tmp_path: Path, given: dict[str, Any], seconds: float, expected: l
         {"path": "weights", "values": [0.0, 1, 2, 3]},
         {"path": "weights", "values": np.zeros(12), "interpolation": "CUBICSPLINE"},
         {"times": [[0.0, 0], [1, 1], [2, 2]]},
-        {"node": 9},
+        {"node": 1},
         {"sampler": 1},
         {"times": 99},
     ],
