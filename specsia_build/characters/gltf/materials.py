@@ -98,8 +98,11 @@ class Materials:
     def variant(self, index: int | None, textured: bool, opaque_corners: bool) -> Material:
         """The material for a primitive with or without UVs, of opaque vertex colours or not; built once."""
         built = self.material(index)
-        bare = not textured and built.is_textured
-        material = replace(built.material, texture=None, emissive_texture=None) if bare else built.material
+        material, bare = built.material, not textured and built.is_textured
+        if bare:
+            # Where an image of light cannot be placed, its factor would make the whole surface glow.
+            glow = material.emissive if material.emissive_texture is None else (0.0, 0.0, 0.0)
+            material = replace(material, texture=None, emissive=glow, emissive_texture=None)
         # Neither a factor nor a texel makes any of it translucent.
         solid = opaque_corners and material.alpha_mode != "opaque" and material.base_color[3] >= 1.0
         solid = solid and (material.alpha_mode != "mask" or material.alpha_cutoff <= 1.0)

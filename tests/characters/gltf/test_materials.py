@@ -173,6 +173,13 @@ def test_image_that_shines_in_its_own_colours_is_unlit(tmp_path: Path, same: boo
     assert material.emissive == ((0.0, 0.0, 0.0) if same else (0.5, 0.25, 1.0))
 
 
+def test_image_of_light_needs_coordinates(tmp_path: Path) -> None:
+    writer = textured(GltfWriter(), emissiveFactor=[0.5, 0.25, 1], emissiveTexture={"index": 0})
+    del writer.data["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"]
+    material = only_material(read(writer, tmp_path))
+    assert (material.emissive_texture, material.emissive) == (None, (0.0, 0.0, 0.0))
+
+
 def test_no_material_is_white_on_one_side(tmp_path: Path) -> None:
     writer = GltfWriter()
     writer.mesh_node(writer.primitive())
