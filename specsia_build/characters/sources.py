@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -302,7 +302,8 @@ def problem_of(values: Mapping[str, Any]) -> str | None:
 
 def _inside(folder: Path, text: str, key: str, folders: dict[Path, Path]) -> tuple[Path, int]:
     """Path and mode of an existing file or folder below the manifest's; `folders` caches resolved ones."""
-    if "\0" in text or PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor:
+    # What Windows takes for absolute, any other system does, too.
+    if "\0" in text or PureWindowsPath(text).anchor:
         raise ValueError(f"'{key}' must be relative to the manifest, not '{text[:200]}'")
     path = folder / text.replace("\\", "/")
     try:

@@ -124,6 +124,7 @@ def test_other_files_are_not_sources(tmp_path: Path, name: str, sentence: str) -
 
 def test_samples_are_made_on_demand(tmp_path: Path) -> None:
     assert ids(open_source("sample:1", tmp_path)) == ["0"]
+    assert open_source("sample:2@7", tmp_path).entries[1].path == tmp_path / "sample-7" / "1"
     source = open_source("sample:100000", tmp_path)
     assert (len(source.entries), list(tmp_path.iterdir())) == (100_000, [])
     assert len(read_character(source.entries[6]).mesh.faces)

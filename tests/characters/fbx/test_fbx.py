@@ -445,9 +445,12 @@ def test_weights_of_a_shape_by_blender(tmp_path: Path) -> None:
     assert_allclose(points, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("begin", [0.0, -100.0])
 @pytest.mark.parametrize(("seconds", "warnings"), [(400.0, []), (400.5, ["motion-unplayable"])])
-def test_endless_takes_are_left_out(tmp_path: Path, seconds: float, warnings: list[str]) -> None:
-    raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds)}))
+def test_endless_takes_are_left_out(
+    tmp_path: Path, begin: float, seconds: float, warnings: list[str]
+) -> None:
+    raw = read(tmp_path, with_objects({-1: curve(16, (0.0, 100.0), seconds, begin)}))
     assert [warning.code for warning in raw.warnings] == warnings
     assert raw.moving is not None and len(raw.moving.motions) == (not warnings)
 

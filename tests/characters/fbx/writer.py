@@ -93,10 +93,10 @@ def model(number: int, name: str, *inner: Record, sort: str = "Mesh", **values: 
     return thing("Model", number, name, sort, properties(**values), *inner)
 
 
-def curve(number: int, values: Sequence[float], seconds: float = 0.5) -> Record:
-    """Keys every so many seconds, linear between them."""
+def curve(number: int, values: Sequence[float], seconds: float = 0.5, begin: float = 0.0) -> Record:
+    """Keys every so many seconds from `begin` on, linear between them."""
     count = len(values)
-    times = (np.arange(count) * seconds * TICKS).astype(np.int64)
+    times = ((begin + np.arange(count) * seconds) * TICKS).astype(np.int64)
     keys = [record("KeyTime", times), record("KeyValueFloat", np.array(values, float))]
     keys += [record("KeyAttrFlags", np.array([4])), record("KeyAttrDataFloat", np.zeros(4))]
     return thing("AnimationCurve", number, "", "", *keys, record("KeyAttrRefCount", np.array([count])))
