@@ -274,11 +274,13 @@ def test_textures_outside_are_not_read(tmp_path: Path, name: str) -> None:
     assert "secret.png" in warning.sentence
 
 
-def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "counts"), [(0.0, False), (1e-3, True), (1e3, True)])
+def test_bind_poses_without_an_inverse_do_not_count(tmp_path: Path, size: float, counts: bool) -> None:
     hips = moving_square()[2].inner[5]
-    flat = [*hips.inner[:-1], record("TransformLink", np.zeros(16))]
-    raw = read(tmp_path, with_objects({5: hips._replace(inner=flat)}))
-    assert np.isfinite(raw.mesh.vertices).all()
+    bind = [*hips.inner[:-1], record("TransformLink", np.diag([size, size, size, 1.0]).ravel())]
+    raw = read(tmp_path, with_objects({5: hips._replace(inner=bind)}))
+    assert np.isfinite(raw.mesh.vertices).all() and raw.moving is not None
+    assert (np.ptp(raw.moving.rig.skeleton.scales) > 0) == counts
 
 
 def test_one_image_of_colour_and_opacity(tmp_path: Path) -> None:
