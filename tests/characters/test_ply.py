@@ -151,15 +151,16 @@ def test_mixed_binary_polygons(tmp_path: Path, order: str) -> None:
 @pytest.mark.parametrize("names", [("s", "t"), ("u", "v"), ("texture_u", "texture_v")])
 def test_vertex_uv_and_texture(tmp_path: Path, names: tuple[str, str]) -> None:
     Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "skin.png")
-    rows = ["0 0 0 0 0 255 0 0", "2 0 0 1 0 9 9 9", "2 0 1 1 0.75 0 0 0"]
+    rows = ["0 0 0 0 0 255 0 0 51", "2 0 0 1 0 9 9 9 51", "2 0 1 1 0.75 0 0 0 51"]
     head = HEAD + "comment TextureFile C:\\art\\skin.png\n"
-    vertex = XYZ + "".join(f"property float {n}\n" for n in names) + RGB
+    vertex = XYZ + "".join(f"property float {n}\n" for n in names) + RGB + "property uchar alpha\n"
     raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=vertex, head=head))
     assert raw.mesh.uv is not None
     assert_allclose(raw.mesh.uv[0], np.array([[0, 1], [1, 1], [1, 0.25]]))
     texture = raw.mesh.materials[0].texture
     assert texture is not None and texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
-    assert raw.mesh.colors is not None and (raw.mesh.colors == 1.0).all()
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors, np.broadcast_to((1, 1, 1, 0.2), (1, 3, 4)))
     assert tmp_path / "skin.png" in raw.files
 
 
