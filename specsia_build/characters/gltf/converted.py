@@ -64,6 +64,6 @@ def converted(path: Path, files: SideFiles, kind: str) -> Document:
     memory.take(len(ran.stdout))
     document = parse_document(path, ran.stdout, files, is_export=True)
     facts: dict[str, Any] = (document.root.asset or {})["extras"]
-    for code, end in facts.pop("warnings"):
+    for code, end in facts["warnings"]:
         document.warn(code, f"{path.name} {end}")
-    return replace(document, **facts)
+    return replace(document, fps=float(facts.get("fps", document.fps)))
