@@ -119,7 +119,7 @@ def _frames(name: str, data: bytes, count: int, width: int) -> Doubles:
 
 
 def _lengthless(tracks: Iterable[Track], skeleton: Skeleton) -> bool:
-    """Whether positions of joints are nearer to 0 than to the offsets, as those counted from these are."""
+    """Whether positions are counted from the offsets of joints: then they are nearer to 0 than to these."""
     own = [t for t in tracks if t.path == TRANSLATION and skeleton.parents[t.node] >= 0]
     lengths = sum(float(np.abs(track.values).mean()) for track in own)
     moved = sum(float(np.abs(track.values - skeleton.translations[track.node]).mean()) for track in own)

@@ -174,8 +174,7 @@ class _Writer:
         binds = [skin.joint_matrices[name] @ skin.bind_shape_matrix for name in names]
         slots, weights = bound
         loose = weights.sum(axis=1) <= 0
-        slots[loose, 0] = len(joints)
-        weights[:, 0] += loose
+        slots[loose, 0], weights[loose, 0] = len(joints), 1.0
         inverse = np.array([*binds, skin.bind_shape_matrix]).transpose(0, 2, 1).reshape(-1, 16)
         accessor = self.glb.accessor(inverse.astype("<f4"))
         return self.glb.add("skins", joints=[*joints, _ROOT], inverseBindMatrices=accessor)

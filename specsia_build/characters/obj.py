@@ -280,6 +280,6 @@ def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Int
 
 
 def _numbered(labels: Sequence[Any]) -> tuple[Ints, tuple[Any, ...]]:
-    """Labels as indices into the different ones."""
+    """Number labels in the order of their first use: the number of each, (N,), and the different labels."""
     different = {label: number for number, label in enumerate(dict.fromkeys(labels))}
     return np.array([different[label] for label in labels]), tuple(different)

@@ -296,4 +296,4 @@ def _display(columns: list[_Column]) -> Doubles:
         return values % 256 / 255
     most = np.max(values, initial=0.0, where=np.isfinite(values))
     full = [np.iinfo(kind).max for kind in (np.uint8, np.uint16, np.uint32)]
-    return np.asarray(values / np.take(full, np.searchsorted(full, most), mode="clip"))
+    return np.asarray(values / full[np.searchsorted(full[:2], most)])

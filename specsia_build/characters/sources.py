@@ -302,7 +302,7 @@ def problem_of(values: Mapping[str, Any]) -> str | None:
 
 def _inside(folder: Path, text: str, key: str, folders: dict[Path, Path]) -> tuple[Path, int]:
     """Path and mode of an existing file or folder below the manifest's; `folders` caches resolved ones."""
-    # What Windows takes for absolute, any other system does, too.
+    # What is absolute on any system has an anchor on Windows.
     if "\0" in text or PureWindowsPath(text).anchor:
         raise ValueError(f"'{key}' must be relative to the manifest, not '{text[:200]}'")
     path = folder / text.replace("\\", "/")

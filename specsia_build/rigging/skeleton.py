@@ -185,7 +185,8 @@ def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> Raw
     parents = np.array([0, *(parent + 1 for parent in PARENTS)], np.int32)
     parents[0] = -1
     columns = np.arange(1, len(JOINTS) + 1)
-    warnings, held = [], np.zeros(len(JOINTS), np.bool_)
+    held = np.zeros(len(JOINTS), np.bool_)
+    warnings = []
     if not (known[JOINTS.index("leftFoot")] or known[JOINTS.index("rightFoot")]):
         sentence = "the drawing shows no feet: the figure moves from the hips up, and the rest stays still"
         warnings.append(Warning("figure-cut", sentence, "feet"))

@@ -206,6 +206,12 @@ WHOLE: dict[str, Callable[[str], Files]] = {
 """Files that are read without faults only."""
 
 
+def written(files: Files, folder: Path) -> Path:
+    """The first of some files, all of which are written to a folder."""
+    write_files(folder, files)
+    return folder / next(iter(files))
+
+
 def faulty(kind: str) -> dict[str, float]:
     """A number for each of some files with a fault, and for the sound one."""
     sort, files = KINDS[kind]
@@ -215,8 +221,7 @@ def faulty(kind: str) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder:
             fault = FAULTS.get(trial.rpartition(" ")[0])
             made: Files = fault(sort, files("a"), Random(f"{kind} {trial}")) if fault else files("a")
-            write_files(Path(folder), made)
-            path = Path(folder) / next(iter(made))
+            path = written(made, Path(folder))
             sums[trial] = round(sum(summary(path).values()), 3) if path.suffix in SUFFIXES else 0.0
     return sums
 
@@ -226,16 +231,9 @@ def test_files_are_read_as_ever(characters_dir: Path, name: str) -> None:
     assert summary(characters_dir.parent / name) == pytest.approx(EXPECTED[name], abs=2e-3)
 
 
-def written(kind: str, folder: Path) -> Path:
-    """The first of the files of a kind, all of which are written to a folder."""
-    files = WHOLE[kind]("a")
-    write_files(folder, files)
-    return folder / next(iter(files))
-
-
 @pytest.mark.parametrize("kind", WHOLE)
 def test_rich_files_are_read_as_ever(tmp_path: Path, kind: str) -> None:
-    assert summary(written(kind, tmp_path)) == pytest.approx(EXPECTED[kind], abs=2e-3)
+    assert summary(written(WHOLE[kind]("a"), tmp_path)) == pytest.approx(EXPECTED[kind], abs=2e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -248,6 +246,6 @@ if __name__ == "__main__":
     files = sorted(path for path in shared.glob("c*/**/*.*") if path.suffix in FORMATS)
     found = {path.relative_to(shared).as_posix(): summary(path) for path in files}
     found |= {kind: faulty(kind) for kind in KINDS}
-    found |= {kind: summary(written(kind, Path(tempfile.mkdtemp()))) for kind in WHOLE}
+    found |= {kind: summary(written(WHOLE[kind]("a"), Path(tempfile.mkdtemp()))) for kind in WHOLE}
     lines = [f"{json.dumps(name)}: {json.dumps(totals)}" for name, totals in found.items()]
     RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")

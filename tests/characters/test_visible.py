@@ -109,7 +109,7 @@ def test_a_figure_named_as_a_helper_is_drawn(tmp_path: Path) -> None:
 def test_helpers_are_left_out_beside_a_figure(
     tmp_path: Path, size: float, count: int, is_hidden: bool
 ) -> None:
-    """Which has as many faces as they have, or half of their extent."""
+    """The figure has as many faces as the helpers, or half of their extent."""
     parts = {"own": box((0, 0, 0), (1, 1, 1)), "Collider": box((0, 0, 0), (size, size, size)) * count}
     path = write_obj(tmp_path / "a.obj", parts)
     drawn = read_character(Entry("a", "obj", path, up="+z", front="-y")).mesh

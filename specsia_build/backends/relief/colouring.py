@@ -36,8 +36,8 @@ _FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
 STRIPE = 1.8  # Pixels of the crop over which materials are smoothed for the sides
 # Slopes of the front from which a side's own colours begin, and replace the drawing's
 GENTLE, _STEEP = 1.0, 2.5
-_ALIKE = 60.0  # Levels by which colours of a painted drawing differ that are mixed at 0.37 of their shares
-_UNLIKELY = 6.0  # Logarithm below that of the likeliest colour from which another has no share
+_ALIKE = 60.0  # Colours of a painted drawing that differ by so many levels are mixed at 0.37 of their shares
+_UNLIKELY = 6.0  # A colour whose logarithm is so much less than the likeliest one's has no share
 _LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
 _FAR = 0.01  # Share of a material's pixels around below which the mean colour takes over
 

@@ -135,8 +135,7 @@ class MeshWriter:
         slots, weights = slots[shape.rows], weights[shape.rows]
         loose = weights.sum(axis=1) <= 0
         if loose.any():
-            slots[loose, 0] = len(joints)
-            weights[:, 0] += loose
+            slots[loose, 0], weights[loose, 0] = len(joints), 1.0
             joints, binds = [*joints, geometry_node], [*binds, np.eye(4)]
         if mesh.typed_id not in self._influences:
             self._influences[mesh.typed_id] = add_influences(self._glb, slots, weights)

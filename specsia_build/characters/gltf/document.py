@@ -316,7 +316,7 @@ def _changes_looks(extension: str, lists: Mapping[str, Sequence[Raw]]) -> bool:
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
     """JSON and binary chunk of a GLB file."""
-    if data[4:8] != b"\2\0\0\0":
+    if data[4:8] != b"\2\0\0\0" and len(data) >= 20:
         raise CharacterError(f"{name} is a GLB of another version than 2: export it again as glTF 2.0")
     length = int.from_bytes(data[8:12], "little")
     chunks: list[tuple[int, memoryview]] = []

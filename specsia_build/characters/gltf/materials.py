@@ -100,7 +100,7 @@ class Materials:
         built = self.material(index)
         material, bare = built.material, not textured and built.is_textured
         if bare:
-            # Where an image of light cannot be placed, its factor would make the whole surface glow.
+            # Without coordinates for the image of its emission, the whole surface would glow.
             glow = material.emissive if material.emissive_texture is None else (0.0, 0.0, 0.0)
             material = replace(material, texture=None, emissive=glow, emissive_texture=None)
         # Neither a factor nor a texel makes any of it translucent.
@@ -171,8 +171,8 @@ class Materials:
             return None, Placement()
         stored = (info.extensions or schema.Extensions()).transform or schema.TextureTransform()
         uv_set = (info.tex_coord or 0) if stored.tex_coord is None else stored.tex_coord
-        values = {name: getattr(stored, name) for name in Placement._fields[1:]}
-        placement = Placement(uv_set, **{name: value for name, value in values.items() if value is not None})
+        offset, scale = stored.offset or (0.0, 0.0), stored.scale or (1.0, 1.0)
+        placement = Placement(uv_set, offset, stored.rotation or 0.0, scale, stored.skew)
         with self.document.tolerating("the texture was left out"):
             entry = self.document.entry(schema.GltfTexture, info.index)
             extensions, none = entry.extensions or schema.Extensions(), schema.ExtensionValues()
