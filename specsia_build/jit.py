@@ -5,6 +5,7 @@ the first function is called, so that commands that draw nothing start without i
 """
 
 import errno
+import gc
 import hashlib
 import os
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.files.writing import cannot_write, writing
@@ -59,6 +61,7 @@ def cache_folder() -> Path:
     return cache / digest
 
 
+_LONGEST_SECONDS = 60.0  # That a function is waited for which another process compiles
 _MAKING = RLock()  # Held while a dispatcher is created, so that there is one of each
 
 
@@ -120,6 +123,25 @@ def _keeper() -> Any:
     return Keeper
 
 
+def _compile_once(compile_it: Callable[[Any], Any], lock: FileLock, signature: Any) -> Any:
+    """Compile or load a function for arguments of such types, after a process that compiles it already."""
+    from numba.core.compiler_lock import global_compiler_lock
+
+    collecting = gc.isenabled()
+    # Collecting garbage would take a fifth of the time.
+    gc.disable()
+    # A thread that waits for another process waits as the only one that may compile, or two would be stuck.
+    with global_compiler_lock:
+        try:
+            with writing(cache_folder()), suppress(Timeout):
+                lock.acquire()
+            return compile_it(signature)
+        finally:
+            lock.release()
+            if collecting:
+                gc.enable()
+
+
 def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool) -> Any:
     import numba
 
@@ -127,10 +149,12 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool
     stated: dict[str, Any] = {**options, "no_cfunc_wrapper": True, "no_cpython_wrapper": inner}
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", **stated)(function)
     try:
-        dispatcher._cache = _keeper()(function, inner)
+        keeper = dispatcher._cache = _keeper()(function, inner)
     except RuntimeError as error:
         # numba found no place for it.
         raise cannot_write(cache_folder(), OSError(errno.ENOSPC, "No space left on device")) from error
+    lock = FileLock(cache_folder() / f"{keeper._impl.filename_base}.lock", _LONGEST_SECONDS)
+    dispatcher.compile = partial(_compile_once, dispatcher.compile, lock)
     return dispatcher
 
 

@@ -120,6 +120,24 @@ def test_cached_function_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert compiled(_halved)(5.0) == 2.5
 
 
+DECODE = """
+import numpy as np
+from specsia_build import png
+png.decode(png.encode(np.zeros((2, 2, 4), np.uint8)), 4)
+print(sum(png._unfiltered.dispatcher.stats.cache_misses.values()))
+"""
+"""A process that prints how many functions it compiled of one."""
+
+
+def test_processes_that_start_together_compile_a_function_once(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", DECODE]
+    processes = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    assert sorted(process.communicate()[0].strip() for process in processes) == ["0", "1"]
+
+
 FRESH_PAGES = """
 import resource
 import numpy as np

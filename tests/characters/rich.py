@@ -159,6 +159,8 @@ def rich_dae(name: str) -> Files:
     again = '<node><matrix>0 2 0 1 -1 0 0 2 0 0 1 3 0 0 0 1</matrix><instance_node url="#part"/></node>'
     shown = SKINNED + PLAIN + again + again.replace(" 3 ", " 5 ")
     text = square(shown, motions=looks + MORE, image="paint.png", up="Z_UP", unit="0.5")
-    text = text.replace("<vcount>0 1 1 2</vcount><v>0 0", "<vcount>0 5 1 2</vcount><v>0 0 1 1 0 1 1 0 0 0")
+    text = text.replace("<vcount>0 1 1 2</vcount><v>0 0", "<vcount>0 5 1 2 1</vcount><v>0 0 1 1 0 1 1 0 0 0")
+    # An influence of a vertex that is not there
+    text = text.replace("</v></vertex_weights>", " 0 0</v></vertex_weights>")
     text = text.replace("1 0 0 1 0 1 0 0 0 0 1 0 0 0 0 1</bind", "0 2 0 1 -1 0 0 0 0 0 1 3 0 0 0 1</bind")
     return {f"{name}.dae": text.encode(), **PICTURES}

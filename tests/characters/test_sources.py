@@ -96,6 +96,11 @@ def test_folder_of_3dbicar(tmp_path: Path) -> None:
     assert {e.source for e in source.entries} == {"3DBiCar"}
 
 
+def test_meshes_in_a_folder_named_tpose(tmp_path: Path) -> None:
+    touch(tmp_path, "x8/tpose/e.obj", "b.glb")
+    assert ids(open_path(tmp_path)) == ["b", "e"]
+
+
 def test_path_that_is_not_utf_8(tmp_path: Path) -> None:
     touch(tmp_path, "elf\udcff/hero.glb")
     (entry,) = open_path(tmp_path).entries

@@ -124,6 +124,13 @@ def codes(character: Character) -> list[str]:
     return [warning.code for warning in character.warnings]
 
 
+def test_only_joints_contradict_a_manifest(tmp_path: Path, characters_dir: Path) -> None:
+    figure = write_obj(tmp_path / "figure.obj", {"": boxes()})
+    assert codes(read_character(Entry("a", "obj", figure, up="+z", front="+x"))) == []
+    mage = Entry("a", "gltf", characters_dir / "kaykit" / "Mage.glb", front="+x")
+    assert "front-axis" in codes(read_character(mage))
+
+
 def test_scenery_is_named_and_kept(tmp_path: Path) -> None:
     path = write_obj(tmp_path / "hero.obj", FIGURE | {"Floor": box((0, 0, -0.02), (4, 4, 0.04))})
     character, bare = read(path), read(path, drop=("Floor",))
