@@ -116,6 +116,10 @@ def _keeper() -> Any:
         def _index_key(self, sig: Any, codegen: Any) -> Any:
             return (*super()._index_key(sig, codegen), self._inner)
 
+        def has(self, sig: Any, codegen: Any) -> bool:
+            """Whether a function was saved for arguments of such types."""
+            return self._index_key(sig, codegen) in self._cache_file._load_index()
+
         def save_overload(self, sig: Any, data: Any) -> None:
             with writing(Path(self.cache_path)):
                 super().save_overload(sig, data)
@@ -123,15 +127,17 @@ def _keeper() -> Any:
     return Keeper
 
 
-def _compile_once(compile_it: Callable[[Any], Any], lock: FileLock, signature: Any) -> Any:
-    """Compile or load a function for arguments of such types, after a process that compiles it already."""
+def _compile_once(dispatcher: Any, compile_it: Callable[[Any], Any], lock: FileLock, signature: Any) -> Any:
+    """Load a function for arguments of such types, or compile it unless another process does so now."""
     from numba.core.compiler_lock import global_compiler_lock
 
-    collecting = gc.isenabled()
-    # Collecting garbage would take a fifth of the time.
-    gc.disable()
     # A thread that waits for another process waits as the only one that may compile, or two would be stuck.
     with global_compiler_lock:
+        if dispatcher._cache.has(signature, dispatcher.targetctx.codegen()):
+            return compile_it(signature)
+        collecting = gc.isenabled()
+        # Collecting garbage would take a fifth of the time.
+        gc.disable()
         try:
             with writing(cache_folder()), suppress(Timeout):
                 lock.acquire()
@@ -154,7 +160,7 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool
         # numba found no place for it.
         raise cannot_write(cache_folder(), OSError(errno.ENOSPC, "No space left on device")) from error
     lock = FileLock(cache_folder() / f"{keeper._impl.filename_base}.lock", _LONGEST_SECONDS)
-    dispatcher.compile = partial(_compile_once, dispatcher.compile, lock)
+    dispatcher.compile = partial(_compile_once, dispatcher, dispatcher.compile, lock)
     return dispatcher
 
 
