@@ -90,6 +90,13 @@ def is_vacant(folder: Path) -> bool:
         raise UsageError(f"{spelled(folder)} cannot be read: {error.strerror or error}") from error
 
 
+def require_vacant(folder: Path) -> None:
+    """Raise UsageError unless an `--out` is missing or holds at most leftovers, and can be written."""
+    if not is_vacant(folder):
+        raise UsageError(f"{spelled(folder)} is not empty: name another --out")
+    require_writable(folder)
+
+
 def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
     """Raise UsageError if an `--out` is not vacant and has none of the `marks`; `what` is to be written."""
     if not is_vacant(folder) and not any((folder / mark).is_file() for mark in marks):

@@ -120,3 +120,17 @@ def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:
         (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
     )
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def rotation_between(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest rotation (3, 3) from one direction (3,) to another; none if either has no length."""
+    axis, cosine = np.cross(start, end), float(start @ end)
+    sine = float(np.linalg.norm(axis))
+    if sine <= -1e-9 * cosine:
+        # Half a turn about any axis at a right angle.
+        axis = np.cross(start, np.eye(3)[np.abs(start).argmin()])
+    size = float(np.linalg.norm(axis))
+    if size == 0:
+        return np.eye(3)
+    turn = axis / size * np.arctan2(sine, cosine)
+    return np.asarray(scipy.spatial.transform.Rotation.from_rotvec(turn).as_matrix())

@@ -26,7 +26,7 @@ from specsia_build.animation.figure import (
 )
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
-from specsia_build.animation.skeleton import rotation_matrices
+from specsia_build.animation.skeleton import rotation_between, rotation_matrices
 from specsia_build.arrays import Doubles, Mask
 from specsia_build.errors import CharacterError
 
@@ -54,17 +54,6 @@ def _orthonormal(linear: Doubles) -> Doubles:
         z = np.cross(x, linear[..., 1])
         z /= np.linalg.norm(z, axis=-1, keepdims=True)
     return np.stack([x, np.cross(z, x), z], axis=-1)
-
-
-def _rotation_between(start: Doubles, end: Doubles) -> Doubles:
-    """Smallest rotation (3, 3) from one direction to another."""
-    lengths = float(np.linalg.norm(start) * np.linalg.norm(end))
-    axis, cosine = np.cross(start, end), float(start @ end)
-    sine = float(np.linalg.norm(axis))
-    if lengths == 0 or sine <= 1e-9 * lengths:
-        return np.eye(3)
-    turn = axis / sine * np.arctan2(sine, cosine)
-    return np.asarray(scipy.spatial.transform.Rotation.from_rotvec(turn).as_matrix())
 
 
 class Transfer:
@@ -130,7 +119,7 @@ class Transfer:
                         if {upper, lower} <= a.keys() & b.keys():
                             of_source = self.turn @ (stand[a[lower]] - stand[a[upper]])
                             of_target = self.target.turn @ (rest[b[lower]] - rest[b[upper]])
-                            rotations[b[upper]] = _rotation_between(of_target, of_source)
+                            rotations[b[upper]] = rotation_between(of_target, of_source)
         aligned = np.empty((len(self.rest), 3, 3))
         for node, parent in enumerate(self.target.skeleton.parents.tolist()):
             aligned[node] = rotations.get(node, aligned[parent] if parent >= 0 else np.eye(3))
@@ -144,7 +133,7 @@ class Transfer:
             return np.eye(3)
         of_source = self.turn @ (self.stand[a[top], :3, 3] - self.source.pelvis(self.stand))
         of_target = self.target.turn @ (self.rest[b[top], :3, 3] - self.target.pelvis(self.rest))
-        return _rotation_between(of_target, of_source)
+        return rotation_between(of_target, of_source)
 
     def _sizes(self) -> tuple[float, float]:
         """Comparable sizes of source and target: lengths of their legs, or else extents of shared joints."""

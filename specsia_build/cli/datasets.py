@@ -121,12 +121,12 @@ def select(datasets: tuple[str, ...], expression: str, weight: str | None, out: 
     """
     from specsia_build.config import PAIRS
     from specsia_build.dataset.reading import open_dataset
+    from specsia_build.folders import require_vacant
     from specsia_build.layouts.packing import PackTarget, in_processes, pack
     from specsia_build.layouts.registry import load_layout
     from specsia_build.layouts.selected import Expression, select_parts
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} already exists: give --out a new folder")
+    require_vacant(out)
     layout, count = load_layout(PAIRS), workers or cores()
     weighing = None if weight is None else Expression(weight)
     parts, chosen = select_parts([*map(open_dataset, datasets)], layout, Expression(expression), weighing)

@@ -9,7 +9,7 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import DATA, DEFAULT_CONFIG, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, argument, no_such, some
-from specsia_build.folders import expanded
+from specsia_build.folders import expanded, require_vacant
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.opened import open_parts
 from specsia_build.layouts.packing import (
@@ -92,8 +92,7 @@ def export(request: Request, workers: int, advance: Callable[[int], None]) -> Ex
         raise UsageError(f"{problem}: run `specsia build {argument(where)} --out RUN` first, then export RUN")
     if request.dry_run:
         raise UsageError(f"{layout.name} writes existing pictures, so --dry-run does not apply")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} already exists: give --out a new folder")
+    require_vacant(out)
     parts, facts = (_of_run if is_run else _of_dataset)(where, layout, request.backend)
     short_list(layout, [part.split for part, _ in parts], request.views.strict)
     packed = pack(PackTarget(layout, out), parts, in_processes(workers, advance), facts)
@@ -154,8 +153,8 @@ def _draw(
         raise UsageError(f"{layout.name} shows characters, not reconstructions: leave out --backend")
     record = folder_record(out) if out.is_dir() else None
     is_same = record is not None and record.get("layout") == layout.name
-    if not is_same and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} already exists: give --out a new folder")
+    if not is_same:
+        require_vacant(out)
     layout, parts, facts, notes = plan(request.where, layout, request.views, work, is_run)
     if request.dry_run:
         guess = estimate(layout, parts, workers)

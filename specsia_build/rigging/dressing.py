@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Poses
 from specsia_build.animation.rig import Rig
+from specsia_build.animation.skeleton import rotation_between
 from specsia_build.arrays import Doubles
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 
@@ -42,7 +43,7 @@ def with_limbs_moved(
         """Turn a bone and all below it so that its tip lies in a direction."""
         places = places_of(rig, bones, worlds)
         now = places[tip] - places[bone]
-        turn = _between(now, direction)
+        turn = rotation_between(now, direction)
         move = np.eye(4)
         move[:3, :3] = turn
         move[:3, 3] = places[bone] - turn @ places[bone]
@@ -82,16 +83,6 @@ def _arm(out: float, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
         return upper, np.array([-out * 0.9, -0.5, 0.2 + rng.normal(0, 0.25)])
     upper = np.array([out * rng.normal(0.2, 0.2), -0.6, -0.7])
     return upper, np.array([out * rng.normal(0, 0.3), -0.7, rng.normal(0.3, 0.5)])
-
-
-def _between(start: Doubles, end: Doubles) -> Doubles:
-    """The smallest rotation (3, 3) from one direction to another."""
-    a, b = (v / max(float(np.linalg.norm(v)), 1e-9) for v in (start, end))
-    axis, cosine = np.cross(a, b), float(a @ b)
-    if cosine < -0.999:
-        return np.diag([-1.0, 1.0, -1.0])
-    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    return np.asarray(np.eye(3) + cross + cross @ cross / (1 + cosine))
 
 
 def with_large_head(points: NDArray[np.float32], rig: Rig, head: int, factor: float) -> NDArray[np.float32]:
@@ -190,7 +181,7 @@ def _cone(
     start: Doubles, end: Doubles, radii: tuple[float, float], colour: _Colour, flat: float = 1.0
 ) -> Mesh:
     """A closed cone between two places with a radius at each, along Y only `flat` of that, in one colour."""
-    turn = _between(np.array([0.0, 0.0, -1.0]), end - start)
+    turn = rotation_between(np.array([0.0, 0.0, -1.0]), end - start)
     angles = np.arange(_RING) * 2 * np.pi / _RING
     circle = np.stack([np.cos(angles), np.sin(angles) * flat, 0 * angles], axis=1) @ turn.T
     points = np.concatenate([start + circle * radii[0], end + circle * radii[1], [start, end]])

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import figure_of
 from specsia_build.animation.humanoid import FINGERS, Humanoid, spoken
 from specsia_build.animation.motion import Poses
 from specsia_build.animation.rig import Rig, posed_through
-from specsia_build.animation.skeleton import Skeleton
+from specsia_build.animation.skeleton import Skeleton, rotation_between
 from specsia_build.arrays import Doubles
 from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import write_bytes
@@ -178,27 +177,9 @@ def _turn(bone: str, bones: Mapping[str, int], places: Doubles, above: Doubles) 
     if part == "Foot":
         # A foot stays flat on the ground, however the leg was turned.
         ahead = None if end is None else (places[end] - places[bones[bone]]) * (1.0, 1.0, 0.0)
-        return np.eye(3) if ahead is None else _between(ahead, np.array([0.0, -1.0, 0.0]))
+        return np.eye(3) if ahead is None else rotation_between(ahead, np.array([0.0, -1.0, 0.0]))
     if end is None or part not in _NEXT:
         return above
     outward = np.array([1.0 if side == "left" else -1.0, 0.0, 0.0])
     goal = outward if part in ("UpperArm", "LowerArm", "Hand") else np.array([0.0, 0.0, -1.0])
-    return _between(above @ (places[end] - places[bones[bone]]), goal) @ above
-
-
-def _between(direction: Doubles, goal: Doubles) -> Doubles:
-    """The smallest rotation (3, 3) that takes a direction (3,) to another; none for one of length 0."""
-    length = float(np.linalg.norm(direction))
-    if length < 1e-9:
-        return np.eye(3)
-    unit = direction / length
-    axis, cosine = np.cross(unit, goal), float(unit @ goal)
-    size = float(np.linalg.norm(axis))
-    if size < 1e-9 and cosine > 0:
-        return np.eye(3)
-    if size < 1e-9:
-        # Half a turn about any axis at a right angle.
-        axis = np.cross(goal, np.eye(3)[np.abs(goal).argmin()])
-        size = float(np.linalg.norm(axis))
-        return np.asarray(Rotation.from_rotvec(np.pi * (axis / size)).as_matrix())
-    return np.asarray(Rotation.from_rotvec(axis / size * np.arctan2(size, cosine)).as_matrix())
+    return rotation_between(above @ (places[end] - places[bones[bone]]), goal) @ above

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.carry import INFLUENCES, carried
 from specsia_build.animation.motion import TRANSLATION, Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig
-from specsia_build.animation.skeleton import composed, decomposed
+from specsia_build.animation.skeleton import composed, decomposed, rotation_between
 from specsia_build.characters.motions import BUILT_IN, built_in
 from specsia_build.errors import CharacterError
 from specsia_build.frame import up_rotation
@@ -79,6 +79,19 @@ def test_rotations_take_shorter_arc(first: float, second: float, share: float) -
     if abs(abs(way) - 180) > 1e-3:
         expected = np.deg2rad(first + share * way)
         np.testing.assert_allclose(turned, [np.cos(expected), np.sin(expected), 0], atol=1e-5)
+
+
+@given(arrays(np.float64, (2, 3), elements=st.integers(-2, 2).map(float)), st.sampled_from([1e-3, 1.0, 1e6]))
+def test_rotation_between_directions(directions: NDArray[np.float64], length: float) -> None:
+    """The goal is reached, also by half a turn, and what is at right angles to both stays."""
+    start, end = directions
+    turn = rotation_between(start * length, end)
+    assert_allclose([turn @ turn.T, np.linalg.det(turn) * np.eye(3)], [np.eye(3)] * 2, atol=1e-9)
+    if start.any() and end.any():
+        assert_allclose(turn @ start / np.linalg.norm(start), end / np.linalg.norm(end), atol=1e-9)
+        assert_allclose(turn @ np.cross(start, end), np.cross(start, end), atol=1e-9)
+    else:
+        assert (turn == np.eye(3)).all()
 
 
 def test_morph_weights_are_local() -> None:

@@ -28,9 +28,8 @@ from specsia_build.dravie.model.networks import Generator, find_perceptual_loss
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.train.loop import Trainer
 from specsia_build.dravie.train.train import validate
-from specsia_build.errors import UsageError, spelled
-from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
-from specsia_build.folders import is_vacant
+from specsia_build.files.writing import replacing_folder, write_bytes
+from specsia_build.folders import require_vacant
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.warning import Warning
 
@@ -183,9 +182,7 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal:
     pair shows nothing.
     """
     generator = load_generator(run, find_device(device))
-    if not is_vacant(out):
-        raise UsageError(f"{spelled(out)} is not empty: name another --out")
-    require_writable(out)
+    require_vacant(out)
     pair, drawing = front = frontal.drawn()
     seen = read_seen(run)
     before, _, _ = validate(generator, [front])

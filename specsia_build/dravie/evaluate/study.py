@@ -20,8 +20,8 @@ from specsia_build import png, terminal
 from specsia_build.arrays import Pixels
 from specsia_build.dravie.evaluate.statistics import Bounds, bootstrap
 from specsia_build.errors import UsageError, plural
-from specsia_build.files.writing import replacing_folder, require_writable
-from specsia_build.folders import is_vacant
+from specsia_build.files.writing import replacing_folder
+from specsia_build.folders import require_vacant
 from specsia_build.look.evaluation import UNREPAIRED
 from specsia_build.look.items import Gallery, Item
 from specsia_build.look.open import open_gallery
@@ -85,9 +85,7 @@ def write_study(runs: Sequence[str], out: Path, pairs: int, seed: int, question:
 
     Raises `UsageError` if `out` is not empty, or nothing is shown by two of the runs.
     """
-    if not is_vacant(out):
-        raise UsageError(f"{out} is not empty: name another --out")
-    require_writable(out)
+    require_vacant(out)
     sides = contestants(runs)
     both = []
     for first, second in itertools.combinations(sides, 2):
