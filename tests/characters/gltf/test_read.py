@@ -249,11 +249,22 @@ def test_skin_at_rest(tmp_path: Path) -> None:
 
 def test_unweighted_vertex_follows_first_joint(tmp_path: Path) -> None:
     writer = skinned_writer()
-    offset = writer.data["bufferViews"][writer.data["accessors"][3]["bufferView"]]["byteOffset"]
-    writer.binary[offset : offset + 16] = bytes(16)
+    joints, weights = (writer.data["bufferViews"][k]["byteOffset"] for k in (2, 3))
+    writer.binary[joints : joints + 4] = bytes([9] * 4)
+    writer.binary[weights : weights + 16] = bytes(16)
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
     assert_allclose(corners(raw)[0, 0], [1, 1, 0], atol=1e-6)
     assert raw.warnings == ()
+
+
+def test_vertices_follow_their_first_joints_if_no_weight_is_finite(tmp_path: Path) -> None:
+    def weighted(row: list[float]) -> NDArray[np.float32]:
+        writer = skinned_writer()
+        start = writer.data["bufferViews"][3]["byteOffset"]
+        writer.binary[start : start + 48] = np.array([row] * 3, "<f4").tobytes()
+        return corners(read_gltf(writer.write_glb(tmp_path / "a.glb")))
+
+    assert_array_equal(weighted([1.0, 0.0, 0.0, 0.0]), weighted([np.nan] * 4))
 
 
 def test_non_finite_weights_follow_nearest(tmp_path: Path) -> None:
