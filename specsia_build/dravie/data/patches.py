@@ -7,7 +7,7 @@ batch and the choice's. A resumed training therefore needs no state of the loade
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,28 @@ _DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = ra
 _FAINT, _CONTRAST, _PIVOT = range(17, 20)
 
 
+class _Recolouring(NamedTuple):
+    """How the colours of a patch change."""
+
+    turn: np.float32  # Of the hue, in sixths of a circle
+    value: np.float32  # Factor of the value
+    contrast: np.float32  # Factor of the differences from `pivot`
+    pivot: np.float32  # A grey level
+
+
+class _Choices(NamedTuple):
+    """What is drawn at random for a patch."""
+
+    mirror: bool
+    turned: tuple[np.float32, np.float32]  # Cosine and sine by which positions are turned
+    recolouring: _Recolouring
+    with_drawing: bool
+    bare: bool  # Whether the contour is missing
+    redrawn: bool  # Whether the drawing fits the figure less than exactly
+    shift: tuple[np.float32, np.float32, np.float32]  # Of a redrawn drawing: x and y in pixels, and scale
+    of_drawing: _Recolouring
+
+
 @inlined
 def _hashed(x):  # type: ignore[no-untyped-def]
     """SplitMix64 of a uint64."""
@@ -83,11 +105,9 @@ def _around(key, choice, most):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _recoloured(out, turn, value, contrast, pivot):  # type: ignore[no-untyped-def]
-    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of a circle, scale its value; fade to grey.
-
-    A contrast below 1 scales the differences from the grey level `pivot`.
-    """
+def _recoloured(out, recolouring):  # type: ignore[no-untyped-def]
+    """Change a colour `out` (3,) of float32 levels as a `_Recolouring` says."""
+    turn, value, contrast, pivot = recolouring
     red = out[0]
     green = out[1]
     blue = out[2]
@@ -111,13 +131,14 @@ def _recoloured(out, turn, value, contrast, pivot):  # type: ignore[no-untyped-d
 
 
 @inlined
-def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
+def _about(across, depth, turned):  # type: ignore[no-untyped-def]
     """Turn levels of x and -y about the middle of their box, clipped to 0…255; exact where nothing turns."""
+    cosine, sine = turned
     if sine == 0:
         return across, depth
     x, y = across - np.float32(127.5), depth - np.float32(127.5)
-    turned = cosine * x + sine * y + np.float32(127.5), cosine * y - sine * x + np.float32(127.5)
-    return min(max(turned[0], ZERO), np.float32(255)), min(max(turned[1], ZERO), np.float32(255))
+    x, y = cosine * x + sine * y + np.float32(127.5), cosine * y - sine * x + np.float32(127.5)
+    return min(max(x, ZERO), np.float32(255)), min(max(y, ZERO), np.float32(255))
 
 
 @inlined
@@ -130,6 +151,74 @@ def _bare(target, alpha, covered, ink):  # type: ignore[no-untyped-def]
             light = ((target[c] / np.float32(255)) ** GAMMA - (np.float32(1) - share) * line) / share
             light = min(max(light, ZERO), ONE)
             target[c] = np.float32(255) * light ** (ONE / GAMMA)
+
+
+@inlined
+def _chosen(key, extent, augmentation, guided):  # type: ignore[no-untyped-def]
+    """Draw the `_Choices` of a patch in a frame; see `_cut`."""
+    recolours, turns, shares = augmentation
+    mirror = (recolours or turns) and _unit(key, _MIRROR) < np.float32(0.5)
+    turn = pivot = ZERO
+    value = contrast = ONE
+    cosine, sine = ONE, ZERO
+    if turns and _unit(key, _SEEN) < TURNED:
+        angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
+        cosine, sine = np.cos(angle), np.sin(angle)
+    if recolours:
+        value = _DARKEST + (BRIGHTEST - _DARKEST) * _unit(key, _VALUE)
+        if _unit(key, _TURNED) >= _PLAIN:
+            turn = np.float32(6) * _unit(key, _HUE)
+        if _unit(key, _FAINT) < LOW_CONTRAST:
+            contrast = FAINTEST + (ONE - FAINTEST) * _unit(key, _CONTRAST)
+            pivot = np.float32(255) * _unit(key, _PIVOT)
+    with_drawing = guided and _unit(key, _DROP) >= shares[0]
+    bare = with_drawing and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
+    redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
+    shift_x = shift_y = scale = ZERO
+    other_turn, other_value = turn, value
+    if redrawn:
+        shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
+        scale = _around(key, _SCALE, MOST_SCALE)
+        other_turn = (turn + _around(key, _OTHER_HUE, MOST_TURN) + np.float32(6)) % np.float32(6)
+        other_value = value * (np.float32(1) + _around(key, _OTHER_VALUE, _MOST_SHADE))
+    return _Choices(
+        mirror,
+        (cosine, sine),
+        _Recolouring(turn, value, contrast, pivot),
+        with_drawing,
+        bare,
+        redrawn,
+        (shift_x, shift_y, scale),
+        _Recolouring(other_turn, other_value, contrast, pivot),
+    )
+
+
+@inlined
+def _centre(nth, extent, runs):  # type: ignore[no-untyped-def]
+    """Row and column of a frame's n-th pixel that patches may be centred on."""
+    low, high = extent[_FIRST_RUN], extent[_FIRST_RUN] + extent[_RUNS]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if runs[middle, 0] <= nth:
+            low = middle
+        else:
+            high = middle
+    return runs[low, 1], runs[low, 2] + nth - runs[low, 0]
+
+
+@inlined
+def _shifted(at, place, shift, extent, pixels):  # type: ignore[no-untyped-def]
+    """Where a drawing that does not fit shows what lies at `at`: beside it, if the figure is there."""
+    v, u = place
+    shift_x, shift_y, scale = shift
+    height, width = extent[_HEIGHT], extent[_WIDTH]
+    v += np.int64(np.rint(shift_y + scale * (v - height // 2)))
+    u += np.int64(np.rint(shift_x + scale * (u - width // 2)))
+    if 0 <= v < height and 0 <= u < width:
+        other = extent[_OFFSET] + (v * width + u) * PIXEL_BYTES
+        if pixels[other + 3] != 0:
+            return other
+    return at
 
 
 @compiled
@@ -145,7 +234,7 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
     """
     pixels, runs, extents = frames
     seed, step = draw
-    recolours, turns, shares = augmentation
+    recolours = augmentation[0]
     inputs, targets = out
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
     colour = np.empty(4, np.float32)
@@ -161,47 +250,15 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
             continue
         extent = extents[row]
         height, width = extent[_HEIGHT], extent[_WIDTH]
-        nth = _below(key, _CENTRE, extent[_CENTRES])
-        low, high = extent[_FIRST_RUN], extent[_FIRST_RUN] + extent[_RUNS]
-        while high - low > 1:
-            middle = (low + high) // 2
-            if runs[middle, 0] <= nth:
-                low = middle
-            else:
-                high = middle
-        centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
-        mirror = (recolours or turns) and _unit(key, _MIRROR) < np.float32(0.5)
-        turn = pivot = ZERO
-        value = contrast = ONE
-        cosine, sine = ONE, ZERO
-        if turns and _unit(key, _SEEN) < TURNED:
-            angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
-            cosine, sine = np.cos(angle), np.sin(angle)
-        if recolours:
-            value = _DARKEST + (BRIGHTEST - _DARKEST) * _unit(key, _VALUE)
-            if _unit(key, _TURNED) >= _PLAIN:
-                turn = np.float32(6) * _unit(key, _HUE)
-            if _unit(key, _FAINT) < LOW_CONTRAST:
-                contrast = FAINTEST + (ONE - FAINTEST) * _unit(key, _CONTRAST)
-                pivot = np.float32(255) * _unit(key, _PIVOT)
-        with_drawing = guided and _unit(key, _DROP) >= shares[0]
-        bare = with_drawing and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
-        redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
-        style[0] = np.float32(extent[_THICKNESS]) if with_drawing and not bare else ZERO
-        style[1:] = np.float32(255) if bare else ZERO
-        lined = with_drawing and not bare
-        shift_x = shift_y = ZERO
-        scale = ZERO
-        other_turn, other_value = turn, value
-        if redrawn:
-            shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
-            scale = _around(key, _SCALE, MOST_SCALE)
-            other_turn = (turn + _around(key, _OTHER_HUE, MOST_TURN) + np.float32(6)) % np.float32(6)
-            other_value = value * (np.float32(1) + _around(key, _OTHER_VALUE, _MOST_SHADE))
+        centre_y, centre_x = _centre(_below(key, _CENTRE, extent[_CENTRES]), extent, runs)
+        chosen = _chosen(key, extent, augmentation, guided)
+        lined = chosen.with_drawing and not chosen.bare
+        style[0] = np.float32(extent[_THICKNESS]) if lined else ZERO
+        style[1:] = np.float32(255) if chosen.bare else ZERO
         for y in range(size):
             v = centre_y + y - size // 2
             for x in range(size):
-                u = centre_x - (x - size // 2) if mirror else centre_x + (x - size // 2)
+                u = centre_x - (x - size // 2) if chosen.mirror else centre_x + (x - size // 2)
                 input_pixel, target_pixel = inputs[slot, y, x], targets[slot, y, x]
                 if lined:
                     # Beyond the box the contour's colour is that of the box's edge.
@@ -209,7 +266,7 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
                     for c in range(3):
                         style[1 + c] = pixels[extent[_OFFSET] + inner * PIXEL_BYTES + 24 + c]
                     if recolours and style[0] > 0:
-                        _recoloured(style[1:], turn, value, contrast, pivot)
+                        _recoloured(style[1:], chosen.recolouring)
                 if v < 0 or v >= height or u < 0 or u >= width:
                     put_input(input_pixel, nothing, nothing, nothing, style)
                     put_picture(target_pixel, nothing)
@@ -218,34 +275,26 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
                 p = pixels[at : at + PIXEL_BYTES]
                 for c in range(4):
                     colour[c], target[c] = p[c], p[7 + c]
-                if bare:
+                if chosen.bare:
                     _bare(target, p[10], p[11], extent[_INK])
                     target[3] = p[11]
                 if recolours:
                     if colour[3] > 0:
-                        _recoloured(colour, turn, value, contrast, pivot)
+                        _recoloured(colour, chosen.recolouring)
                     if target[3] > 0:
-                        _recoloured(target, turn, value, contrast, pivot)
+                        _recoloured(target, chosen.recolouring)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
-                across = np.float32(255 - p[4] if mirror else p[4])
-                position[0], position[2] = _about(across, np.float32(p[6]), cosine, sine)
+                across = np.float32(255 - p[4] if chosen.mirror else p[4])
+                position[0], position[2] = _about(across, np.float32(p[6]), chosen.turned)
                 position[1] = p[5]
-                if with_drawing:
-                    other = at
-                    if redrawn:
-                        # Where a drawing does not fit, a pixel shows what belongs beside it.
-                        other_v = v + np.int64(np.rint(shift_y + scale * (v - height // 2)))
-                        other_u = u + np.int64(np.rint(shift_x + scale * (u - width // 2)))
-                        if 0 <= other_v < height and 0 <= other_u < width:
-                            other = extent[_OFFSET] + (other_v * width + other_u) * PIXEL_BYTES
-                            if pixels[other + 3] == 0:
-                                other = at
+                if chosen.with_drawing:
+                    other = _shifted(at, (v, u), chosen.shift, extent, pixels) if chosen.redrawn else at
                     for c in range(LOOKED_UP_CHANNELS):
                         looked_up[c] = p[12 + c] if c % 4 == 3 else pixels[other + 12 + c]
-                    if recolours or redrawn:
+                    if recolours or chosen.redrawn:
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:
-                                _recoloured(looked_up[c : c + 3], other_turn, other_value, contrast, pivot)
+                                _recoloured(looked_up[c : c + 3], chosen.of_drawing)
                 put_input(input_pixel, colour, position, looked_up, style)
                 put_picture(target_pixel, target)
 

@@ -20,7 +20,7 @@ from specsia_build.dravie.config import REACH, ModelConfig
 from specsia_build.dravie.data import frames as frames_module
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, FrameArrays, frames_of, open_frames
-from specsia_build.dravie.data.patches import _recoloured, prefetched
+from specsia_build.dravie.data.patches import _recoloured, _Recolouring, prefetched
 from specsia_build.dravie.drawing import NOWHERE, Drawing
 from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.errors import SpecsiaError
@@ -227,7 +227,7 @@ def test_hues_turn_as_in_hsv() -> None:
         hue, saturation, value = colorsys.rgb_to_hsv(*(colour / 255))
         for turn in (0.7, 3.2):
             out = colour.astype(np.float32)
-            _recoloured(out, np.float32(turn), one, one, none)
+            _recoloured(out, _Recolouring(np.float32(turn), one, one, none))
             wanted = colorsys.hsv_to_rgb((hue + turn / 6) % 1, saturation, value)
             assert out / 255 == pytest.approx(wanted, abs=1e-3)
 
