@@ -75,6 +75,10 @@ def test_the_first_version_is_named() -> None:
     assert "version '1.0'" in str(refused(content))
 
 
+def test_numbers_as_texts() -> None:
+    assert altered(lambda d: d["nodes"][0].update(translation=["1", "0.5", "2e1"])) is None
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_glb_of_fewer_and_more_chunks(tmp_path: Path, more: int) -> None:
     writer = gltf()
