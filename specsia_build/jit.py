@@ -61,7 +61,7 @@ def cache_folder() -> Path:
     return cache / digest
 
 
-_LONGEST_SECONDS = 60.0  # That a function is waited for which another process compiles
+_LONGEST_SECONDS = 60.0  # Longest wait for a function that another process compiles
 _MAKING = RLock()  # Held while a dispatcher is created, so that there is one of each
 
 
@@ -128,7 +128,7 @@ def _keeper() -> Any:
 
 
 def _compile_once(dispatcher: Any, compile_it: Callable[[Any], Any], lock: FileLock, signature: Any) -> Any:
-    """Load a function for arguments of such types, or compile it unless another process does so now."""
+    """Load a function for arguments of such types, or compile it; wait if another process compiles it."""
     from numba.core.compiler_lock import global_compiler_lock
 
     # A thread that waits for another process waits as the only one that may compile, or two would be stuck.

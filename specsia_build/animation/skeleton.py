@@ -123,14 +123,15 @@ def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def rotation_between(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The smallest rotation (3, 3) from one direction (3,) to another; none if either has no length."""
+    """The smallest rotation (3, 3) from one direction (3,) to another; none if one is shorter than 1e-9."""
+    if min(np.linalg.norm(start), np.linalg.norm(end)) < 1e-9:
+        return np.eye(3)
     axis, cosine = np.cross(start, end), float(start @ end)
     sine = float(np.linalg.norm(axis))
     if sine <= -1e-9 * cosine:
         # Half a turn about any axis at a right angle.
         axis = np.cross(start, np.eye(3)[np.abs(start).argmin()])
-    size = float(np.linalg.norm(axis))
-    if size == 0:
+    elif sine == 0:
         return np.eye(3)
-    turn = axis / size * np.arctan2(sine, cosine)
+    turn = axis / np.linalg.norm(axis) * np.arctan2(sine, cosine)
     return np.asarray(scipy.spatial.transform.Rotation.from_rotvec(turn).as_matrix())

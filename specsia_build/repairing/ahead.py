@@ -1,6 +1,6 @@
 """Compile what draws and repairs views in other processes, while a drawing is read and reconstructed.
 
-Run as a program, it does one part on small input: ``python -m specsia_build.repairing.ahead drawing``.
+Run as a program, it compiles one part, by small input: ``python -m specsia_build.repairing.ahead drawing``.
 """
 
 import os

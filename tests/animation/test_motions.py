@@ -92,6 +92,8 @@ def test_rotation_between_directions(directions: NDArray[np.float64], length: fl
         assert_allclose(turn @ np.cross(start, end), np.cross(start, end), atol=1e-9)
     else:
         assert (turn == np.eye(3)).all()
+    # Rounding is no direction.
+    assert (rotation_between(start * 1e-12, end) == np.eye(3)).all()
 
 
 def test_morph_weights_are_local() -> None:

@@ -195,7 +195,7 @@ def _chosen(key, extent, augmentation, guided):  # type: ignore[no-untyped-def]
 
 @inlined
 def _centre(nth, extent, runs):  # type: ignore[no-untyped-def]
-    """Row and column of a frame's n-th pixel that patches may be centred on."""
+    """Row and column of the n-th pixel of a frame on which a patch may be centred."""
     low, high = extent[_FIRST_RUN], extent[_FIRST_RUN] + extent[_RUNS]
     while high - low > 1:
         middle = (low + high) // 2
@@ -208,7 +208,7 @@ def _centre(nth, extent, runs):  # type: ignore[no-untyped-def]
 
 @inlined
 def _shifted(at, place, shift, extent, pixels):  # type: ignore[no-untyped-def]
-    """Where a drawing that does not fit shows what lies at `at`: beside it, if the figure is there."""
+    """Index in `pixels` of what a shifted drawing shows at a place; `at`, the place's own, off the figure."""
     v, u = place
     shift_x, shift_y, scale = shift
     height, width = extent[_HEIGHT], extent[_WIDTH]
