@@ -82,6 +82,18 @@ def parts(mask: NDArray[np.bool_]) -> int:
     return int(scipy.ndimage.label(mask, np.ones((3, 3)))[1])
 
 
+def test_rests_of_whiskers_go_with_the_contour() -> None:
+    """Whiskers are short lines with a pale core, which would get a contour of its own."""
+    columns, rows = pixels(512)
+    head = 512 * disc(512, 0.5, 0.5, 0.2)
+    whisker = 512 * np.minimum(0.01 - np.abs(rows - 0.5), 0.23 - np.abs(columns - 0.5))
+    is_pale = (head > 5) | ((head < -2) & (whisker > 2.5))
+    picture = painted(np.maximum(head, whisker), np.where(is_pale, 200, 20)[..., None] * np.ones(3))
+    contour = find_contour(picture)
+    left = contour.bare(picture)[..., 3] >= 128
+    assert contour.kept and parts(left) == 1 and not left[head < 0].any()
+
+
 def test_limbs_of_lines_stay_joined() -> None:
     """A whisker is a line of the contour's ink and width, and a spear is thin and outlined."""
     body = np.maximum(disc(512, 0.4, 0.5, 0.2), limb(512, (0.55, 0.5), (0.75, 0.5), 0.03))
