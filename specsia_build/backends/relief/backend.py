@@ -44,7 +44,7 @@ class Relief(Backend):
     """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
 
     name = "relief"
-    version = 7
+    version = 8
     compiles = True
     sees_back = True
     sees_side = True

@@ -1,12 +1,10 @@
 """Colours of what a drawing does not show: the back, and the sides.
 
 The network says how likely each colour of the drawing is at each pixel of the back, and shades of one
-material count as one. In painted drawings, which it was not trained on, rules are added: what is likely in
-the whole area around a pixel counts as much as what is likely at the pixel, so that the back has no patches;
-an area that reaches the silhouette goes round; what lies inside of another area, as a face in hair, is not
-seen from behind; a material stays near where the front shows it; and likely colours that are alike, as light
-and shade are, go over into each other. Smooth colours of a material, without lines and details of the front,
-fill the back, and the sides where the front is steep.
+material count as one. In painted drawings, which it was not trained on, a material also stays near the
+heights at which the front shows it, and likely colours that are alike, as light and shade are, go over into
+each other. Smooth colours of a material, without lines and details of the front, fill the back, and the sides
+where the front is steep.
 """
 
 import math
@@ -26,11 +24,8 @@ from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
-TOGETHER = 1.0  # Weight of what is likely in all of an area beside what is likely at a pixel of it
-_ROUND = 4.0  # Added to an area's own material at the back, times the share of its border on the silhouette
 _SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
-INNER = 8.0  # Taken from the logarithm of what is drawn inside of another area, as an eye or an emblem
-_NEARBY = 0.3  # Taken from the logarithm for each pixel of the crop to where the front shows the material
+_NEARBY = 0.3  # Taken from the logarithm for each row of the crop to where the front shows the material
 _SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 _FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
 STRIPE = 1.8  # Pixels of the crop over which materials are smoothed for the sides
@@ -115,7 +110,7 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
 
     `logits` (h, w, COLOURS + 1) are the network's, of the palette's colours and of a copy of the front.
     """
-    inside, present = regions.area >= 0, regions.present
+    present = regions.present
     odds = np.exp(np.minimum(logits - logits[..., :COLOURS].max(axis=-1, keepdims=True), _MOST))
     copied = odds[..., COLOURS] * np.float32(math.exp(-COPY))
     share = np.stack(
@@ -126,20 +121,11 @@ def likelihoods(regions: Regions, logits: Floats) -> Floats:
         ]
     )
     out = np.log(np.maximum(share / share.sum(axis=0), np.float32(math.exp(_LEAST))))
-    # The network was trained on renders; for painted drawings rules help it.
-    grainy = regions.painterly
-    if grainy == 0:
-        return np.asarray(out)
-    goes_round = grainy * _ROUND * regions.exposed[np.maximum(regions.area, 0)].astype(np.float32)
-    area, counts = regions.area[inside], np.maximum(np.bincount(regions.area[inside]), 1)
-    for layer, number in zip(out, present, strict=True):
-        own = regions.around == number
-        if own.any():
-            away = distance_to(own).astype(np.float32)
-            layer += np.where(own, goes_round, -grainy * _NEARBY * away)
-        layer -= np.where(~own & (regions.material == number), grainy * INNER, 0)
-        means = np.bincount(area, layer[inside]) / counts
-        layer[inside] += grainy * TOGETHER * means[area].astype(np.float32)
+    # The network was trained on renders; in painted drawings its colours stray.
+    if regions.painterly > 0:
+        for layer, number in zip(out, present, strict=True):
+            is_shown = (regions.material == number).any(axis=1, keepdims=True)
+            layer -= regions.painterly * _NEARBY * distance_to(is_shown).astype(np.float32)
     return np.asarray(out)
 
 

@@ -36,11 +36,9 @@ class Regions:
     material: NDArray[np.intp]  # (S, T) intp, that of each pixel; `COLOURS` outside of the figure
     # (S, T) intp, the same where what lies inside of another area is filled from around it
     around: NDArray[np.intp]
-    area: NDArray[np.intp]  # (S, T) intp, the area of each pixel in `around`; -1 outside
     # Median difference of pixels from the median of their neighbours, in levels: at most 1 in drawings of
     # flat or shaded areas, 2 and more in painted or coloured-in ones
     grain: float
-    exposed: NDArray[np.float64]  # (A,) float64, the share of each area's border that lies on the silhouette
 
     @property
     def painterly(self) -> np.float32:
@@ -60,11 +58,7 @@ def regions_of(colours: NDArray[np.uint8], labels: NDArray[np.intp], palette: ND
     material = np.where(inside, of_colour[np.minimum(labels, COLOURS - 1)], COLOURS)
     area = np.where(inside, _surrounding(_borders(whole))[whole], -1)
     around = np.where(inside, continued(material, inside & (area == whole)), COLOURS)
-    borders = _borders(area)
-    exposed = borders[:-1, -1] / np.maximum(borders[:-1].sum(axis=1), 1)
-    return Regions(
-        of_colour, np.unique(material[inside]), material, around, area, _grain(filled, inside), exposed
-    )
+    return Regions(of_colour, np.unique(material[inside]), material, around, _grain(filled, inside))
 
 
 def _materials(areas: NDArray[np.intp], labels: NDArray[np.intp], alike: Mask) -> NDArray[np.intp]:

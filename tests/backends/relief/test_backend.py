@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, examples, net, train
-from specsia_build.backends.relief.colouring import DrawnFront
+from specsia_build.backends.relief.colouring import DrawnFront, likelihoods
 from specsia_build.backends.relief.net import CHANNELS
+from specsia_build.backends.relief.regions import regions_of
 from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of, textured
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
@@ -209,6 +210,20 @@ def test_likely_colours_are_mixed_if_they_are_alike(other: int, expected: int) -
     colours = drawn.painted(likely, np.ones(cut.picture.shape[:2], np.bool_), 40.0)
     middle = colours[len(colours) // 2, len(colours) // 2]
     assert middle == pytest.approx([expected] * 3, abs=6)
+
+
+@pytest.mark.parametrize(("grain", "stays"), [(0, False), (30, True)])
+def test_materials_of_painted_drawings_stay_at_their_heights(grain: int, stays: bool) -> None:
+    """The network likes a dress a little more all over the back, also behind the head far above it."""
+    is_dress = np.repeat(np.arange(64)[:, None] >= 32, 64, axis=1)
+    levels = np.where(is_dress, 60, 200) + np.random.default_rng(0).integers(-grain, grain + 1, (64, 64))
+    palette = np.repeat(np.array([200.0, 60.0] + [0.0] * (COLOURS - 2), np.float32)[:, None], 3, axis=1)
+    colours = np.repeat(levels[..., None].astype(np.uint8), 3, axis=2)
+    regions = regions_of(colours, is_dress.astype(np.intp), palette)
+    logits = np.full((64, 64, COLOURS + 1), -50.0, np.float32)
+    logits[..., :2] = 0.0, 2.0
+    back = regions.of_colour[1] == regions.present[likelihoods(regions, logits).argmax(axis=0)]
+    assert back[26:].all() and back[:20].any() != stays
 
 
 def test_sides_have_no_stripes() -> None:
