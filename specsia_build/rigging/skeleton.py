@@ -181,7 +181,8 @@ def _standing() -> Doubles:
 
 def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> RawMoving:
     weights = skin_weights(mesh, JOINTS, bone_lines(mesh, places, known))
-    weights = _of_one_place(weights, _joined_in(mesh, weights.argmax(axis=1), places))
+    joined = _joined_in(mesh, weights.argmax(axis=1), places)
+    weights = without_crumbs(mesh, _of_one_place(weights, joined), joined)
     parents = np.array([0, *(parent + 1 for parent in PARENTS)], np.int32)
     parents[0] = -1
     columns = np.arange(1, len(JOINTS) + 1)
@@ -267,6 +268,42 @@ def _of_one_place(weights: Doubles, joined: Mask) -> Doubles:
     return np.asarray(kept / kept.sum(axis=1, keepdims=True))
 
 
+def without_crumbs(mesh: Mesh, weights: Doubles, joined: Mask) -> Doubles:
+    """Weights (V, 22), where small parts that `without_webs` would cut loose have those beside them.
+
+    A bone near the surface of another limb may take a patch of it, which would fly about on its own.
+    """
+    kept, part, sizes = _cut_apart(mesh, weights.argmax(axis=1), joined)
+    is_small = sizes[part] <= _PART * len(mesh.faces)
+    webs = mesh.faces[~kept]
+    webs = webs[is_small[webs].any(axis=1) & ~is_small[webs].all(axis=1)]
+    crumbs = np.isin(part, part[webs[is_small[webs]]])
+    if not crumbs.any():
+        return weights
+    rim = np.unique(webs[~is_small[webs]])
+    nearest = scipy.spatial.cKDTree(mesh.vertices[rim]).query(mesh.vertices[crumbs])[1]
+    out = weights.copy()
+    out[crumbs] = weights[rim[nearest]]
+    return out
+
+
+def _cut_apart(
+    mesh: Mesh, bone: NDArray[np.integer], joined: Mask
+) -> tuple[Mask, NDArray[np.integer], NDArray[np.integer]]:
+    """Cut a mesh between bones that are not joined, by the bone of each vertex (V,).
+
+    Returned are the faces (F,) that are left, the part that each vertex (V,) is in, and how many faces
+    each part has.
+    """
+    first, second, third = bone[mesh.faces].T
+    kept: Mask = joined[first, second] & joined[second, third] & joined[third, first]
+    begin, end = mesh.faces[kept][:, [0, 1, 1, 2]].reshape(-1, 2).T
+    count = len(mesh.vertices)
+    links = scipy.sparse.csr_array((np.ones(len(begin)), (begin, end)), shape=(count, count))
+    part = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
+    return kept, part, np.bincount(part[mesh.faces[kept, 0]], minlength=count)
+
+
 def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
     """Remove faces between bones that are not joined, but keep those that alone hold a larger part.
 
@@ -279,13 +316,8 @@ def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
         # The root holds what is below the hips of a figure that ends there.
         bone = np.maximum(bone - 1, 0)
         joined = _joined_in(mesh, bone, own.rig.skeleton.rest_worlds[1:, :3, 3])
-    first, second, third = bone[mesh.faces].T
-    kept = joined[first, second] & joined[second, third] & joined[third, first]
-    begin, end = mesh.faces[kept][:, [0, 1, 1, 2]].reshape(-1, 2).T
-    count = len(mesh.vertices)
-    links = scipy.sparse.csr_array((np.ones(len(begin)), (begin, end)), shape=(count, count))
-    part = scipy.sparse.csgraph.connected_components(links, directed=False)[1][mesh.faces]
-    sizes = np.bincount(part[kept, 0], minlength=count)
+    kept, part, sizes = _cut_apart(mesh, bone, joined)
+    part = part[mesh.faces]
     is_held = (part != part[:, :1]).any(axis=1) & (sizes[part].min(axis=1) > _PART * len(part))
     kept |= is_held
     return _closed(mesh, kept, _ARMS[bone]) if own.humanoid else mesh.of_faces(kept)

@@ -19,7 +19,7 @@ from specsia_build.rendering.layers import iou
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from specsia_build.repairing.reconstruction import reconstruct
 from specsia_build.rigging.joints import JOINTS
-from specsia_build.rigging.skeleton import rig_figure, without_webs
+from specsia_build.rigging.skeleton import rig_figure, without_crumbs, without_webs
 from specsia_build.rigging.skinning import Segments, skin_weights
 from tests.rigging.figures import box, merged, own_weights, real_front, scaled_joints, true_joints
 
@@ -155,3 +155,15 @@ def test_a_reconstruction_walks_as_with_the_true_rig(characters_dir: Path, name:
     masks = [[silhouettes(mesh, cameras) for mesh in meshes] for meshes in (true, best, ours)]
     scores = np.array([[iou(*pair) for pair in zip(masks[0], other, strict=True)] for other in masks[1:]])
     assert scores[1].mean() > scores[0].mean() - 0.03
+
+
+@pytest.mark.parametrize(("reach", "comes_off"), [(0.08, False), (0.3, True)])
+def test_small_patch_of_another_bone_does_not_come_off(reach: float, comes_off: bool) -> None:
+    """A hand near the hip takes a patch of it; one as large as a hand stays, as below a sleeve."""
+    mesh = ellipsoid((0, 0, 0), (0.3, 0.2, 0.4), (1, 0, 0), (0, 0, 1))
+    x, y, z = mesh.vertices.T
+    is_patch = (x > 0) & (np.hypot(y, z + 0.05) < reach)
+    weights = np.eye(2)[is_patch.astype(np.int64)]
+    out = without_crumbs(mesh, weights, np.eye(2, dtype=np.bool_))
+    assert is_patch.any() and (out[:, 1] > 0).any() == comes_off
+    np.testing.assert_array_equal(out, weights if comes_off else np.eye(2)[np.zeros(len(x), np.int64)])
