@@ -11,9 +11,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Mask
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rigging.volume import volume_of
+from specsia_build.rigging.volume import Volume, volume_of
 
 _FALL = 13.0
 """Exponent of the distance by which a bone's weight falls. This and the reaches below were fitted to the skin
@@ -52,12 +52,26 @@ def skin_weights(mesh: Mesh, names: Sequence[str], bones: Sequence[Segments]) ->
     weights = np.zeros((len(centres), len(names)))
     with np.errstate(invalid="ignore"):
         weights[reached] = ((nearest / distances) ** _FALL)[:, reached].T
-    # A part that touches no other goes with the nearest one that a bone reaches.
-    other = scipy.spatial.cKDTree(centres[reached]).query(centres[~reached])[1]
-    weights[~reached] = weights[reached][other]
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    _attach_loose(weights, volume, reached)
     at_vertices = volume.at(volume.smoothed(weights, _ROUNDS), mesh.vertices.astype(np.float64))
     return _normalised(at_vertices)
+
+
+def _attach_loose(weights: Doubles, volume: Volume, reached: Mask) -> None:
+    """Give each part of a volume that no bone reaches (M,) the weights of what is nearest to it, in place.
+
+    A part moves as a whole, and the nearest part is the next: a fingertip in two pieces stays with its hand.
+    """
+    part = scipy.sparse.csgraph.connected_components(volume.links, directed=False)[1]
+    centres, known = volume.centres, reached.copy()
+    while not known.all():
+        missing = np.flatnonzero(~known)
+        distance, place = map(np.asarray, scipy.spatial.cKDTree(centres[known]).query(centres[missing]))
+        nearest = int(distance.argmin())
+        own = part == part[missing[nearest]]
+        weights[own] = weights[np.flatnonzero(known)[place[nearest]]]
+        known |= own
 
 
 def _nearest_voxels(tree: scipy.spatial.cKDTree, segments: Segments, pitch: float) -> NDArray[np.integer]:

@@ -115,6 +115,19 @@ def test_a_loose_part_goes_with_the_nearest_bone() -> None:
     assert skin_weights(mesh, ["low", "high"], halves)[-8:, 1].min() > 0.99
 
 
+def test_loose_parts_go_with_the_next_part_as_a_whole() -> None:
+    """Below a hand beside a leg are two pieces of its fingertip, the lower one nearer to the leg."""
+    leg, hand = box((0.0, 0.0, 0.5), (0.2, 0.2, 1.0)), box((0.4, 0.0, 0.85), (0.1, 0.1, 0.3))
+    tips = [box((x, 0.0, z), (0.06, 0.06, 0.06)) for x, z in ((0.36, 0.63), (0.32, 0.53))]
+    mesh = concatenate([on_grid(leg), on_grid(hand), *(on_grid(tip) for tip in tips)])
+    lines: list[Segments] = [
+        [(np.array([0, 0, 0.05]), np.array([0, 0, 0.95]))],
+        [(np.array([0.4, 0, 0.95]), np.array([0.4, 0, 0.75]))],
+    ]
+    weights = skin_weights(mesh, ["leg", "hand"], lines)
+    assert weights[mesh.vertices[:, 0] > 0.2, 1].min() > 0.99
+
+
 def test_weights_are_near_those_of_artists(characters_dir: Path) -> None:
     """The mean distance of weights, from 0 to 2, on people that the exponent was not fitted to."""
     off = []
