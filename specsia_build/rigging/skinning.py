@@ -53,7 +53,8 @@ def skin_weights(mesh: Mesh, names: Sequence[str], bones: Sequence[Segments]) ->
     with np.errstate(invalid="ignore"):
         weights[reached] = ((nearest / distances) ** _FALL)[:, reached].T
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    _attach_loose(weights, volume, reached)
+    if not reached.all():
+        _attach_loose(weights, volume, reached)
     at_vertices = volume.at(volume.smoothed(weights, _ROUNDS), mesh.vertices.astype(np.float64))
     return _normalised(at_vertices)
 
@@ -64,14 +65,19 @@ def _attach_loose(weights: Doubles, volume: Volume, reached: Mask) -> None:
     A part moves as a whole, and the nearest part is the next: a fingertip in two pieces stays with its hand.
     """
     part = scipy.sparse.csgraph.connected_components(volume.links, directed=False)[1]
-    centres, known = volume.centres, reached.copy()
-    while not known.all():
-        missing = np.flatnonzero(~known)
-        distance, place = map(np.asarray, scipy.spatial.cKDTree(centres[known]).query(centres[missing]))
-        nearest = int(distance.argmin())
-        own = part == part[missing[nearest]]
-        weights[own] = weights[np.flatnonzero(known)[place[nearest]]]
-        known |= own
+    loose, near = np.flatnonzero(~reached), np.flatnonzero(reached)
+    away, source = np.full(len(loose), np.inf), np.zeros(len(loose), np.intp)
+    while len(loose):
+        distance, place = map(
+            np.asarray, scipy.spatial.cKDTree(volume.centres[near]).query(volume.centres[loose])
+        )
+        is_nearer = distance < away
+        away, source = np.where(is_nearer, distance, away), np.where(is_nearer, near[place], source)
+        first = int(away.argmin())
+        is_next = part[loose] == part[loose[first]]
+        near = loose[is_next]
+        weights[near] = weights[source[first]]
+        loose, away, source = loose[~is_next], away[~is_next], source[~is_next]
 
 
 def _nearest_voxels(tree: scipy.spatial.cKDTree, segments: Segments, pitch: float) -> NDArray[np.integer]:
