@@ -109,7 +109,7 @@ def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
 
 CARRY = CharacterStage(
     name="carry",
-    version=4,
+    version=5,
     earlier=(motions.MOTIONS, reconstruct.RECONSTRUCT, project.PROJECT),
     make=carry,
     settings=_settings,
