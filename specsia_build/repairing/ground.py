@@ -19,6 +19,7 @@ SAME = 24  # Levels between colours of one translucent shadow, at most
 _FAINT, _OPAQUE = 12, 250  # Alpha up to which a pixel has no sure colour, and from which it is opaque
 _MOST_OF_SHADOW = 90  # Percentile of its alpha up to which a shadow's own pixels reach
 _DARK = 80  # Level of a shadow's colour up to which nothing opaque belongs to it
+_SOFT = 0.2  # Least share of a shadow that is translucent: a grey skirt with a faint spot is none
 
 PALEST, _DARKEST = 0.98, 0.4  # Brightness of a shadow on paper, relative to the paper
 # Deviation from the paper's hue in such a shadow, and levels in its 5 x 5 pixels, at most
@@ -165,6 +166,8 @@ def translucent_shadow(figure: Pixels) -> Mask:
     # The middle of a pale shadow may be opaque; that of a dark one would be told from no dark shoe.
     shadow = same if colour.mean() >= _DARK else same & candidates
     shadow = _on_ground(shadow, (alpha >= _OPAQUE) & ~shadow, covered)
+    parts, count = scipy.ndimage.label(shadow, np.ones((3, 3)))
+    shadow &= (scipy.ndimage.mean(candidates, parts, np.arange(count + 1)) >= _SOFT)[parts]
     return np.asarray(
         scipy.ndimage.binary_propagation(shadow, mask=shadow | ((alpha > 0) & (alpha < _FAINT)))
     )

@@ -123,7 +123,7 @@ def test_shadow_under_soft_soles() -> None:
 
 
 def test_pale_shoes_and_ghosts_stay() -> None:
-    """Neither soft edges of pale shoes nor a body that fades out are a shadow."""
+    """Soft edges of pale shoes, a body that fades out, and a skirt with a faint spot are no shadows."""
     pale = CLEAN.copy()
     pale[(pale[..., :3] == SHOES[:3]).all(axis=2), :3] = 232
     soft = laid(paper(), Image.fromarray(pale)).filter(ImageFilter.GaussianBlur(1))
@@ -131,7 +131,10 @@ def test_pale_shoes_and_ghosts_stay() -> None:
     ghost[60:300, 50:250] = (225, 225, 235, 255)
     ghost[240:300, 50:250, :3] = (40, 40, 70)
     ghost[240:300, 50:250, 3] = np.linspace(255, 70, 60)[:, None]
-    for picture, silhouette in ((np.asarray(soft), CLEAN), (ghost, ghost)):
+    skirt = CLEAN.copy()
+    skirt[295:340, 100:200] = (100, 118, 126, 255)
+    skirt[320:326, 150:156, 3] = 90
+    for picture, silhouette in ((np.asarray(soft), CLEAN), (ghost, ghost), (skirt, skirt)):
         cutout = cut(picture)
         assert overlap(cutout.picture, silhouette) > 0.95
         assert cutout.warnings == ()
