@@ -66,7 +66,7 @@ class Relief(Backend):
         opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULLY_COVERED))) & inside
         opaque = opaque if opaque.any() else inside
         labels = np.full((SIZE, SIZE), COLOURS)
-        palette, labels[opaque] = palette_of(small[opaque, :3], CROP_SAMPLES, CROP_ROUNDS)
+        _, labels[opaque] = palette_of(small[opaque, :3], CROP_SAMPLES, CROP_ROUNDS)
         length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if context.framed else 0.0
         depth, logits = _predict(small, labels, length)
         if length:
@@ -81,7 +81,7 @@ class Relief(Backend):
             depth = np.stack([half, -half], axis=-1)
         known = np.where(inside, continued(labels, opaque), COLOURS)
         part = _part(inside)
-        drawn = DrawnFront(front, crop.resized(front)[part], known[part], palette, crop, part)
+        drawn = DrawnFront(front, crop.resized(front)[part], known[part], crop, part)
         if context.back is not None:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
         elif context.is_profile:

@@ -1,10 +1,9 @@
 """Colours of what a drawing does not show: the back, and the sides.
 
-The network says how likely each colour of the drawing is at each pixel of the back, and shades of one
-material count as one. In painted drawings, which it was not trained on, a material also stays near the
-heights at which the front shows it, and likely colours that are alike, as light and shade are, go over into
-each other. Smooth colours of a material, without lines and details of the front, fill the back, and the sides
-where the front is steep.
+The network says how likely each colour of the drawing is at each pixel of the back. In painted drawings,
+which it was not trained on, a colour also stays near the heights at which the front shows it, and likely
+colours that are alike, as light and shade are, go over into each other. Smooth shades of a colour, without
+lines and details of the front, fill the back, and the sides where the front is steep.
 """
 
 import math
@@ -17,24 +16,24 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Floats, Mask, Pixels
-from specsia_build.backends.relief.regions import Regions, regions_of
 from specsia_build.backends.relief.sheets import FILLED, Crop
 from specsia_build.jit import compiled, ready, uncounted
-from specsia_build.pictures.masks import distance_to
+from specsia_build.pictures.masks import continued, distance_to
 from specsia_build.pictures.palettes import COLOURS
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
-_SYMMETRIC = 0.8  # Share of a figure's pixels that equal their mirror images from which its back is symmetric
-_NEARBY = 0.3  # Taken from the logarithm for each row of the crop to where the front shows the material
+_NEARBY = 0.3  # Taken from the logarithm for each row of the crop to where the front shows the colour
 _SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
-_FLAT = 3.0  # Pixels of the crop over which a material's colours are averaged
-STRIPE = 1.8  # Pixels of the crop over which materials are smoothed for the sides
+_FLAT = 3.0  # Pixels of the crop over which shades of a colour are averaged
+STRIPE = 1.8  # Pixels of the crop over which colours are smoothed for the sides
 # Slopes of the front from which a side's own colours begin, and replace the drawing's
 GENTLE, _STEEP = 1.0, 2.5
 _ALIKE = 60.0  # Colours of a painted drawing that differ by so many levels are mixed at 0.37 of their shares
 _UNLIKELY = 6.0  # A colour whose logarithm is so much less than the likeliest one's has no share
 _LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
-_FAR = 0.01  # Share of a material's pixels around below which the mean colour takes over
+_FAR = 0.01  # Share of a colour's pixels around below which its mean takes over
+# Grain from which a drawing begins to count as painted; renders, which the network knows, have less
+_FLATTEST = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,22 +44,39 @@ class DrawnFront:
     small: Pixels  # (h, w, 3) uint8, the same in a part of a crop that holds the figure
     # (h, w) intp, the palette's colour at each pixel there; `COLOURS` outside of the figure
     labels: NDArray[np.intp]
-    palette: Floats  # (COLOURS, 3) float32, in levels
     crop: Crop  # Of the picture
     part: tuple[slice, slice]  # Rows and columns of the part of the crop
 
     @cached_property
-    def regions(self) -> Regions:
-        """Its areas and materials."""
-        return regions_of(self.small, self.labels, self.palette)
+    def present(self) -> NDArray[np.intp]:
+        """(M,) intp, the palette's colours that it shows, ascending."""
+        return np.unique(self.labels[self.labels < COLOURS])
+
+    @cached_property
+    def shown(self) -> Mask:
+        """(M, h, w), where it shows each of `present`."""
+        return np.asarray(self.labels == self.present[:, None, None])
+
+    @cached_property
+    def painterly(self) -> np.float32:
+        """How much it counts as painted, 0 to 1, and not as one of flat or evenly shaded areas.
+
+        Its grain is the median difference of pixels from the median of their neighbours, in levels: at most
+        1 in drawings of flat or shaded areas, 2 and more in painted or coloured-in ones.
+        """
+        inside = self.labels < COLOURS
+        colours = continued(self.small, inside)
+        middle = scipy.ndimage.median_filter(colours, (3, 3, 1)).astype(np.int16)
+        grain = np.median(np.abs(colours - middle).max(axis=2)[inside])
+        return np.float32(np.clip(grain - _FLATTEST, 0, 1))
 
     @cached_property
     def flat(self) -> Floats:
-        """Smooth colours of each material, see `flat_colours`."""
-        return flat_colours(self.small, self.regions)
+        """Smooth shades of each of `present`, see `flat_colours`."""
+        return flat_colours(self.small, self.shown)
 
     def painted(self, likely: Floats, where: Mask, alike: float = 0.0) -> Floats:
-        """Colours (H, W, 3) float32 `where` (H, W), else 0, of each pixel's likeliest material.
+        """Colours (H, W, 3) float32 `where` (H, W), else 0: each pixel's likeliest one of `present`.
 
         `likely` is (M, h, w). With `alike` it holds logarithms, and colours that differ by about as many
         levels or fewer are mixed by their likelihoods.
@@ -74,27 +90,15 @@ class DrawnFront:
 
 def back_of(drawn: DrawnFront, logits: Floats) -> Pixels:
     """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
-    likely = likelihoods(drawn.regions, logits)
-    if _is_symmetric(drawn.regions.material):
-        likely = (likely + likely[..., ::-1]) / np.float32(2)
-    smooth = scipy.ndimage.gaussian_filter(likely, (0, _SMOOTHING, _SMOOTHING))
+    smooth = scipy.ndimage.gaussian_filter(likelihoods(drawn, logits), (0, _SMOOTHING, _SMOOTHING))
     everywhere = np.ones(drawn.front.shape[:2], np.bool_)
-    return _levels(drawn.painted(smooth, everywhere, _ALIKE * float(drawn.regions.painterly)))
-
-
-def _is_symmetric(material: NDArray[np.intp]) -> bool:
-    """Whether a figure (h, w), in the middle of its picture, is about symmetric in shape and in materials."""
-    inside, mirrored = material < COLOURS, material[:, ::-1]
-    either = inside | (mirrored < COLOURS)
-    return bool(np.mean((material == mirrored)[either]) >= _SYMMETRIC)
+    return _levels(drawn.painted(smooth, everywhere, _ALIKE * float(drawn.painterly)))
 
 
 def with_sides(drawn: DrawnFront, height: Floats) -> Pixels:
-    """The front (H, W, 3) uint8, smooth colours of materials where the surface's `height` (S, S) is steep."""
-    regions = drawn.regions
-    materials = np.asarray(regions.material == regions.present[:, None, None], np.float32)
+    """The front (H, W, 3) uint8, smooth shades of its colours where its `height` (S, S) is steep."""
     # Narrow stripes at the silhouette would be drawn out over all of the side.
-    wide = scipy.ndimage.gaussian_filter(materials, (0, STRIPE, STRIPE))
+    wide = scipy.ndimage.gaussian_filter(drawn.shown.astype(np.float32), (0, STRIPE, STRIPE))
     share = steepness(height, drawn.crop, drawn.front.shape)
     flat = drawn.painted(wide, share > 0)
     return _levels(drawn.front + share[..., None] * (flat - drawn.front))
@@ -105,41 +109,32 @@ def _levels(colours: NDArray[Any]) -> Pixels:
     return levels
 
 
-def likelihoods(regions: Regions, logits: Floats) -> Floats:
-    """Logarithms (M, h, w) of how likely each of `Regions.present` is at each pixel of the back.
+def likelihoods(drawn: DrawnFront, logits: Floats) -> Floats:
+    """Logarithms (M, h, w) of how likely each of `DrawnFront.present` is at each pixel of the back.
 
     `logits` (h, w, COLOURS + 1) are the network's, of the palette's colours and of a copy of the front.
     """
-    present = regions.present
     odds = np.exp(np.minimum(logits - logits[..., :COLOURS].max(axis=-1, keepdims=True), _MOST))
     copied = odds[..., COLOURS] * np.float32(math.exp(-COPY))
-    share = np.stack(
-        [
-            odds[..., :COLOURS][..., regions.of_colour == number].sum(axis=-1)
-            + np.where(regions.around == number, copied, 0)
-            for number in present
-        ]
-    )
+    share = np.moveaxis(odds[..., drawn.present], -1, 0) + np.where(drawn.shown, copied, 0)
     out = np.log(np.maximum(share / share.sum(axis=0), np.float32(math.exp(_LEAST))))
-    # The network was trained on renders; in painted drawings its colours stray.
-    if regions.painterly > 0:
-        for layer, number in zip(out, present, strict=True):
-            is_shown = (regions.material == number).any(axis=1, keepdims=True)
-            layer -= regions.painterly * _NEARBY * distance_to(is_shown).astype(np.float32)
+    if drawn.painterly > 0:
+        for layer, shown in zip(out, drawn.shown, strict=True):
+            away = distance_to(shown.any(axis=1, keepdims=True)).astype(np.float32)
+            layer -= drawn.painterly * _NEARBY * away
     return np.asarray(out)
 
 
-def flat_colours(colours: NDArray[np.uint8], regions: Regions) -> Floats:
-    """Smooth colours (M, h, w, 3) float32 of each of `Regions.present` in a picture (h, w, 3), everywhere."""
-    layers = np.zeros((len(regions.present), *colours.shape[:2], 4), np.float32)
-    means = np.zeros((len(regions.present), 1, 1, 3), np.float32)
-    for layer, mean, number in zip(layers, means, regions.present, strict=True):
-        known = regions.material == number
+def flat_colours(colours: NDArray[np.uint8], shown: Mask) -> Floats:
+    """Smooth shades (M, h, w, 3) float32 of the colours `shown` (M, h, w) in a picture (h, w, 3)."""
+    layers = np.zeros((*shown.shape, 4), np.float32)
+    means = np.zeros((len(shown), 1, 1, 3), np.float32)
+    for layer, mean, known in zip(layers, means, shown, strict=True):
         mean[:] = colours[known].mean(axis=0, dtype=np.float32)
         layer[known, :3] = colours[known] - mean[0]
         layer[known, 3] = 1
     sums = scipy.ndimage.gaussian_filter(layers, (0, _FLAT, _FLAT, 0), truncate=3.0)
-    # Far from all pixels of a material, its mean takes over.
+    # Far from all pixels of a colour, its mean takes over.
     return np.asarray(means + sums[..., :3] / (sums[..., 3:] + _FAR), np.float32)
 
 

@@ -18,8 +18,7 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, examples, net, train
 from specsia_build.backends.relief.colouring import DrawnFront, likelihoods
 from specsia_build.backends.relief.net import CHANNELS
-from specsia_build.backends.relief.regions import regions_of
-from specsia_build.backends.relief.sheets import SIZE, extended, figure_of, surface_of, textured
+from specsia_build.backends.relief.sheets import SIZE, Crop, extended, figure_of, surface_of, textured
 from specsia_build.backends.scoring import check_generated
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
@@ -203,26 +202,25 @@ def test_likely_colours_are_mixed_if_they_are_alike(other: int, expected: int) -
     cut = figure_of(image)
     small = cut.crop.resized(cut.picture)
     labels = np.where(small[..., 3] < 128, COLOURS, (small[..., 0] > 140).astype(np.intp))
-    palette = np.repeat(np.array([130.0, other] + [0.0] * (COLOURS - 2), np.float32)[:, None], 3, axis=1)
     whole = (slice(0, SIZE), slice(0, SIZE))
-    drawn = DrawnFront(cut.picture[..., :3], small[..., :3], labels, palette, cut.crop, whole)
-    likely = np.zeros((len(drawn.regions.present), SIZE, SIZE), np.float32)
+    drawn = DrawnFront(cut.picture[..., :3], small[..., :3], labels, cut.crop, whole)
+    likely = np.zeros((len(drawn.present), SIZE, SIZE), np.float32)
     colours = drawn.painted(likely, np.ones(cut.picture.shape[:2], np.bool_), 40.0)
     middle = colours[len(colours) // 2, len(colours) // 2]
     assert middle == pytest.approx([expected] * 3, abs=6)
 
 
 @pytest.mark.parametrize(("grain", "stays"), [(0, False), (30, True)])
-def test_materials_of_painted_drawings_stay_at_their_heights(grain: int, stays: bool) -> None:
+def test_colours_of_painted_drawings_stay_at_their_heights(grain: int, stays: bool) -> None:
     """The network likes a dress a little more all over the back, also behind the head far above it."""
     is_dress = np.repeat(np.arange(64)[:, None] >= 32, 64, axis=1)
     levels = np.where(is_dress, 60, 200) + np.random.default_rng(0).integers(-grain, grain + 1, (64, 64))
-    palette = np.repeat(np.array([200.0, 60.0] + [0.0] * (COLOURS - 2), np.float32)[:, None], 3, axis=1)
     colours = np.repeat(levels[..., None].astype(np.uint8), 3, axis=2)
-    regions = regions_of(colours, is_dress.astype(np.intp), palette)
+    whole = (slice(0, 64), slice(0, 64))
+    drawn = DrawnFront(colours, colours, is_dress.astype(np.intp), Crop(0.0, 0.0, 64.0), whole)
     logits = np.full((64, 64, COLOURS + 1), -50.0, np.float32)
     logits[..., :2] = 0.0, 2.0
-    back = regions.of_colour[1] == regions.present[likelihoods(regions, logits).argmax(axis=0)]
+    back = likelihoods(drawn, logits).argmax(axis=0) == 1
     assert back[26:].all() and back[:20].any() != stays
 
 
