@@ -1,9 +1,9 @@
 """Colours of what a drawing does not show: the back, and the sides.
 
-The network says how likely each colour of the drawing is at each pixel of the back. In painted drawings,
-which it was not trained on, a colour also stays near the heights at which the front shows it, and likely
-colours that are alike, as light and shade are, go over into each other. Smooth shades of a colour, without
-lines and details of the front, fill the back, and the sides where the front is steep.
+The network says how likely each colour of the drawing is at each pixel of the back. A colour stays near the
+heights at which the front shows it. In painted drawings, which the network was not trained on, likely colours
+that are alike, as light and shade are, go over into each other. Smooth shades of a colour, without lines and
+details of the front, fill the back, and the sides where the front is steep.
 """
 
 import math
@@ -22,7 +22,7 @@ from specsia_build.pictures.masks import continued, distance_to
 from specsia_build.pictures.palettes import COLOURS
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
-_NEARBY = 0.3  # Taken from the logarithm for each row of the crop to where the front shows the colour
+_NEARBY = 0.2  # Taken from the logarithm for each row of the crop to where the front shows the colour
 _SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 _FLAT = 3.0  # Pixels of the crop over which shades of a colour are averaged
 STRIPE = 1.8  # Pixels of the crop over which colours are smoothed for the sides
@@ -118,10 +118,8 @@ def likelihoods(drawn: DrawnFront, logits: Floats) -> Floats:
     copied = odds[..., COLOURS] * np.float32(math.exp(-COPY))
     share = np.moveaxis(odds[..., drawn.present], -1, 0) + np.where(drawn.shown, copied, 0)
     out = np.log(np.maximum(share / share.sum(axis=0), np.float32(math.exp(_LEAST))))
-    if drawn.painterly > 0:
-        for layer, shown in zip(out, drawn.shown, strict=True):
-            away = distance_to(shown.any(axis=1, keepdims=True)).astype(np.float32)
-            layer -= drawn.painterly * _NEARBY * away
+    for layer, shown in zip(out, drawn.shown, strict=True):
+        layer -= np.float32(_NEARBY) * distance_to(shown.any(axis=1, keepdims=True)).astype(np.float32)
     return np.asarray(out)
 
 
