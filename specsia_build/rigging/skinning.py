@@ -77,7 +77,8 @@ def _attach_loose(weights: Doubles, volume: Volume, reached: Mask) -> None:
         is_next = part[loose] == part[loose[first]]
         near = loose[is_next]
         weights[near] = weights[source[first]]
-        loose, away, source = loose[~is_next], away[~is_next], source[~is_next]
+        loose, away = loose[~is_next], away[~is_next]
+        source = source[~is_next]
 
 
 def _nearest_voxels(tree: scipy.spatial.cKDTree, segments: Segments, pitch: float) -> NDArray[np.integer]:
