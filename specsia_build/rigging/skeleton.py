@@ -269,7 +269,7 @@ def _of_one_place(weights: Doubles, joined: Mask) -> Doubles:
 
 
 def without_crumbs(mesh: Mesh, weights: Doubles, joined: Mask) -> Doubles:
-    """Weights (V, 22), where small parts that `without_webs` would cut loose have those beside them.
+    """Give small parts that `without_webs` would cut loose the weights (V, 22) of what lies beside them.
 
     A bone near the surface of another limb may take a patch of it, which would fly about on its own.
     """
