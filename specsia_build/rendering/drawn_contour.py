@@ -245,7 +245,7 @@ def _pixels(picture: Pixels, covered: Mask, ink: Ink) -> Mask:
     line = covered & scipy.ndimage.binary_dilation(line)
     bare = covered & ~line
     away = scipy.ndimage.distance_transform_edt(~bare)
-    # What a contour leaves of another line, such as a whisker's core, would get a contour of its own.
+    # What is left of another line, such as a whisker's core, would get a contour of its own: it goes too.
     deep = scipy.ndimage.distance_transform_edt(bare) > ink.width / 2
     bare = scipy.ndimage.binary_propagation(deep, np.ones((3, 3), np.bool_), mask=bare)
     wide, core = covered & (away > 1.5 * ink.width + 2), covered & (away > 3 * ink.width + 3)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.relief.sheets import FILLED, Crop
 from specsia_build.jit import compiled, ready, uncounted
-from specsia_build.pictures.masks import continued, distance_to
+from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
 
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
@@ -64,10 +64,8 @@ class DrawnFront:
         Its grain is the median difference of pixels from the median of their neighbours, in levels: at most
         1 in drawings of flat or shaded areas, 2 and more in painted or coloured-in ones.
         """
-        inside = self.labels < COLOURS
-        colours = continued(self.small, inside)
-        middle = scipy.ndimage.median_filter(colours, (3, 3, 1)).astype(np.int16)
-        grain = np.median(np.abs(colours - middle).max(axis=2)[inside])
+        middle = scipy.ndimage.median_filter(self.small, (3, 3, 1)).astype(np.int16)
+        grain = np.median(np.abs(self.small - middle).max(axis=2)[self.labels < COLOURS])
         return np.float32(np.clip(grain - _FLATTEST, 0, 1))
 
     @cached_property
