@@ -15,6 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from specsia_build.backends.relief.looks import in_a_look
 from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, guides, inputs, kept_on_white
 from specsia_build.backends.relief.sheets import FULLY_COVERED, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAME_RATE
@@ -129,6 +130,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     front, back, cover, depth = _reshaped(rng, picture) if rng.random() < 0.7 else picture
     if rng.random() < 0.5:
         front, back, cover, depth = (layer[:, ::-1] for layer in (front, back, cover, depth))
+    front, back = in_a_look(front, back, depth[..., 0], rng)
     if rng.random() < 0.6:
         line = (float(rng.uniform(0.25, 2.25)), int(255 * rng.random() ** 2))
         front = draw_contour(front, cover[..., 0], *line)
