@@ -151,7 +151,7 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
             return Rigged(animal[1], front.name, animal[0], known, "an animal on four legs can walk")
     used = None if joints is None and front.facing in PROFILES else known
     try:
-        own = rig_figure(placed.mesh, used, len(front.image), FACES[front.facing])
+        own = rig_figure(placed.mesh, used, front.image, FACES[front.facing])
     except CharacterError as error:
         if joints is not None:
             raise UsageError(f"{joints.name}: {error}") from error

@@ -20,7 +20,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rigging.find import find_joints
 from specsia_build.rigging.four_legs import joined_bones
 from specsia_build.rigging.joints import JOINTS, Joints
-from specsia_build.rigging.skinning import Segments, skin_weights
+from specsia_build.rigging.skinning import DrawnLimbs, Segments, skin_weights
 from specsia_build.rigging.sway import bounce, spine_rig, sway
 from specsia_build.warning import Warning
 
@@ -63,7 +63,7 @@ PARENTS = _parents()
 """Index into `JOINTS` of the joint that each hangs on; -1 for the hips."""
 
 
-def rig_figure(mesh: Mesh, joints: Joints | None, size: int, faces: str = "-y") -> RawMoving:
+def rig_figure(mesh: Mesh, joints: Joints | None, drawing: Pixels, faces: str = "-y") -> RawMoving:
     """The rig of a drawing's reconstruction, and motions that any figure can play.
 
     The rig of a person has a root on the ground and the bones of `JOINTS`; that of any other figure, and
@@ -72,15 +72,16 @@ def rig_figure(mesh: Mesh, joints: Joints | None, size: int, faces: str = "-y") 
 
     Args:
         mesh: the reconstruction in the frame of the drawing.
-        joints: in a picture of the frame.
-        size: pixels on a side of that picture.
+        joints: in the drawing.
+        drawing: (S, S, 4) uint8, straight alpha, a picture of the frame.
         faces: axis that the figure faces; what is drawn of it lies at -Y.
     """
     if joints is None or joints.kind != "person":
         return spine_rig(mesh)
-    places, known = places_of(mesh, joints, size)
+    places, known = places_of(mesh, joints, len(drawing))
+    weights = skin_weights(mesh, JOINTS, bone_lines(mesh, places, known), DrawnLimbs(drawing, _ARMS))
     turn = front_rotation(faces)
-    moving = _rig_person(mesh.rotated(turn), places @ turn.T, known, joints)
+    moving = _rig_person(mesh.rotated(turn), weights, places @ turn.T, known, joints)
     back = np.eye(4)
     back[:3, :3] = turn.T
     return replace(moving, rig=moving.rig.placed(back))
@@ -95,7 +96,7 @@ def rig_by_front(mesh: Mesh, name: str) -> RawMoving:
     joints = joints_in(picture)
     if joints.kind != "person":
         raise CharacterError(f"{name} has no rig, and no arms and legs were detected to make one from")
-    moving = rig_figure(mesh, joints, _FRONT)
+    moving = rig_figure(mesh, joints, picture)
     unsure = [warning.subject for warning in moving.warnings if warning.code == "joints-unsure"]
     sentences = [f"cannot tell where {name} has {subject}: look at its clips" for subject in unsure]
     warnings = tuple(Warning("joints-unsure", sentence, name) for sentence in sentences)
@@ -179,8 +180,7 @@ def _standing() -> Doubles:
     return places
 
 
-def _rig_person(mesh: Mesh, places: Doubles, known: Mask, joints: Joints) -> RawMoving:
-    weights = skin_weights(mesh, JOINTS, bone_lines(mesh, places, known))
+def _rig_person(mesh: Mesh, weights: Doubles, places: Doubles, known: Mask, joints: Joints) -> RawMoving:
     joined = _joined_in(mesh, weights.argmax(axis=1), places)
     weights = without_crumbs(mesh, _of_one_place(weights, joined), joined)
     parents = np.array([0, *(parent + 1 for parent in PARENTS)], np.int32)

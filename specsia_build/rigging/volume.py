@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.arrays import Doubles, Mask
+from specsia_build.arrays import Doubles, Floats, Mask
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, unit_normals
 
@@ -51,6 +51,17 @@ class Volume:
         return np.asarray(
             scipy.sparse.csgraph.dijkstra(self.links, directed=False, indices=sources, min_only=True)
         )
+
+    def between_colours(self, colours: Floats, factor: float) -> Volume:
+        """The same volume with longer links between voxels whose colours (M, 3), 0 to 1, differ.
+
+        A link becomes 1 + `factor` times the largest difference of a channel times as long.
+        """
+        first, second = self.links.nonzero()
+        difference = np.abs(colours[first] - colours[second]).max(axis=1)
+        links = self.links.copy()
+        links.data = links.data * (1 + factor * difference)
+        return replace(self, links=links)
 
     def smoothed(self, values: Doubles, rounds: int) -> Doubles:
         """Values (M, K) averaged with those of the voxels around, so many times."""

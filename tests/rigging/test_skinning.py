@@ -20,7 +20,7 @@ from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from specsia_build.repairing.reconstruction import reconstruct
 from specsia_build.rigging.joints import JOINTS
 from specsia_build.rigging.skeleton import rig_figure, without_crumbs, without_webs
-from specsia_build.rigging.skinning import Segments, skin_weights
+from specsia_build.rigging.skinning import DrawnLimbs, Segments, skin_weights
 from tests.rigging.figures import box, merged, own_weights, real_front, scaled_joints, true_joints
 
 BODY = box((0.0, 0.0, 0.5), (0.3, 0.2, 1.0))
@@ -61,6 +61,24 @@ def test_an_arm_beside_the_hip_does_not_drag_it(is_open: bool) -> None:
     # Without the gap, half of the hip would hang on the arm: the nearer of the two lines moves a point.
     touching = mesh.with_vertices(mesh.vertices - np.where(beside, GAP, 0)[:, None] * np.eye(3)[0])
     assert skin_weights(touching, ["body", "arm"], LINES)[low & ~beside, 1].max() > 0.2
+
+
+def test_an_arm_ends_where_the_drawing_of_its_sleeve_ends() -> None:
+    """An arm drawn on a coat as one surface: its sleeve begins at x = 0.1, nearer to it at 0.05."""
+    mesh = on_grid(box((0.0, 0.0, 0.0), (0.6, 0.1, 0.8)))
+    lines: list[Segments] = [[(np.array([x, 0, -0.3]), np.array([x, 0, 0.3]))] for x in (-0.1, 0.2)]
+    picture = np.full((270, 270, 4), 255, np.uint8)
+    picture[:, 155:, :3] = (40, 90, 160)  # A pixel is 0.005 wide, so that 155 is at x = 0.1.
+    limbs = np.array([0, 1])
+    x = mesh.vertices[:, 0]
+    sleeve, coat = x > 0.12, x < 0.08
+    plain = skin_weights(mesh, ["body", "arm"], lines)
+    assert plain[coat & (x > 0.06), 1].min() > 0.5
+    drawn = skin_weights(mesh, ["body", "arm"], lines, DrawnLimbs(picture, limbs))
+    assert drawn[coat, 1].max() < 0.2 and drawn[sleeve, 1].min() > 0.8
+    # Colours do not move the border between two bones of one limb.
+    of_one = skin_weights(mesh, ["body", "arm"], lines, DrawnLimbs(picture, 0 * limbs))
+    np.testing.assert_allclose(of_one, plain, atol=1e-9)
 
 
 def open_edges(faces: NDArray[np.int32]) -> int:
@@ -135,7 +153,7 @@ def test_weights_are_near_those_of_artists(characters_dir: Path) -> None:
         own, front = real_front(characters_dir / "animated" / f"{name}.glb")
         assert front.mesh is not None
         joints = true_joints(own, front)
-        moving = rig_figure(front.mesh, joints, len(front.image))
+        moving = rig_figure(front.mesh, joints, front.image)
         weights = np.zeros((len(front.mesh.vertices), 23))
         np.put_along_axis(weights, moving.rig.slots.astype(np.int64), moving.rig.weights, axis=1)
         distance = np.abs(merged(weights[:, 1:], joints) - own_weights(own, front)).sum(axis=1)
@@ -150,7 +168,7 @@ def test_a_reconstruction_walks_as_with_the_true_rig(characters_dir: Path, name:
     joints, front = scaled_joints(true_joints(own, front), placed.fit), front.shrunk(placed.fit)
     assert front.mesh is not None and front.rig is not None
     walk = next(motion for motion in built_in().motions if motion.name == "walk")
-    moving = rig_figure(placed.mesh, joints, len(front.image))
+    moving = rig_figure(placed.mesh, joints, front.image)
     true_walk, _ = motion_for(front.rig, own.humanoid, built_in(), walk)
     our_walk, _ = motion_for(moving.rig, moving.humanoid, built_in(), walk)
     times = np.linspace(0, walk.duration, 5)[:-1]
