@@ -13,7 +13,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Doubles, Floats, Mask, Pixels
-from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.frame import Camera
 from specsia_build.pictures.films import over
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rigging.volume import Volume, volume_of
@@ -68,9 +68,8 @@ def skin_weights(
     volume = volume_of(mesh)
     centres = volume.centres
     tree = scipy.spatial.cKDTree(centres)
-    off = np.full(len(centres), np.inf)
     starts = [_nearest_voxels(tree, segments, volume.pitch) for segments in bones]
-    away = np.stack([volume.distances(start) if len(start) else off for start in starts]) + volume.pitch / 2
+    away = np.stack([volume.distances(start) for start in starts]) + volume.pitch / 2
     distances = np.array([_REACH.get(name, 1.0) for name in names])[:, None] * away
     if drawn is not None:
         distances *= _detours(volume, starts, away, drawn)
@@ -98,20 +97,19 @@ def _detours(
     for limb in np.unique(drawn.limbs):
         bones = drawn.limbs == limb
         start = np.unique(np.concatenate([starts[bone] for bone in np.flatnonzero(bones).tolist()]))
-        if len(start):
-            plain = away[bones].min(axis=0)
-            longer = coloured.distances(start) + volume.pitch / 2
-            factors[bones] = np.divide(longer, plain, out=np.ones_like(plain), where=np.isfinite(plain))
+        plain = away[bones].min(axis=0)
+        longer = coloured.distances(start) + volume.pitch / 2
+        factors[bones] = np.divide(longer, plain, out=np.ones_like(plain), where=np.isfinite(plain))
     return factors
 
 
 def _colours_of(volume: Volume, picture: Pixels) -> Floats:
     """Colours (M, 3) float32, 0 to 1, that a picture of the frame has before each voxel, on white."""
-    size = len(picture)
-    across = max(1, round(volume.pitch / ORTHO_WIDTH * size))
+    camera = Camera(0.0, len(picture))
+    across = max(1, round(volume.pitch * camera.pixels_per_unit))
     smooth = scipy.ndimage.uniform_filter(over(picture, 255) / np.float32(255), (across, across, 0))
-    places = np.floor((volume.centres[:, [0, 2]] * (1, -1) / ORTHO_WIDTH + 0.5) * size)
-    column, row = np.clip(places, 0, size - 1).astype(np.int64).T
+    places = np.floor(camera.project(volume.centres)[:, :2]).clip(0, len(picture) - 1)
+    column, row = places.astype(np.int64).T
     return np.asarray(smooth[row, column], np.float32)
 
 

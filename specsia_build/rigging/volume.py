@@ -48,6 +48,8 @@ class Volume:
 
     def distances(self, sources: NDArray[np.integer]) -> Doubles:
         """(M,) distance of each voxel within the volume from the nearest of some voxels; inf off them."""
+        if not len(sources):
+            return np.full(self.links.shape[0], np.inf)
         return np.asarray(
             scipy.sparse.csgraph.dijkstra(self.links, directed=False, indices=sources, min_only=True)
         )
@@ -55,7 +57,7 @@ class Volume:
     def between_colours(self, colours: Floats, factor: float) -> Volume:
         """The same volume with longer links between voxels whose colours (M, 3), 0 to 1, differ.
 
-        A link becomes 1 + `factor` times the largest difference of a channel times as long.
+        A length is multiplied by 1 + `factor` * d, where d is the largest difference of a channel.
         """
         first, second = self.links.nonzero()
         difference = np.abs(colours[first] - colours[second]).max(axis=1)

@@ -7,17 +7,15 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.rendering.layers import HALF_COVERED
 
-_JUMP, _EDGE = (
-    2.5,
-    45,
-)  # Pixels of depth and levels of colour between neighbours that an artist draws a line at
+# Least difference of neighbours in depth (pixels) and in colour (levels) that a line is drawn at
+_JUMP, _EDGE = 2.5, 45
 _SMOOTH = 1.5  # Standard deviation in pixels of the blur of depth whose slopes are shaded
 
 
 def in_a_look(
     front: Pixels, back: Pixels, heights: Floats, rng: np.random.Generator
 ) -> tuple[Pixels, Pixels]:
-    """Front and back of a figure as an artist may draw them, about two in five as they are.
+    """Front and back of a figure as an artist may draw them; two in five stay as they are.
 
     The back has neither light nor lines, so that its colours are those of the figure.
 
@@ -28,17 +26,17 @@ def in_a_look(
     style, shown = rng.random(), front[..., 3] >= HALF_COVERED
     if style < 0.4 or not shown.any():
         return front, back
+    if style < 0.46:
+        return _in_squares(front, int(rng.integers(2, 5))), back
+    if style < 0.65:
+        return _shaded(front, heights, shown, rng), back
     lines = _lines(front, heights, shown)
-    if style < 0.5:
+    if style < 0.75:
         paper = rng.uniform(200, 255, 3)
         return _inked(_plain(front, paper), lines, rng), _plain(back, paper)
-    if style < 0.56:
-        return _in_squares(front, int(rng.integers(2, 5))), back
     if style < 0.86:
         front = _shaded(front, heights, shown, rng)
-    if style >= 0.75:
-        front = _inked(front, lines, rng)
-    return front, back
+    return _inked(front, lines, rng), back
 
 
 def _plain(picture: Pixels, colour: NDArray[np.float64]) -> Pixels:
@@ -91,9 +89,8 @@ def _shaded(front: Pixels, heights: Floats, shown: Mask, rng: np.random.Generato
     light = np.array([rng.normal(0, 0.6), rng.normal(-0.6, 0.4), 0.7])
     bright = normals @ (light / np.linalg.norm(light))
     if rng.random() < 0.35:
-        tones = np.where(
-            bright > np.quantile(bright[shown], rng.uniform(0.15, 0.5)), 1.0, rng.uniform(0.55, 0.85)
-        )
+        border = np.quantile(bright[shown], rng.uniform(0.15, 0.5))
+        tones = np.where(bright > border, 1.0, rng.uniform(0.55, 0.85))
     else:
         tones = 1 + rng.uniform(0.15, 0.6) * (bright - bright[shown].mean())
     tones = tones * (1 + rng.uniform(0, 0.12) * _clouds(shown.shape, 8, rng))

@@ -220,7 +220,7 @@ def _fill_one_place(first: Doubles, second: Doubles) -> bool:
     if not (len(first) and len(second)):
         return False
     cell = float(np.ptp(np.concatenate([first, second]), axis=0).max()) / _CELLS
-    # Points close to a part lie in its box, which is told much faster.
+    # Points close to a part lie in its box, which is checked much faster.
     for share in (_share_in_box, _share_close):
         shares = (share(first, second, cell), share(second, first, cell))
         if max(shares) < SAME_PLACE or min(shares) < _ALIKE:
