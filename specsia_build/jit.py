@@ -8,8 +8,8 @@ import errno
 import gc
 import hashlib
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache, partial, update_wrapper
 from importlib.metadata import version
 from pathlib import Path
@@ -62,6 +62,7 @@ def cache_folder() -> Path:
 
 
 _LONGEST_SECONDS = 60.0  # Longest wait for a function that another process compiles
+_WRAPPER = "_ZN7cpython"  # Names of functions that Python calls begin so
 _MAKING = RLock()  # Held while a dispatcher is created, so that there is one of each
 
 
@@ -127,13 +128,66 @@ def _keeper() -> Any:
     return Keeper
 
 
+@cache
+def _linked() -> Any:
+    from numba.core.codegen import JITCodeLibrary
+
+    class Linked(JITCodeLibrary):
+        """numba's library of a function, optimised and turned into machine code only if Python calls it.
+
+        Any other function is linked into its callers and optimised there; numba would do both.
+        """
+
+        def _is_called(self) -> bool:
+            functions = (each for each in self._final_module.functions if not each.is_declaration)
+            compiled = getattr(self, "_compiled_object", None) is not None
+            return compiled or any(each.name.startswith(_WRAPPER) for each in functions)
+
+        def _optimize_final_module(self) -> None:
+            if self._is_called():
+                super()._optimize_final_module()
+
+        def _finalize_final_module(self) -> None:
+            if self._is_called():
+                super()._finalize_final_module()
+            self._finalized = True
+
+        def serialize_using_object_code(self) -> Any:
+            if self._is_called():
+                return super().serialize_using_object_code()
+            return self.serialize_using_bitcode()
+
+    return Linked
+
+
+@contextmanager
+def _linking(codegen: Any) -> Iterator[None]:
+    """Compile by `Linked` libraries; numba's own lock must be held."""
+    if codegen._library_class is _linked():
+        yield
+        return
+    set_env = codegen.set_env
+
+    def set_environment(name: str, environment: Any) -> None:
+        # A function without machine code has no place for it, and needs none.
+        if codegen._engine.is_symbol_defined(name):
+            set_env(name, environment)
+
+    codegen._library_class, codegen.set_env = _linked(), set_environment
+    try:
+        yield
+    finally:
+        del codegen._library_class, codegen.set_env
+
+
 def _compile_once(dispatcher: Any, compile_it: Callable[[Any], Any], lock: FileLock, signature: Any) -> Any:
     """Load a function for arguments of such types, or compile it; wait if another process compiles it."""
     from numba.core.compiler_lock import global_compiler_lock
 
     # A thread that waits for another process waits as the only one that may compile, or two would be stuck.
-    with global_compiler_lock:
-        if dispatcher._cache.has(signature, dispatcher.targetctx.codegen()):
+    codegen = dispatcher.targetctx.codegen()
+    with global_compiler_lock, _linking(codegen):
+        if dispatcher._cache.has(signature, codegen):
             return compile_it(signature)
         collecting = gc.isenabled()
         # Collecting garbage would take a fifth of the time.

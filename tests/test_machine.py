@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numba
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -120,7 +122,35 @@ def test_cached_function_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert compiled(_halved)(5.0) == 2.5
 
 
+def _root(x: float) -> float:
+    if x < 0:
+        raise ValueError("negative")
+    return float(np.sqrt(x))
+
+
+_inner_root = compiled(_root)
+
+
+@compiled
+def _root_at_least_two(x: float) -> float:
+    return float(max(np.zeros(2).size, _inner_root(x)))
+
+
+def test_machine_code_only_for_what_python_calls() -> None:
+    """An inner function is linked into its callers; functions by numba alone are compiled as ever."""
+    assert (_root_at_least_two(9.0), _root_at_least_two(0.0)) == (3.0, 2.0)
+    with pytest.raises(ValueError, match="negative"):
+        _root_at_least_two(-1.0)
+    assert numba.njit(lambda x: _inner_root(x) + np.empty(2).size)(4.0) == 4.0
+    assert numba.vectorize(["float64(float64)"])(lambda x: x + 1)(1.0) == 2.0
+    engine = numba.core.registry.cpu_target.target_context.codegen()._engine
+    (inner,) = _inner_root.inner.overloads.values()
+    assert not engine.is_symbol_defined(inner.fndesc.llvm_func_name)
+    assert _inner_root(4.0) == 2.0
+
+
 DECODE = """
+import numba
 import numpy as np
 from specsia_build import png
 png.decode(png.encode(np.zeros((2, 2, 4), np.uint8)), 4)

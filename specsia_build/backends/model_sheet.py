@@ -36,6 +36,7 @@ class ModelSheet(Backend):
     name = "model-sheet"
     version = 1
     sees_ground_truth = True
+    keeps_frame = True
     compiles = True
 
     def settings(self) -> Mapping[str, Any]:

@@ -99,7 +99,10 @@ def reconstruct(
     context["is_profile"] = front.is_profile and backend.sees_profile
     seed = BuildConfig.seed
     mesh, warnings = reconstruct_picture(backend, front.color, front.name, front.mesh, seed=seed, **context)
-    similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
+    if backend.keeps_frame and len(front.masks) == 1:
+        similarity = Similarity()
+    else:
+        similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
     if placed.iou < _LEAST_FIT:
         raise SpecsiaError(

@@ -23,7 +23,7 @@ from specsia_build.pictures.films import read_mp4
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing import reconstruction
-from specsia_build.repairing.drawing import parse_outline, render_front
+from specsia_build.repairing.drawing import DrawingSettings, parse_outline, read_drawing, render_front
 from specsia_build.repairing.moving import rig_of
 from specsia_build.repairing.reconstruction import read_single
 from specsia_build.repairing.settings import RepairSettings
@@ -238,6 +238,16 @@ def test_front_of_a_file_warns_as_its_reader(tmp_path: Path) -> None:
     doubt = Warning("front-unsure", "it may face aside", "grey")
     own = replace(own, character=replace(own.character, warnings=(doubt,)))
     assert [warning.code for warning in render_front(own, 128).warnings] == ["front-unsure", "one-colour"]
+
+
+@pytest.mark.parametrize("name", ["adult-jacket", "cat-tiny", "duke", "knight-tiny"])
+def test_reconstruction_keeps_the_drawings_frame(name: str, drawings_dir: Path) -> None:
+    """`relief` covers the drawing as it is, and nothing turns, moves or scales it but to fit all views."""
+    front = read_drawing(drawings_dir / f"{name}.png", DrawingSettings())
+    placed = reconstruction.reconstruct(front, "relief", 4)
+    assert_allclose(placed.matrix[:3, :3], np.eye(3) * placed.fit, atol=1e-12)
+    assert_allclose(placed.matrix[[0, 2], 3], 0.0, atol=1e-12)
+    assert placed.iou >= 0.99
 
 
 def test_skeleton_of_a_backend_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

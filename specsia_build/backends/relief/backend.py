@@ -45,6 +45,7 @@ class Relief(Backend):
 
     name = "relief"
     version = 8
+    keeps_frame = True
     compiles = True
     sees_back = True
     sees_side = True

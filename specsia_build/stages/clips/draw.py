@@ -218,5 +218,5 @@ def _warnings(
 
 
 DRAW = CharacterStage(
-    "draw", 21, (motions.MOTIONS,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
+    "draw", 22, (motions.MOTIONS,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
 )
