@@ -9,7 +9,7 @@ details of the front, fill the back, and the sides where the front is steep.
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -134,6 +134,15 @@ def flat_colours(colours: NDArray[np.uint8], shown: Mask) -> Floats:
     return np.asarray(means + sums[..., :3] / (sums[..., 3:] + _FAR), np.float32)
 
 
+class _Place(NamedTuple):
+    """A row, a column, and the shares of the next ones."""
+
+    row: int
+    column: int
+    down: np.float32
+    across: np.float32
+
+
 @compiled
 def _paint(likely, flat, places, where, alike, out):  # type: ignore[no-untyped-def]
     """Fill `out` (H, W, 3) `where` (H, W) from the likeliest layer of `flat` (M, h, w, 3), bilinearly.
@@ -141,60 +150,87 @@ def _paint(likely, flat, places, where, alike, out):  # type: ignore[no-untyped-
     `likely` is (h, w, M), and `places` (2, L, 2) are row and share of the next one, column likewise; with
     `alike` above 0 see `_mix`.
     """
-    line = np.empty((likely.shape[1], likely.shape[2]), np.float32)
-    values = np.empty(likely.shape[2], np.float32)
+    line = np.empty((likely.shape[2], likely.shape[1]), np.float32)
+    values = np.empty((likely.shape[2], out.shape[1]), np.float32)
+    best, most = np.empty(out.shape[1], np.int32), np.empty(out.shape[1], np.float32)
+    colours = np.empty((2, 3), np.float32)
+    columns, shares = places[1, :, 0].astype(np.int32), places[1, :, 1].astype(np.float32)
     for y in range(out.shape[0]):
         row = int(places[0, y, 0])
         down = np.float32(places[0, y, 1])
-        for x in range(likely.shape[1]):
-            for layer in range(likely.shape[2]):
-                top = likely[row, x, layer]
-                line[x, layer] = top + down * (likely[row + 1, x, layer] - top)
+        _interpolate_row(likely, row, down, line)
+        _find_likeliest(line, columns, shares, values, most, best)
         for x in range(out.shape[1]):
             if not where[y, x]:
                 continue
-            column = int(places[1, x, 0])
-            across = np.float32(places[1, x, 1])
-            best = 0
-            for layer in range(likely.shape[2]):
-                left = line[column, layer]
-                values[layer] = left + across * (line[column + 1, layer] - left)
-                if values[layer] > values[best]:
-                    best = layer
-            corners = flat[:, row : row + 2, column : column + 2]
-            _interpolate(corners[best], down, across, out[y, x])
+            place = _Place(row, columns[x], down, shares[x])
+            _interpolate(flat, best[x], place, colours[0])
             if alike > 0:
-                _mix(values, corners, down, across, alike, out[y, x])
-
-
-@compiled
-def _mix(values, corners, down, across, alike, out):  # type: ignore[no-untyped-def]
-    """Mix the colour `out` (3,) of the likeliest of M layers with those of other likely ones.
-
-    `values` (M,) are the logarithms of their likelihoods, and `corners` (M, 2, 2, 3) their colours around. A
-    colour that differs by `alike` levels has 0.37 times its share.
-    """
-    own, other = out.copy(), np.empty(3, np.float32)
-    most, total = values.max(), np.float32(0)
-    out[:] = 0
-    for layer in range(len(values)):
-        if values[layer] < most - _UNLIKELY:
-            continue
-        _interpolate(corners[layer], down, across, other)
-        apart = np.abs(other - own).max() / alike
-        share = np.float32(math.exp(values[layer] - most - apart * apart))
-        out += share * other
-        total += share
-    out /= total
+                _mix(values[:, x], best[x], flat, place, alike, colours)
+            for channel in range(3):
+                out[y, x, channel] = colours[0, channel]
 
 
 @uncounted
-def _interpolate(corners, down, across, out):  # type: ignore[no-untyped-def]
-    """Write the colour between four corners (2, 2, 3) to `out` (3,)."""
+def _interpolate_row(likely, row, down, line):  # type: ignore[no-untyped-def]
+    """Write the layers of `likely` (h, w, M) between a row and the next one to `line` (M, w)."""
+    for x in range(likely.shape[1]):
+        for layer in range(likely.shape[2]):
+            top = likely[row, x, layer]
+            line[layer, x] = top + down * (likely[row + 1, x, layer] - top)
+
+
+@uncounted
+def _find_likeliest(line, columns, shares, values, most, best):  # type: ignore[no-untyped-def]
+    """Write a row's layers at each pixel to `values` (M, W), and the largest of each and its layer.
+
+    `most` (W,) are the largest, and `best` (W,) their layers.
+    """
+    best[:] = 0
+    most[:] = -np.inf
+    for layer in range(len(line)):
+        for x in range(len(best)):
+            left = line[layer, columns[x]]
+            value = left + shares[x] * (line[layer, columns[x] + 1] - left)
+            values[layer, x] = value
+            higher = value > most[x]
+            most[x] = value if higher else most[x]
+            best[x] = layer if higher else best[x]
+
+
+@uncounted
+def _mix(values, best, flat, place, alike, colours):  # type: ignore[no-untyped-def]
+    """Mix the first colour of `colours` (2, 3), the likeliest of M layers, with those of other likely ones.
+
+    `values` (M,) are the logarithms of their likelihoods, and `place` is where in `flat` their colours are. A
+    colour that differs by `alike` levels has 0.37 times its share. The second colour serves as memory.
+    """
+    own, other = colours[0], colours[1]
+    red = green = blue = total = np.float32(0)
+    for layer in range(len(values)):
+        if values[layer] < values[best] - _UNLIKELY:
+            continue
+        _interpolate(flat, layer, place, other)
+        apart = max(abs(other[0] - own[0]), abs(other[1] - own[1]), abs(other[2] - own[2])) / alike
+        share = np.float32(math.exp(values[layer] - values[best] - apart * apart))
+        red += share * other[0]
+        green += share * other[1]
+        blue += share * other[2]
+        total += share
+    own[0] = red / total
+    own[1] = green / total
+    own[2] = blue / total
+
+
+@uncounted
+def _interpolate(flat, layer, place, out):  # type: ignore[no-untyped-def]
+    """Write the colour of a layer of `flat` (M, h, w, 3) at a `_Place` to `out` (3,)."""
+    upper, lower = flat[layer, place.row], flat[layer, place.row + 1]
+    column = place.column
     for channel in range(3):
-        top = corners[0, 0, channel] + across * (corners[0, 1, channel] - corners[0, 0, channel])
-        low = corners[1, 0, channel] + across * (corners[1, 1, channel] - corners[1, 0, channel])
-        out[channel] = top + down * (low - top)
+        top = upper[column, channel] + place.across * (upper[column + 1, channel] - upper[column, channel])
+        low = lower[column, channel] + place.across * (lower[column + 1, channel] - lower[column, channel])
+        out[channel] = top + place.down * (low - top)
 
 
 def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
