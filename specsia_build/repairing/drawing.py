@@ -28,7 +28,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
-from specsia_build.repairing.pixel_art import scale_whole
+from specsia_build.repairing.pixel_art import scale_whole, without_outline
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 from specsia_build.warning import Warning
@@ -110,7 +110,8 @@ class Frontal:
         masks: (V, S, S) uint8, silhouettes without contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
-        bare: (S, S, 4) uint8, the drawing without its contour; the image inside of its silhouette by default.
+        bare: (S, S, 4) uint8, the drawing without its contour, which in pixel art gets the colours inside of
+            it; by default the image inside of its silhouette.
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
@@ -222,12 +223,12 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
         framed, box = _tiled(figure, size) if reading.pixel else _framed(figure, fine, width)
         contour = find_contour(framed)
         if reading.pixel:
-            # A line stays a part of the figure, since its frames are not painted anew.
+            # A line stays a part of the silhouette, since frames are not painted anew.
             contour = replace(contour, score=0.0)
         width = contour.ink.width if contour.kept else 0.0
         if width == 0:
             break
-    bare = contour.bare(framed)
+    bare = _tiled(without_outline(figure), size)[0] if reading.pixel else contour.bare(framed)
     if not (bare[..., 3] >= HALF_COVERED).any():
         bare, contour = framed, replace(contour, score=0.0)
     whole = (0.0, 0.0, float(fine), float(fine))

@@ -1,13 +1,15 @@
-"""Tell small figures and pixel art, and scale it so that its pixels stay."""
+"""Tell small figures and pixel art, scale it so that its pixels stay, and remove its outline."""
 
 import numpy as np
+import scipy
 
 from specsia_build.arrays import Pixels
-from specsia_build.pictures.masks import box_around
+from specsia_build.pictures.masks import box_around, continued
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox
 from specsia_build.warning import Warning
 
+_FILLING = 1 / 3  # Share of a figure within its rim that is no outline's colour
 _SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 
@@ -59,3 +61,18 @@ def scale_whole(figure: Pixels, longest: float) -> Pixels:
         return np.ascontiguousarray(cropped[step // 2 :: step, step // 2 :: step])
     factor = int(longest // side)
     return np.repeat(np.repeat(cropped, factor, axis=0), factor, axis=1)
+
+
+def without_outline(figure: Pixels) -> Pixels:
+    """Give the outline of pixel art (h, w, 4) the colours that it encloses: sides would be all outline.
+
+    An outline is one pixel wide, and of colours that fill little of the figure.
+    """
+    covered = figure[..., 3] >= HALF_COVERED
+    inner = scipy.ndimage.binary_erosion(covered)
+    encloses = covered & scipy.ndimage.binary_dilation(inner, np.ones((3, 3)))
+    colours = figure[..., :3] @ np.array([1 << 16, 1 << 8, 1])
+    each, counts = np.unique(colours[inner], return_counts=True)
+    filling = np.isin(colours, each[counts > _FILLING * inner.sum()])
+    known = covered & (inner | ~encloses | filling)
+    return np.dstack([continued(figure[..., :3], known), figure[..., 3]])

@@ -142,6 +142,22 @@ def test_pixel_art_is_not_repaired(tmp_path: Path) -> None:
     assert (blocks == blocks[:, :1, :, :1]).all()
 
 
+def test_sides_of_pixel_art_are_not_its_outline(tmp_path: Path) -> None:
+    """A green figure with a black outline and a black arm: the front is kept, and the sides are green."""
+    art = np.zeros((24, 24, 4), np.uint8)
+    art[4:20, 6:18] = (0, 0, 0, 255)
+    art[5:19, 7:17] = (60, 160, 60, 255)
+    art[11:13, 18:22] = (0, 0, 0, 255)
+    drawing, out = tmp_path / "art.png", tmp_path / "out"
+    Image.fromarray(art).save(drawing)
+    repair(drawing, "--pixel", "--out", out)
+    front, side, back = pictures(out / "repaired")[:3]
+    assert np.array_equal(np.unique(front[front[..., 3] > 0], axis=0), [(0, 0, 0, 255), (60, 160, 60, 255)])
+    for view, most in ((side, 0.1), (back, 0.3)):
+        assert (view[view[..., 3] == 255, 1] < 50).mean() < most
+    assert (back[:, 4:20, 1][back[:, 4:20, 3] == 255] < 50).any()
+
+
 def test_character_in_motion(tmp_path: Path) -> None:
     figure, out = write_moving_figure(tmp_path / "figure.glb"), tmp_path / "out"
     repair(figure, "--mesh", figure, "--motion", "wave", "--out", out)
