@@ -70,7 +70,7 @@ def without_outline(figure: Pixels) -> Pixels:
     """
     covered = figure[..., 3] >= HALF_COVERED
     inner = scipy.ndimage.binary_erosion(covered)
-    encloses = covered & scipy.ndimage.binary_dilation(inner, np.ones((3, 3)))
+    encloses = covered & scipy.ndimage.binary_dilation(inner, np.ones((3, 3), np.bool_))
     colours = figure[..., :3] @ np.array([1 << 16, 1 << 8, 1])
     each, counts = np.unique(colours[inner], return_counts=True)
     filling = np.isin(colours, each[counts > _FILLING * inner.sum()])
