@@ -24,6 +24,7 @@ colour of their line."""
 DEEPEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
 THINNEST = 0.5  # Pixels that a line is at least wide
 _FAINT = 8  # Coverage below which a sample has no colour
+_PARTIAL = 1 / 3  # Score from which a line is drawn along a part of the silhouette
 LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 _CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 _INK = 48  # Levels within which ink has one colour
@@ -55,6 +56,11 @@ class Contour:
     def kept(self) -> bool:
         """Whether it counts as a contour."""
         return self.score >= LEAST_SCORE
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a line is drawn along a part of the silhouette only."""
+        return _PARTIAL <= self.score < LEAST_SCORE
 
     def bare(self, picture: Pixels) -> Pixels:
         """The picture (H, W, 4) without its line, if that is kept.
@@ -105,6 +111,25 @@ def find_contour(picture: Pixels) -> Contour:
         if inner.kept and inner.ink.colours.max() < _PAPER:
             return Contour(inner.score, inner.ink, contour.line | inner.line)
     return contour
+
+
+def without_line(picture: Pixels, ink: Ink) -> Pixels:
+    """Give a line along a part of a figure's silhouette the colours inside of it; the silhouette stays.
+
+    The sides of a reconstruction continue the colours of the silhouette, and would be all ink.
+
+    Args:
+        picture: (H, W, 4) uint8, straight alpha.
+        ink: width and colours of the line, as found by `find_contour`.
+    """
+    covered = picture[..., 3] >= HALF_COVERED
+    inside = covered & ~_pixels(picture, covered, ink)
+    if not inside.any():
+        return picture
+    out = picture.copy()
+    out[..., :3] = continued(picture[..., :3], inside)
+    out[out[..., 3] == 0] = 0
+    return out
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:

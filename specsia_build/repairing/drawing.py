@@ -20,7 +20,7 @@ from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.masks import PixelBox, box_around, resampled
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
-from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
+from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around, without_line
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
@@ -110,8 +110,8 @@ class Frontal:
         masks: (V, S, S) uint8, silhouettes without contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
-        bare: (S, S, 4) uint8, the drawing without its contour, which in pixel art gets the colours inside of
-            it; by default the image inside of its silhouette.
+        bare: (S, S, 4) uint8, the drawing without its contour; in pixel art, and where only a part has one,
+            it has the colours inside of it instead. By default the image inside of the silhouette.
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
@@ -228,7 +228,12 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
         width = contour.ink.width if contour.kept else 0.0
         if width == 0:
             break
-    bare = _tiled(without_outline(figure), size)[0] if reading.pixel else contour.bare(framed)
+    if reading.pixel:
+        bare = _tiled(without_outline(figure), size)[0]
+    elif contour.is_partial:
+        bare = without_line(framed, contour.ink)
+    else:
+        bare = contour.bare(framed)
     if not (bare[..., 3] >= HALF_COVERED).any():
         bare, contour = framed, replace(contour, score=0.0)
     whole = (0.0, 0.0, float(fine), float(fine))

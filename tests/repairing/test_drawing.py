@@ -91,6 +91,19 @@ def test_any_contour_is_removed(ink: int) -> None:
     assert (np.abs(shown - FILL).max(axis=1) < 40).mean() > 0.98
 
 
+def test_line_along_a_part_is_on_no_side() -> None:
+    """A disc with a black line along its left half: all of it is kept, and in the colour inside of the line."""
+    y, x = np.mgrid[:256, :256] - 127.5
+    away = np.hypot(x, y)
+    picture = np.zeros((256, 256, 4), np.uint8)
+    picture[away < 90] = (200, 120, 60, 255)
+    picture[(away < 90) & (away > 85) & (x < 0)] = (0, 0, 0, 255)
+    front = drawing.frame_figure(picture, DrawingSettings(size=256))
+    assert front.ink is None and (front.image[..., :3][front.mask == 255] == 0).all(axis=1).any()
+    assert (front.color[front.mask == 255] == (200, 120, 60, 255)).all(axis=1).mean() > 0.98
+    assert np.array_equal(front.image[..., 3], front.mask)
+
+
 def test_dark_legs_are_not_contour() -> None:
     """Boots and trousers may have nearly the colour of the contour, and be hardly wider than two of it."""
     image = Image.new("RGB", (600, 800), PAPER)
