@@ -92,7 +92,7 @@ def test_any_contour_is_removed(ink: int) -> None:
 
 
 def test_line_along_a_part_is_on_no_side() -> None:
-    """A disc with a black line along its left half: all of it is kept, and in the colour inside of the line."""
+    """A disc with a black line along its left half keeps its size, in the colour inside of the line."""
     y, x = np.mgrid[:256, :256] - 127.5
     away = np.hypot(x, y)
     picture = np.zeros((256, 256, 4), np.uint8)
