@@ -62,7 +62,7 @@ def cache_folder() -> Path:
 
 
 _LONGEST_SECONDS = 60.0  # Longest wait for a function that another process compiles
-_WRAPPER = "_ZN7cpython"  # Names of functions that Python calls begin so
+_WRAPPER = "_ZN7cpython"  # How the names of functions that Python calls begin
 _MAKING = RLock()  # Held while a dispatcher is created, so that there is one of each
 
 
@@ -162,7 +162,7 @@ def _linked() -> Any:
 
 @contextmanager
 def _linking(codegen: Any) -> Iterator[None]:
-    """Compile by `Linked` libraries; numba's own lock must be held."""
+    """Use `Linked` libraries for what is compiled in the block; numba's own lock must be held."""
     if codegen._library_class is _linked():
         yield
         return
@@ -184,8 +184,8 @@ def _compile_once(dispatcher: Any, compile_it: Callable[[Any], Any], lock: FileL
     """Load a function for arguments of such types, or compile it; wait if another process compiles it."""
     from numba.core.compiler_lock import global_compiler_lock
 
-    # A thread that waits for another process waits as the only one that may compile, or two would be stuck.
     codegen = dispatcher.targetctx.codegen()
+    # A thread that waits for another process waits as the only one that may compile, or two would be stuck.
     with global_compiler_lock, _linking(codegen):
         if dispatcher._cache.has(signature, codegen):
             return compile_it(signature)

@@ -104,8 +104,8 @@ class Backend(ABC):
         version: to be raised whenever the same input would give another mesh.
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
-        keeps_frame: whether its meshes cover the picture's silhouette as they are, so that a drawing alone,
-            which shows no more, needs no registration.
+        keeps_frame: whether its meshes already cover the picture's silhouette, so that `repair` does not
+            register them to a drawing.
         generates: False for a backend that reads meshes, as they need not look like the picture (`scoring`).
         sees_back: whether it uses `Context.back`.
         sees_side: whether it uses `Context.side`.

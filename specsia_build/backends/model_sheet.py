@@ -36,7 +36,6 @@ class ModelSheet(Backend):
     name = "model-sheet"
     version = 1
     sees_ground_truth = True
-    keeps_frame = True
     compiles = True
 
     def settings(self) -> Mapping[str, Any]:

@@ -116,7 +116,7 @@ def find_contour(picture: Pixels) -> Contour:
 def without_line(picture: Pixels, ink: Ink) -> Pixels:
     """Give a line along a part of a figure's silhouette the colours inside of it; the silhouette stays.
 
-    The sides of a reconstruction continue the colours of the silhouette, and would be all ink.
+    A reconstruction's sides have the colours of the silhouette, so the line would cover them.
 
     Args:
         picture: (H, W, 4) uint8, straight alpha.

@@ -110,8 +110,9 @@ class Frontal:
         masks: (V, S, S) uint8, silhouettes without contour from V evenly spaced views; V is 1 for a drawing.
         mesh, rig: the character's own mesh and rig in the frame; None for a drawing.
         own: the character as read from its file; None for a drawing.
-        bare: (S, S, 4) uint8, the drawing without its contour; in pixel art, and where only a part has one,
-            it has the colours inside of it instead. By default the image inside of the silhouette.
+        bare: (S, S, 4) uint8, the drawing without its contour. An outline of pixel art, or a line along a
+            part of the silhouette, is not removed but has the colours inside of it. By default the image
+            inside of the silhouette.
         facing: side of the character that the drawing shows, see `DrawingSettings`.
         ink: the contour that all frames get; None without one.
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.

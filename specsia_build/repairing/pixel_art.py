@@ -9,7 +9,7 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox
 from specsia_build.warning import Warning
 
-_FILLING = 1 / 3  # Share of a figure within its rim that is no outline's colour
+_FILLING = 1 / 3  # Share of the inner pixels from which a colour is the figure's, not its outline's
 _SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 
@@ -64,9 +64,9 @@ def scale_whole(figure: Pixels, longest: float) -> Pixels:
 
 
 def without_outline(figure: Pixels) -> Pixels:
-    """Give the outline of pixel art (h, w, 4) the colours that it encloses: sides would be all outline.
+    """Give the outline of pixel art (h, w, 4) the colours that it encloses, or it would cover the sides.
 
-    An outline is one pixel wide, and of colours that fill little of the figure.
+    An outline is one pixel wide, and its colours fill less than `_FILLING` of the inner pixels.
     """
     covered = figure[..., 3] >= HALF_COVERED
     inner = scipy.ndimage.binary_erosion(covered)

@@ -182,9 +182,9 @@ def _interpolate_row(likely, row, down, line):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _find_likeliest(line, columns, shares, values, most, best):  # type: ignore[no-untyped-def]
-    """Write a row's layers at each pixel to `values` (M, W), and the largest of each and its layer.
+    """Write the layers at each pixel of a row to `values` (M, W).
 
-    `most` (W,) are the largest, and `best` (W,) their layers.
+    Each pixel's largest value is written to `most` (W,), and its layer to `best` (W,).
     """
     best[:] = 0
     most[:] = -np.inf
