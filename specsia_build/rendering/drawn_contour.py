@@ -28,7 +28,9 @@ _PARTIAL = 1 / 3  # Score from which a line is drawn along a part of the silhoue
 LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 _CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 _INK = 48  # Levels within which ink has one colour
-UNEVEN = 0.35  # Largest deviation of a line's width from its median, as a share of it
+UNEVEN, UNEVEN_OF_ONE = 0.35, 0.6
+"""Largest deviation of a line's width from its median, as a share of it; of a line of one ink, as of a brush."""
+
 _DARKER, _HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which hues agree
 _STEP, BEYOND = 0.5, 3  # Pixels between samples of a profile; samples from a line's edge to what is inside
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
@@ -39,7 +41,9 @@ _EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and t
 # Pixels below which there is no line between two silhouettes, and within which widths are equal
 LEAST_WIDTH = 0.75
 _SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
-PUREST = 0.97  # Share of the edge in one ink from which a line around a figure of that ink is believed more
+_FLAT, PUREST = 24, 0.9
+"""Levels within which an edge has one ink, and the share of it from which a line is believed more."""
+
 _SLACK = 0.05  # Score that the outermost sample of ink may lack
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
 
@@ -50,7 +54,8 @@ class Contour:
 
     score: float  # Evidence for it, 0 to 1; see `LEAST_SCORE`
     ink: Ink  # Its width in pixels and its colours
-    line: Mask  # (H, W), its pixels and those that it mixes with, and paper outside of it
+    # (H, W), its pixels and those that it mixes with, and paper outside of it; empty below `_PARTIAL`
+    line: Mask
 
     @property
     def kept(self) -> bool:
@@ -85,6 +90,20 @@ class Contour:
         out[out[..., 3] == 0] = 0
         return out
 
+    def filled(self, picture: Pixels) -> Pixels:
+        """The picture (H, W, 4), its line in the colours inside of it; the silhouette stays.
+
+        A reconstruction's sides have the colours of the silhouette, and a line along a part of it would cover
+        them.
+        """
+        inside = (picture[..., 3] >= HALF_COVERED) & ~self.line
+        if not inside.any():
+            return picture
+        out = picture.copy()
+        out[..., :3] = continued(picture[..., :3], inside)
+        out[out[..., 3] == 0] = 0
+        return out
+
 
 def find_contour(picture: Pixels) -> Contour:
     """Decide whether a figure (H, W, 4) uint8 with straight alpha has a contour, and find its pixels.
@@ -99,37 +118,18 @@ def find_contour(picture: Pixels) -> Contour:
     if len(profiles.colours) < _FEWEST:
         return Contour(0.0, Ink.of_one(0.0, (0, 0, 0)), np.zeros_like(covered))
     lines = [_line(profiles, start) for start in STARTS]
-    most = max(score for score, _ in lines)
+    most = max(line.score for line in lines)
     # Samples farther inside are mixed with the figure if the line is thin.
-    score, ink = next(line for line in lines if line[0] >= most - _SLACK)
-    if score < LEAST_SCORE:
-        return Contour(score, ink, np.zeros_like(covered))
-    contour = Contour(score, ink, _pixels(picture, covered, ink))
-    if ink.colours.min() >= _PAPER:
+    best = next(line for line in lines if line.score >= most - _SLACK)
+    if best.score < _PARTIAL:
+        return Contour(best.score, best.ink, np.zeros_like(covered))
+    contour = Contour(best.score, best.ink, _pixels(picture, covered, best))
+    if contour.kept and best.ink.colours.min() >= _PAPER:
         # Paper that was left around a figure hides its contour.
         inner = find_contour(contour.bare(picture))
         if inner.kept and inner.ink.colours.max() < _PAPER:
             return Contour(inner.score, inner.ink, contour.line | inner.line)
     return contour
-
-
-def without_line(picture: Pixels, ink: Ink) -> Pixels:
-    """Give a line along a part of a figure's silhouette the colours inside of it; the silhouette stays.
-
-    A reconstruction's sides have the colours of the silhouette, so the line would cover them.
-
-    Args:
-        picture: (H, W, 4) uint8, straight alpha.
-        ink: width and colours of the line, as found by `find_contour`.
-    """
-    covered = picture[..., 3] >= HALF_COVERED
-    inside = covered & ~_pixels(picture, covered, ink)
-    if not inside.any():
-        return picture
-    out = picture.copy()
-    out[..., :3] = continued(picture[..., :3], inside)
-    out[out[..., 3] == 0] = 0
-    return out
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
@@ -191,8 +191,16 @@ def _sampled(values: Doubles, y: Doubles, x: Doubles) -> Doubles:
     return np.asarray(scipy.ndimage.map_coordinates(values, [y, x], order=1))
 
 
-def _line(profiles: _Profiles, start: int) -> tuple[float, Ink]:
-    """Score and ink of the line that most profiles show if their ink is that of the sample `start`."""
+class _Line(NamedTuple):
+    """A line that profiles show."""
+
+    score: float  # See `LEAST_SCORE`
+    ink: Ink
+    spare: float  # Pixels by which its widest tenth is wider than the rest
+
+
+def _line(profiles: _Profiles, start: int) -> _Line:
+    """The line that most profiles show if their ink is that of the sample `start`."""
     colours, valid, depths, unit = profiles
     ink, each = colours[:, start], np.arange(len(colours))
     differs = np.where(valid, np.abs(colours - ink[:, None]).max(axis=-1), 0)
@@ -208,14 +216,17 @@ def _line(profiles: _Profiles, start: int) -> tuple[float, Ink]:
     high, low = differs[each, edge], differs[each, np.maximum(edge - 1, 0)]
     share = (high - after[each, edge] / 2) / np.maximum(high - low, 1e-3)
     widths = depths[edge] - _STEP * np.clip(share, 0, 1)
-    none = 0.0, Ink.of_one(0.0, (0, 0, 0))
+    none = _Line(0.0, Ink.of_one(0.0, (0, 0, 0)), 0.0)
     if not ends.any():
         return none
     middle = np.median(widths[ends])
-    even = ends & (np.abs(widths - middle) <= max(unit, LEAST_WIDTH, UNEVEN * middle))
+    of_one_ink = np.mean(np.abs(ink - np.median(ink, axis=0)).max(axis=1) <= _FLAT) >= PUREST
+    uneven = (UNEVEN_OF_ONE if of_one_ink else UNEVEN) * middle
+    even = ends & (np.abs(widths - middle) <= max(unit, LEAST_WIDTH, uneven))
     if not even.any():
         return none
     width = float(np.median(widths[even]))
+    spare = float(np.percentile(widths[even], 90)) - width
     beside = colours[each, np.minimum(edge + ahead, colours.shape[1] - 1)]
     colour = np.median(ink[even], axis=0)
     like = np.abs(ink - colour).max(axis=1) <= _INK
@@ -229,8 +240,8 @@ def _line(profiles: _Profiles, start: int) -> tuple[float, Ink]:
     several = shades.mean() > of_one or shades.mean() >= LEAST_SCORE
     if spread <= _EVEN or not several:
         red, green, blue = np.rint(colour).astype(int)
-        return of_one, Ink.of_one(width, (red, green, blue))
-    return float(shades.mean()), inks_beside(width, beside[shades], ink[shades])
+        return _Line(of_one, Ink.of_one(width, (red, green, blue)), spare)
+    return _Line(float(shades.mean()), inks_beside(width, beside[shades], ink[shades]), spare)
 
 
 def _is_shade(ink: Doubles, colours: Doubles) -> Mask:
@@ -250,18 +261,18 @@ def inks_beside(width: float, beside: Doubles, colours: Doubles) -> Ink:
     return Ink(width, known, inks)
 
 
-def _pixels(picture: Pixels, covered: Mask, ink: Ink) -> Mask:
+def _pixels(picture: Pixels, covered: Mask, drawn: _Line) -> Mask:
     """The pixels that a contour takes, with those that it mixes with, and all outside of the figure.
 
     Parts of the figure that are lines themselves stay, and so does ink that joins its parts.
     """
+    ink, spare = drawn.ink, max(UNEVEN * drawn.ink.width, drawn.spare) + 1
     depth = scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1]
     colours = picture[..., :3].astype(np.int16)
     like = np.zeros_like(covered)
     for colour in ink.colours.astype(np.int16):
         like |= np.abs(colours - colour).max(axis=-1) <= _INK
     edge = covered & (depth <= 1.5)
-    spare = UNEVEN * ink.width + 1
     # Where the figure inside has the colour of the ink as well, only the width tells them apart.
     unlike = covered & ~like & (depth > ink.width / 2)
     ends = scipy.ndimage.distance_transform_edt(~unlike) <= spare + 1 if unlike.any() else unlike

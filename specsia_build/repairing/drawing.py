@@ -20,7 +20,7 @@ from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.masks import PixelBox, box_around, resampled
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
-from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around, without_line
+from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.ink import Ink
 from specsia_build.rendering.layers import HALF_COVERED
@@ -232,7 +232,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     if reading.pixel:
         bare = _tiled(without_outline(figure), size)[0]
     elif contour.is_partial:
-        bare = without_line(framed, contour.ink)
+        bare = contour.filled(framed)
     else:
         bare = contour.bare(framed)
     if not (bare[..., 3] >= HALF_COVERED).any():

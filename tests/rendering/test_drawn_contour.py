@@ -78,6 +78,25 @@ def test_uneven_line_in_paper() -> None:
     assert left[left[..., 3] > 127][:, :3].min() >= 110 and left[left[..., 3] > 127][:, :3].max() <= 145
 
 
+def test_line_of_a_brush() -> None:
+    """A line of one ink that is three times as wide here as there, as a brush draws it, is gone wholly."""
+    depth, (columns, rows) = 512 * disc(512, 0.5, 0.5, 0.3), pixels(512)
+    width = 8 + 4 * np.sin(7 * np.arctan2(rows - 0.5, columns - 0.5))
+    contour = find_contour(picture := painted(depth / 512, np.where(depth < width, 15, 180)[..., None]))
+    assert contour.kept and contour.ink.width == pytest.approx(8, abs=2)
+    left = contour.bare(picture)
+    assert left[left[..., 3] > 127][:, :3].min() > 170
+
+
+def test_line_around_a_figure_that_is_black_above() -> None:
+    """Where the figure is black itself, as a hat, no line can be told; noise is that of a JPEG."""
+    depth, (_, rows) = 512 * disc(512, 0.5, 0.5, 0.35), pixels(512)
+    noise = np.random.default_rng(0).uniform(0, 60, (512, 512))
+    colours = np.where((depth < 5) | (rows < 0.7), noise, 240)[..., None] * np.ones(3)
+    contour = find_contour(painted(depth / 512, colours))
+    assert contour.kept and contour.ink.width == pytest.approx(5, abs=1)
+
+
 def parts(mask: NDArray[np.bool_]) -> int:
     return int(scipy.ndimage.label(mask, np.ones((3, 3)))[1])
 

@@ -1,9 +1,10 @@
 """Colours of what a drawing does not show: the back, and the sides.
 
 The network says how likely each colour of the drawing is at each pixel of the back. A colour stays near the
-heights at which the front shows it. In painted drawings, which the network was not trained on, likely colours
-that are alike, as light and shade are, go over into each other. Smooth shades of a colour, without lines and
-details of the front, fill the back, and the sides where the front is steep.
+heights at which the front shows it, and small areas that do not reach the silhouette, most of them pieces of
+faces, take another one. In painted drawings, which the network was not trained on, likely colours that are
+alike, as light and shade are, go over into each other. Smooth shades of a colour, without lines and details of
+the front, fill the back, and the sides where the front is steep.
 """
 
 import math
@@ -24,6 +25,11 @@ from specsia_build.pictures.palettes import COLOURS
 COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
 _NEARBY = 0.2  # Taken from the logarithm for each row of the crop to where the front shows the colour
 _SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
+_ISLAND = 0.05  # Share of the figure from which an area of one colour inside of the back stays
+_RIM, _AROUND = (
+    2,
+    2,
+)  # Pixels of the crop that are the silhouette's edge, and around an island that go with it
 _FLAT = 3.0  # Pixels of the crop over which shades of a colour are averaged
 STRIPE = 1.8  # Pixels of the crop over which colours are smoothed for the sides
 # Slopes of the front from which a side's own colours begin, and replace the drawing's
@@ -31,6 +37,7 @@ GENTLE, _STEEP = 1.0, 2.5
 _ALIKE = 60.0  # Colours of a painted drawing that differ by so many levels are mixed at 0.37 of their shares
 _UNLIKELY = 6.0  # A colour whose logarithm is so much less than the likeliest one's has no share
 _LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
+_NEVER = -100.0  # Logarithm of the likelihood of a colour that a pixel must not get
 _FAR = 0.01  # Share of a colour's pixels around below which its mean takes over
 # Grain from which a drawing begins to count as painted; renders, which the network knows, have less
 _FLATTEST = 1.0
@@ -89,8 +96,33 @@ class DrawnFront:
 def back_of(drawn: DrawnFront, logits: Floats) -> Pixels:
     """The back (H, W, 3) uint8 seen through the front, from the network's `logits`, see `likelihoods`."""
     smooth = scipy.ndimage.gaussian_filter(likelihoods(drawn, logits), (0, _SMOOTHING, _SMOOTHING))
+    _enclose(smooth, drawn.labels < COLOURS)
     everywhere = np.ones(drawn.front.shape[:2], np.bool_)
     return _levels(drawn.painted(smooth, everywhere, _ALIKE * float(drawn.painterly)))
+
+
+def _enclose(likely: Floats, inside: Mask) -> None:
+    """Give small areas that do not reach the figure's edge the colours that enclose them, in place.
+
+    `likely` (M, h, w) are logarithms of the likelihoods of colours, and `inside` (h, w) is the figure.
+    """
+    best = np.where(inside, likely.argmax(axis=0), len(likely))
+    rim = inside & ~scipy.ndimage.binary_erosion(inside, np.ones((3, 3), np.bool_), iterations=_RIM)
+    enclosed = np.zeros_like(inside)
+    for colour in range(len(likely)):
+        areas, count = scipy.ndimage.label(best == colour)
+        small = np.bincount(areas.ravel(), minlength=count + 1) < _ISLAND * np.count_nonzero(inside)
+        small[0] = False
+        small[areas[rim]] = False
+        if small.any():
+            enclosed |= small[areas]
+    islands, count = scipy.ndimage.label(enclosed)
+    grown = scipy.ndimage.maximum_filter(islands, 2 * _AROUND + 1)
+    beside = (grown > 0) & inside & ~enclosed
+    possible = np.zeros((count + 1, len(likely)), np.bool_)
+    possible[grown[beside], best[beside]] = True
+    changed = grown > 0
+    likely[:, changed] = np.where(possible[grown[changed]].T, likely[:, changed], _NEVER)
 
 
 def with_sides(drawn: DrawnFront, height: Floats) -> Pixels:

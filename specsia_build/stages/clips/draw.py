@@ -218,5 +218,5 @@ def _warnings(
 
 
 DRAW = CharacterStage(
-    "draw", 22, (motions.MOTIONS,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
+    "draw", 23, (motions.MOTIONS,), make=draw, settings=_settings, inputs=_inputs, per_clip=True
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, examples, net, train
-from specsia_build.backends.relief.colouring import DrawnFront, likelihoods
+from specsia_build.backends.relief.colouring import DrawnFront, back_of, likelihoods
 from specsia_build.backends.relief.net import CHANNELS
 from specsia_build.backends.relief.sheets import SIZE, Crop, extended, figure_of, surface_of, textured
 from specsia_build.backends.scoring import check_generated
@@ -220,6 +220,24 @@ def test_colours_stay_at_their_heights() -> None:
     logits[..., :2] = 0.0, 2.0
     back = likelihoods(drawn, logits).argmax(axis=0) == 1
     assert back[26:].all() and not back[:20].any()
+
+
+@pytest.mark.parametrize(
+    ("radius", "reaches", "stays"), [(5, False, False), (5, True, True), (20, False, True)]
+)
+def test_small_areas_inside_of_the_back_go(radius: int, reaches: bool, stays: bool) -> None:
+    """A beak that the network copies to the back goes; a belt that reaches the edge, or a large pack, stays."""
+    rows, columns = np.indices((64, 64))
+    is_beak = np.hypot(rows - 32, columns - 32) <= radius
+    if reaches:
+        is_beak |= np.abs(rows - 32) <= radius
+    colours = np.where(is_beak[..., None], (250, 200, 0), (20, 20, 20)).astype(np.uint8)
+    whole = (slice(0, 64), slice(0, 64))
+    drawn = DrawnFront(colours, colours, is_beak.astype(np.intp), Crop(0.0, 0.0, float(SIZE)), whole)
+    logits = np.full((64, 64, COLOURS + 1), -50.0, np.float32)
+    logits[..., 0] = 0
+    logits[is_beak, 1] = 5
+    assert (back_of(drawn, logits)[32, 32, 0] > 200) == stays
 
 
 def test_sides_have_no_stripes() -> None:
