@@ -72,7 +72,7 @@ class Drawing:
         silhouette = frontal.gt_mask
         if silhouette is None:
             contour = find_contour(frontal.gt)
-            ink, silhouette = contour.ink if contour.kept else NO_CONTOUR, contour.bare(frontal.gt)[..., 3]
+            ink, silhouette = contour.ink if contour.kept else NO_CONTOUR, contour.bare()[..., 3]
         else:
             ink = ink_around(frontal.gt, silhouette) or NO_CONTOUR
         seen = visible_places(frontal.pos, frontal.gt, silhouette) if places else NOWHERE

@@ -4,14 +4,17 @@ From each pixel of the silhouette's edge a profile of colours runs inwards. Wher
 start with its ink and change sharply to another colour at one depth, its width.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import scipy
 
 from specsia_build.arrays import Doubles, Mask, Pixels
-from specsia_build.pictures.masks import continued, mixture
+from specsia_build.pictures.masks import box_around, continued, distance_to, mixture
 from specsia_build.pictures.palettes import palette_of
 from specsia_build.rendering.ink import LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
@@ -23,13 +26,14 @@ colour of their line."""
 
 DEEPEST = 20.0  # Depth of profiles in pixels of a 512 px picture; a wider band is part of the figure
 THINNEST = 0.5  # Pixels that a line is at least wide
+_AROUND = 8  # Pixels around a figure in which anything is computed
 _FAINT = 8  # Coverage below which a sample has no colour
 _PARTIAL = 1 / 3  # Score from which a line is drawn along a part of the silhouette
 LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 _CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 _INK = 48  # Levels within which ink has one colour
 UNEVEN, UNEVEN_OF_ONE = 0.35, 0.6
-"""Largest deviation of a line's width from its median, as a share of it; of a line of one ink, as of a brush."""
+"""Largest deviation of a line's width from its median, as a share of it; that of one ink may be a brush's."""
 
 _DARKER, _HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which hues agree
 _STEP, BEYOND = 0.5, 3  # Pixels between samples of a profile; samples from a line's edge to what is inside
@@ -50,12 +54,21 @@ PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for wh
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """A line around a figure of a picture (H, W)."""
+    """A line around a figure.
 
-    score: float  # Evidence for it, 0 to 1; see `LEAST_SCORE`
-    ink: Ink  # Its width in pixels and its colours
-    # (H, W), its pixels and those that it mixes with, and paper outside of it; empty below `_PARTIAL`
-    line: Mask
+    Attributes:
+        picture: (H, W, 4) uint8 with straight alpha, of the figure.
+        score: evidence for the line, 0 to 1; see `LEAST_SCORE`.
+        ink: its width in pixels and its colours.
+        spare: pixels by which its widest tenth is wider.
+        paper: that of paper which was left around the figure, if any.
+    """
+
+    picture: Pixels
+    score: float
+    ink: Ink
+    spare: float = 0.0
+    paper: Contour | None = None
 
     @property
     def kept(self) -> bool:
@@ -67,78 +80,104 @@ class Contour:
         """Whether a line is drawn along a part of the silhouette only."""
         return _PARTIAL <= self.score < LEAST_SCORE
 
-    def bare(self, picture: Pixels) -> Pixels:
-        """The picture (H, W, 4) without its line, if that is kept.
+    @cached_property
+    def line(self) -> Mask:
+        """(H, W), its pixels, those that it mixes with, and all outside of the figure; empty without one."""
+        out = np.full(self.picture.shape[:2], self.kept or self.is_partial)
+        if out.any():
+            left = self.picture if self.paper is None else self.paper.bare()
+            window = _window(left)
+            out[window] = _pixels(left[window], self.ink, self.spare)
+        return out if self.paper is None else out | self.paper.line
+
+    def bare(self) -> Pixels:
+        """The picture (H, W, 4) without the line, if that is kept.
 
         Pixels in which the line and the figure mix keep the figure's share of them.
         """
-        out = picture.copy()
+        whole = self.picture.copy()
         if not self.kept:
-            return out
-        out[self.line] = 0
-        depth = scipy.ndimage.distance_transform_edt(~self.line)
+            return whole
+        window = _window(whole)
+        whole[self.line] = 0
+        out, line = whole[window], self.line[window]
+        picture = self.picture[window]
+        depth = distance_to(line)
         pure = depth > _SOFT
         # Thin parts have no pixels that are surely their own.
-        pure |= (depth > 0) & (scipy.ndimage.distance_transform_edt(~pure) > 2 * _SOFT)
-        away, nearest = scipy.ndimage.distance_transform_edt(~pure, return_indices=True)
-        close = away < np.where(self.line, _SOFT + 1.5, 2 * _SOFT)
+        pure |= (depth > 0) & (distance_to(pure) > 2 * _SOFT)
+        close = distance_to(pure) < np.where(line, _SOFT + 1.5, 2 * _SOFT)
         mixed = ~pure & close & (picture[..., 3] >= HALF_COVERED)
-        figure, ink = picture[nearest[0][mixed], nearest[1][mixed], :3], self.ink.around(out)[mixed]
+        figure, ink = continued(picture[..., :3], pure)[mixed], self.ink.around(out)[mixed]
         share = np.clip(mixture(picture[mixed][:, :3], ink, figure), 0, 1)
         out[mixed, :3] = np.where(share[:, None] < 1, figure, picture[mixed][:, :3])
         out[mixed, 3] = np.where(depth[mixed] > 0, 255, np.rint(255 * share))
-        out[out[..., 3] == 0] = 0
-        return out
+        whole[whole[..., 3] == 0] = 0
+        return whole
 
-    def filled(self, picture: Pixels) -> Pixels:
-        """The picture (H, W, 4), its line in the colours inside of it; the silhouette stays.
+    def filled(self) -> Pixels:
+        """The picture (H, W, 4) with its line in the colours inside of it; the silhouette stays.
 
         A reconstruction's sides have the colours of the silhouette, and a line along a part of it would cover
         them.
         """
-        inside = (picture[..., 3] >= HALF_COVERED) & ~self.line
-        if not inside.any():
-            return picture
-        out = picture.copy()
-        out[..., :3] = continued(picture[..., :3], inside)
-        out[out[..., 3] == 0] = 0
+        out = self.picture.copy()
+        inside = _covered(out) & ~self.line
+        if inside.any():
+            window = _window(out)
+            out[window][..., :3] = continued(out[window][..., :3], inside[window])
+            out[out[..., 3] == 0] = 0
         return out
 
 
+def _covered(picture: Pixels) -> Mask:
+    return np.asarray(picture[..., 3] >= HALF_COVERED)
+
+
+def _window(picture: Pixels) -> tuple[slice, slice]:
+    """Rows and columns of a figure (H, W, 4), at least one pixel."""
+    return box_around(_covered(picture), _AROUND)
+
+
+def _depths(covered: Mask) -> Doubles:
+    """Distance of each pixel of a figure (H, W) to those outside, and to the picture's border."""
+    return np.asarray(distance_to(np.pad(~covered, 1, constant_values=True))[1:-1, 1:-1])
+
+
 def find_contour(picture: Pixels) -> Contour:
-    """Decide whether a figure (H, W, 4) uint8 with straight alpha has a contour, and find its pixels.
+    """Decide whether a figure (H, W, 4) uint8 with straight alpha has a contour.
 
     A contour is even in width, sharp on its inside, and of one ink or of darker shades of the colours inside
     of it. The score is the share of the silhouette's edge where this holds; where the figure inside has the
     colour of the ink, nothing can be told, and up to as much again counts as evidence, or twice as much if
     all of the edge has one ink.
     """
-    covered = picture[..., 3] >= HALF_COVERED
-    profiles = _profiles(picture, covered)
+    none = Contour(picture, 0.0, Ink.of_one(0.0, (0, 0, 0)))
+    if not _covered(picture).any():
+        return none
+    profiles = _profiles(picture[_window(picture)], max(picture.shape[:2]) / 512)
     if len(profiles.colours) < _FEWEST:
-        return Contour(0.0, Ink.of_one(0.0, (0, 0, 0)), np.zeros_like(covered))
+        return none
     lines = [_line(profiles, start) for start in STARTS]
     most = max(line.score for line in lines)
     # Samples farther inside are mixed with the figure if the line is thin.
     best = next(line for line in lines if line.score >= most - _SLACK)
-    if best.score < _PARTIAL:
-        return Contour(best.score, best.ink, np.zeros_like(covered))
-    contour = Contour(best.score, best.ink, _pixels(picture, covered, best))
+    contour = Contour(picture, *best)
     if contour.kept and best.ink.colours.min() >= _PAPER:
         # Paper that was left around a figure hides its contour.
-        inner = find_contour(contour.bare(picture))
+        inner = find_contour(contour.bare())
         if inner.kept and inner.ink.colours.max() < _PAPER:
-            return Contour(inner.score, inner.ink, contour.line | inner.line)
+            return replace(inner, picture=picture, paper=contour)
     return contour
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:
     """Measure the line, if any, between a figure's silhouette without it, (H, W), and a picture (H, W, 4)."""
     covered, inside = picture[..., 3] >= HALF_COVERED, mask >= HALF_COVERED
-    rim = covered & (scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1] <= 1)
+    rim = covered & (_depths(covered) <= 1)
     if not inside.any() or not rim.any():
         return None
-    outside = scipy.ndimage.distance_transform_edt(~inside)
+    outside = distance_to(inside)
     width = float(np.median(outside[rim]))
     line = (picture[..., 3] > 0) & (mask == 0)
     if width < LEAST_WIDTH or not line.any():
@@ -162,13 +201,13 @@ class _Profiles(NamedTuple):
     unit: float  # Pixels of the picture per pixel of a 512 px one
 
 
-def _profiles(picture: Pixels, covered: Mask) -> _Profiles:
-    inside = scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1]
-    distance = np.where(covered, inside - 0.5, 0.5 - scipy.ndimage.distance_transform_edt(~covered))
+def _profiles(picture: Pixels, unit: float) -> _Profiles:
+    covered = _covered(picture)
+    inside = _depths(covered)
+    distance = np.where(covered, inside - 0.5, 0.5 - distance_to(covered))
     down, right = np.gradient(scipy.ndimage.gaussian_filter(distance, 1.0))
     steepness = np.hypot(down, right)
     rows, columns = np.nonzero(covered & (inside <= 1) & (steepness > 0.5))
-    unit = max(picture.shape[:2]) / 512
     steps = np.arange(-1, max(DEEPEST * unit, LEAST_DEPTH), _STEP)
     length = steepness[rows, columns]
     y = rows[:, None] + (down[rows, columns] / length)[:, None] * steps
@@ -261,13 +300,14 @@ def inks_beside(width: float, beside: Doubles, colours: Doubles) -> Ink:
     return Ink(width, known, inks)
 
 
-def _pixels(picture: Pixels, covered: Mask, drawn: _Line) -> Mask:
+def _pixels(picture: Pixels, ink: Ink, spare: float) -> Mask:
     """The pixels that a contour takes, with those that it mixes with, and all outside of the figure.
 
     Parts of the figure that are lines themselves stay, and so does ink that joins its parts.
     """
-    ink, spare = drawn.ink, max(UNEVEN * drawn.ink.width, drawn.spare) + 1
-    depth = scipy.ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1]
+    spare = max(UNEVEN * ink.width, spare) + 1
+    covered = _covered(picture)
+    depth = _depths(covered)
     colours = picture[..., :3].astype(np.int16)
     like = np.zeros_like(covered)
     for colour in ink.colours.astype(np.int16):
@@ -275,26 +315,26 @@ def _pixels(picture: Pixels, covered: Mask, drawn: _Line) -> Mask:
     edge = covered & (depth <= 1.5)
     # Where the figure inside has the colour of the ink as well, only the width tells them apart.
     unlike = covered & ~like & (depth > ink.width / 2)
-    ends = scipy.ndimage.distance_transform_edt(~unlike) <= spare + 1 if unlike.any() else unlike
+    ends = distance_to(unlike) <= spare + 1
     reach = ink.width + np.where(ends, spare, 0)
     line = scipy.ndimage.binary_propagation(edge, mask=edge | (covered & like & (depth <= reach)))
     line = covered & scipy.ndimage.binary_dilation(line)
     bare = covered & ~line
-    away = scipy.ndimage.distance_transform_edt(~bare)
+    away = distance_to(bare)
     # What is left of another line, such as a whisker's core, would get a contour of its own: it goes too.
-    deep = scipy.ndimage.distance_transform_edt(bare) > ink.width / 2
+    deep = distance_to(~bare) > ink.width / 2
     bare = scipy.ndimage.binary_propagation(deep, np.ones((3, 3), np.bool_), mask=bare)
     wide, core = covered & (away > 1.5 * ink.width + 2), covered & (away > 3 * ink.width + 3)
     limbs = scipy.ndimage.binary_propagation(core, np.ones((3, 3), np.bool_), mask=wide)
     if limbs.any():
         # A limb is drawn by its own line, which is thinned since a contour is drawn around it again.
         thin = limbs & (depth > np.minimum(ink.width / 2, scipy.ndimage.maximum_filter(depth, 5) - 1))
-        joints = scipy.ndimage.distance_transform_edt(~limbs) <= 1.5 * ink.width + 3
+        joints = distance_to(limbs) <= 1.5 * ink.width + 3
         bare |= thin | (covered & joints & (depth > 1))
     if _parts(bare) > _parts(covered):
         # Close gaps that are narrower than twice a line.
-        grown = scipy.ndimage.distance_transform_edt(~bare) <= ink.width + 1
-        bare |= covered & (scipy.ndimage.distance_transform_edt(grown) > ink.width + 1)
+        grown = distance_to(bare) <= ink.width + 1
+        bare |= covered & (distance_to(~grown) > ink.width + 1)
     return ~bare
 
 

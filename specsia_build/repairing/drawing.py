@@ -232,9 +232,9 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     if reading.pixel:
         bare = _tiled(without_outline(figure), size)[0]
     elif contour.is_partial:
-        bare = contour.filled(framed)
+        bare = contour.filled()
     else:
-        bare = contour.bare(framed)
+        bare = contour.bare()
     if not (bare[..., 3] >= HALF_COVERED).any():
         bare, contour = framed, replace(contour, score=0.0)
     whole = (0.0, 0.0, float(fine), float(fine))

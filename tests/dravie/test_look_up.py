@@ -151,7 +151,7 @@ def test_ink_of_a_drawing(ink: tuple[int, int, int], thickness: int, known: bool
     style = Drawing.of(Pair("a", "a", 0, coloured(mask), pos, drawn, mask if known else None)).ink
     assert style.width == pytest.approx(thickness, abs=0.5)
     assert np.abs(style.colours.astype(int) - ink).max() <= 3
-    assert not find_contour(drawn).bare(drawn)[..., 3][mask == 0].any()
+    assert not find_contour(drawn).bare()[..., 3][mask == 0].any()
 
 
 def test_contour_that_follows_the_figure() -> None:
@@ -172,7 +172,7 @@ def test_no_contour_no_ink() -> None:
     mask = disc(64, 40, 128)
     frontal = Pair("a", "a", 0, coloured(mask), np.zeros((128, 128, 4), np.uint8), coloured(mask))
     assert Drawing.of(frontal).ink is NO_CONTOUR
-    assert_array_equal(find_contour(coloured(mask)).bare(coloured(mask))[..., 3], mask)
+    assert_array_equal(find_contour(coloured(mask)).bare()[..., 3], mask)
 
 
 def test_drawn_back_by_position() -> None:

@@ -20,7 +20,7 @@ def drawn(width: int, grey: int = 0, size: int = 512) -> tuple[Image, Image]:
 
 def iou_of_bare(contour: Contour, picture: Image, bare: Image) -> float:
     """Overlap of what is left of a picture with the figure that was drawn around."""
-    left, true = contour.bare(picture)[..., 3] >= 128, bare[..., 3] >= 128
+    left, true = contour.bare()[..., 3] >= 128, bare[..., 3] >= 128
     return float((left & true).sum() / (left | true).sum())
 
 
@@ -74,7 +74,7 @@ def test_uneven_line_in_paper() -> None:
     picture = painted(depth / 512, shades[..., None])
     contour = find_contour(picture)
     assert contour.kept and contour.ink.width == pytest.approx(5, abs=1.2)
-    left = contour.bare(picture)
+    left = contour.bare()
     assert left[left[..., 3] > 127][:, :3].min() >= 110 and left[left[..., 3] > 127][:, :3].max() <= 145
 
 
@@ -82,9 +82,9 @@ def test_line_of_a_brush() -> None:
     """A line of one ink that is three times as wide here as there, as a brush draws it, is gone wholly."""
     depth, (columns, rows) = 512 * disc(512, 0.5, 0.5, 0.3), pixels(512)
     width = 8 + 4 * np.sin(7 * np.arctan2(rows - 0.5, columns - 0.5))
-    contour = find_contour(picture := painted(depth / 512, np.where(depth < width, 15, 180)[..., None]))
+    contour = find_contour(painted(depth / 512, np.where(depth < width, 15, 180)[..., None]))
     assert contour.kept and contour.ink.width == pytest.approx(8, abs=2)
-    left = contour.bare(picture)
+    left = contour.bare()
     assert left[left[..., 3] > 127][:, :3].min() > 170
 
 
@@ -109,7 +109,7 @@ def test_rests_of_whiskers_go_with_the_contour() -> None:
     is_pale = (head > 5) | ((head < -2) & (whisker > 2.5))
     picture = painted(np.maximum(head, whisker), np.where(is_pale, 200, 20)[..., None] * np.ones(3))
     contour = find_contour(picture)
-    left = contour.bare(picture)[..., 3] >= 128
+    left = contour.bare()[..., 3] >= 128
     assert contour.kept and parts(left) == 1 and not left[head < 0].any()
 
 
@@ -121,6 +121,6 @@ def test_limbs_of_lines_stay_joined() -> None:
     whisker = limb(512, (0.2, 0.45), (0.05, 0.4), 0.004) > 0
     picture[whisker] = (0, 0, 0, 255)
     contour = find_contour(picture)
-    left = contour.bare(picture)[..., 3] > 127
+    left = contour.bare()[..., 3] > 127
     assert contour.kept and parts(left) == 1
     assert left[:, :60].any() and left[100, 370:400].any()

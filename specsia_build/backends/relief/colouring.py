@@ -3,8 +3,8 @@
 The network says how likely each colour of the drawing is at each pixel of the back. A colour stays near the
 heights at which the front shows it, and small areas that do not reach the silhouette, most of them pieces of
 faces, take another one. In painted drawings, which the network was not trained on, likely colours that are
-alike, as light and shade are, go over into each other. Smooth shades of a colour, without lines and details of
-the front, fill the back, and the sides where the front is steep.
+alike, as light and shade are, go over into each other. Smooth shades of a colour, without lines and details
+of the front, fill the back, and the sides where the front is steep.
 """
 
 import math

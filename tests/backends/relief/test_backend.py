@@ -226,7 +226,7 @@ def test_colours_stay_at_their_heights() -> None:
     ("radius", "reaches", "stays"), [(5, False, False), (5, True, True), (20, False, True)]
 )
 def test_small_areas_inside_of_the_back_go(radius: int, reaches: bool, stays: bool) -> None:
-    """A beak that the network copies to the back goes; a belt that reaches the edge, or a large pack, stays."""
+    """A beak that the network copies to the back goes; a belt that reaches the edge and a large pack stay."""
     rows, columns = np.indices((64, 64))
     is_beak = np.hypot(rows - 32, columns - 32) <= radius
     if reaches:
