@@ -28,7 +28,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing.cutting import cut
 from specsia_build.repairing.facing import choose_facing
 from specsia_build.repairing.files import load_drawing
-from specsia_build.repairing.pixel_art import scale_whole, without_outline
+from specsia_build.repairing.pixel_art import outline_of, outlined, scale_whole, without_outline
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 from specsia_build.warning import Warning
@@ -118,6 +118,7 @@ class Frontal:
         contour: what was decided about a drawing's contour, for the record of a repair; None for a character.
         warnings: on what may be wrong with the drawing, or with the character's file.
         place: where the frame lies in the drawing's file; None for a character.
+        pitch: side of a pixel of pixel art in pixels of the frame.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Frontal:
     contour: Mapping[str, Any] | None = None
     warnings: tuple[Warning, ...] = ()
     place: FramePlace | None = None
+    pitch: float = 1.0
 
     @property
     def is_profile(self) -> bool:
@@ -167,6 +169,7 @@ class Frontal:
         place = None if self.place is None else self.place.widened(1 / factor)
         image = resampled(self.image, box, frame)
         front = replace(self, image=image, masks=masks, bare=bare, ink=ink, place=place)
+        front = replace(front, pitch=max(1.0, self.pitch * factor))
         if self.mesh is None or self.rig is None:
             return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
@@ -215,26 +218,20 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     Its box, without its contour, is in the middle, and its longer side is `EXTENT` units, or for pixel art
     the largest whole number of times its own. A pixel of it is `step` pixels of the drawing on a side.
     """
+    if reading.pixel:
+        return _frame_art(figure, reading, name, step)
     size = reading.size
     # A thin line is seen best in the drawing's own pixels.
-    fine = size if reading.pixel else max(size, min(_FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
+    fine = max(size, min(_FINEST, round(_longest(figure) * ORTHO_WIDTH / EXTENT)))
     width = 0.0
     # The figure is a little larger if a line around it does not count.
     for _ in range(2):
-        framed, box = _tiled(figure, size) if reading.pixel else _framed(figure, fine, width)
+        framed, box = _framed(figure, fine, width)
         contour = find_contour(framed)
-        if reading.pixel:
-            # A line stays a part of the silhouette, since frames are not painted anew.
-            contour = replace(contour, score=0.0)
         width = contour.ink.width if contour.kept else 0.0
         if width == 0:
             break
-    if reading.pixel:
-        bare = _tiled(without_outline(figure), size)[0]
-    elif contour.is_partial:
-        bare = contour.filled()
-    else:
-        bare = contour.bare()
+    bare = contour.filled() if contour.is_partial else contour.bare()
     if not (bare[..., 3] >= HALF_COVERED).any():
         bare, contour = framed, replace(contour, score=0.0)
     whole = (0.0, 0.0, float(fine), float(fine))
@@ -248,6 +245,24 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     record = _record(contour, image, mask, 512 / fine)
     place = FramePlace((figure.shape[1], figure.shape[0]), box).scaled(step)
     return Frontal(name, image, mask[None], bare=bare, ink=ink, contour=record, place=place)
+
+
+def _frame_art(figure: Pixels, reading: DrawingSettings, name: str, step: int) -> Frontal:
+    """Put pixel art into a frame; its outline stays a part of the silhouette."""
+    image, box = _tiled(figure, reading.size)
+    pitch = max(1.0, reading.size / (box[2] - box[0]))
+    filled = without_outline(figure)
+    contour = outline_of(figure, filled)
+    drawn = replace(contour.ink, width=pitch) if contour.kept else None
+    ink = _outline(reading, drawn)
+    if reading.outline != KEEP:
+        of_art = None if ink is None else replace(ink, width=ink.width / pitch)
+        image, _ = _tiled(outlined(filled, of_art), reading.size)
+    bare, mask = _tiled(filled, reading.size)[0], image[..., 3].copy()
+    record = _record(contour, image, mask, 512 / reading.size * pitch)
+    place = FramePlace((figure.shape[1], figure.shape[0]), box).scaled(step)
+    front = Frontal(name, image, mask[None], bare=bare, ink=ink, contour=record, place=place)
+    return replace(front, pitch=pitch)
 
 
 def _outline(reading: DrawingSettings, drawn: Ink | None) -> Ink | None:

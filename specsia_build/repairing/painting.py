@@ -12,7 +12,10 @@ from specsia_build.arrays import Pixels
 from specsia_build.dravie.drawing import NO_CONTOUR, Drawing, visible_places
 from specsia_build.dravie.model.predictor import Predictor
 from specsia_build.dravie.repair.apply import repair
+from specsia_build.pictures.masks import box_around
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.drawing import Frontal
+from specsia_build.repairing.pixel_art import outlined
 
 Painter = Callable[[Pixels, Pixels, float], Pixels]
 """Repairs a frame: Z and Zpos, (S, S, 4) uint8 each, and the yaw in degrees, to (S, S, 4) uint8."""
@@ -21,9 +24,29 @@ _AROUND = 60.0  # Degrees from the front at which the drawing's own colours have
 _RIM = 2.0  # Pixels inside of an edge over which they fade out as well
 
 
-def as_it_is(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
-    """Return Z, as pixel art needs no model."""
-    return z.copy()
+def art_painter(front: Frontal) -> Painter:
+    """Return a function that shows frames as pixel art: in the pixels, colours and outline of the drawing."""
+    size, pitch = len(front.image), front.pitch
+    ink = None if front.ink is None else replace(front.ink, width=front.ink.width / pitch)
+    colours = np.unique(front.image[front.image[..., 3] == 255][:, :3], axis=0)
+    nearest = scipy.spatial.cKDTree(colours)
+    # Pixels of the art begin where the drawing does; the first one may begin before the frame.
+    starts = [side.start % pitch - pitch for side in box_around(front.mask > 0)]
+    cells = [np.floor((np.arange(size) - start) / pitch).astype(np.int64) for start in starts]
+    middles = [
+        np.floor(start + (np.arange(cell[-1] + 1) + 0.5) * pitch).astype(np.int64).clip(0, size - 1)
+        for start, cell in zip(starts, cells, strict=True)
+    ]
+
+    def paint(z: Pixels, pos: Pixels, yaw: float) -> Pixels:
+        art = z[np.ix_(*middles)]
+        solid = art[..., 3] >= HALF_COVERED
+        art[~solid] = 0
+        art[solid, 3] = 255
+        art[solid, :3] = colours[nearest.query(art[solid][:, :3])[1]]
+        return np.ascontiguousarray(outlined(art, ink)[np.ix_(*cells)])
+
+    return paint
 
 
 def seen_by_network(front: Frontal, pos: Pixels) -> Drawing:

@@ -1,15 +1,18 @@
-"""Tell small figures and pixel art, scale it so that its pixels stay, and remove its outline."""
+"""Tell small figures and pixel art, scale it so that its pixels stay, and find and draw its outline."""
 
 import numpy as np
 import scipy
 
-from specsia_build.arrays import Pixels
+from specsia_build.arrays import Mask, Pixels
 from specsia_build.pictures.masks import box_around, continued
+from specsia_build.rendering.drawn_contour import Contour, inks_beside
+from specsia_build.rendering.ink import LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox
 from specsia_build.warning import Warning
 
 _FILLING = 1 / 3  # Share of the inner pixels from which a colour is the figure's, not its outline's
+_DARKER = 24  # Levels by which an outline is darker than what it encloses
 _SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 
@@ -76,3 +79,30 @@ def without_outline(figure: Pixels) -> Pixels:
     filling = np.isin(colours, each[counts > _FILLING * inner.sum()])
     known = covered & (inner | ~encloses | filling)
     return np.dstack([continued(figure[..., :3], known), figure[..., 3]])
+
+
+def outline_of(figure: Pixels, filled: Pixels) -> Contour:
+    """The outline, one pixel wide, of pixel art (h, w, 4), from that and the result of `without_outline`.
+
+    Its score is the share of the silhouette's pixels that are darker than what they enclose.
+    """
+    rim = _rim(figure, 1)
+    own, inside = (picture[rim][:, :3].astype(np.float64) for picture in (figure, filled))
+    darker = (inside - own) @ LUMA >= _DARKER
+    if not darker.any():
+        return Contour(figure, 0.0, Ink.of_one(0.0, (0, 0, 0)))
+    return Contour(figure, float(darker.mean()), inks_beside(1.0, inside[darker], own[darker]))
+
+
+def outlined(figure: Pixels, ink: Ink | None) -> Pixels:
+    """Pixel art (h, w, 4) with an outline inside of its silhouette, of a width in pixels of the art."""
+    out = figure.copy()
+    if ink is not None:
+        rim = _rim(figure, max(1, round(ink.width)))
+        out[rim, :3] = ink.around(figure)[rim]
+    return out
+
+
+def _rim(figure: Pixels, width: int) -> Mask:
+    covered = figure[..., 3] >= HALF_COVERED
+    return np.asarray(covered & ~scipy.ndimage.binary_erosion(covered, iterations=width))

@@ -27,7 +27,7 @@ from specsia_build.frame import view_yaws
 from specsia_build.pool import map_ahead
 from specsia_build.repairing.drawing import DrawingSettings, Frontal, read_drawing, render_front
 from specsia_build.repairing.moving import Moving, Rigged, mention_side, moving, rig_of
-from specsia_build.repairing.painting import Painter, as_it_is, painter, seen_by_network, with_back
+from specsia_build.repairing.painting import Painter, art_painter, painter, seen_by_network, with_back
 from specsia_build.repairing.reconstruction import (
     Frame,
     Placed,
@@ -183,27 +183,28 @@ def prepare(
         bar()
     guessed = back is None and mesh is None and front.mesh is None and front.facing == "front"
     guessed = guessed and load_backend(settings.backend).sees_back
-    result = Repair(settings, front, placed, as_it_is, rigged, motion, back_guessed=guessed, roles=roles)
+    adapted = None
     if predictor is None:
-        return result
-    # The drawing is Y* of the frontal pair.
-    z, pos = next(turntable(placed, 1, reading.size))
-    pair = Pair("front", front.name, 0, z, pos, front.image, front.mask, placed.iou)
-    drawing = seen_by_network(front, pos)
-    if settings.adapt:
-        # Of all the steps this one alone needs torch.
-        from specsia_build.dravie.adapt.adapt import adapt_run
+        paint = art_painter(front)
+    else:
+        # The drawing is Y* of the frontal pair.
+        z, pos = next(turntable(placed, 1, reading.size))
+        pair = Pair("front", front.name, 0, z, pos, front.image, front.mask, placed.iou)
+        drawing = seen_by_network(front, pos)
+        if settings.adapt:
+            # Of all the steps this one alone needs torch.
+            from specsia_build.dravie.adapt.adapt import adapt_run
 
-        adapted = adapt_run(run, scratch, ADAPTATION, device, FrontalPair(pair, known=drawing))
-        helped = adapted.l1 < adapted.l1_before
-        predictor = load_predictor(scratch, device) if helped else predictor
-        result = replace(result, adapted=adapted, model=scratch if helped else None)
-    if back is not None:
-        _, (_, behind) = turntable(placed, 2, reading.size)
-        drawing = with_back(drawing, back, behind)
-    if side is not None:
-        drawing = _with_sides(drawing, placed, reading.size)
-    return replace(result, paint=painter(predictor, drawing))
+            adapted = adapt_run(run, scratch, ADAPTATION, device, FrontalPair(pair, known=drawing))
+            predictor = load_predictor(scratch, device) if adapted.helped else predictor
+        if back is not None:
+            _, (_, behind) = turntable(placed, 2, reading.size)
+            drawing = with_back(drawing, back, behind)
+        if side is not None:
+            drawing = _with_sides(drawing, placed, reading.size)
+        paint = painter(predictor, drawing)
+    model = scratch if adapted is not None and adapted.helped else None
+    return Repair(settings, front, placed, paint, rigged, motion, adapted, model, guessed, roles)
 
 
 @contextmanager

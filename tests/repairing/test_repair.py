@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 import trimesh
 from click.testing import Result
 from numpy.testing import assert_allclose
@@ -20,6 +21,7 @@ from specsia_build.dravie.config import ADAPTATION
 from specsia_build.errors import UsageError
 from specsia_build.frame import Camera, normalise
 from specsia_build.pictures.films import read_mp4
+from specsia_build.pictures.masks import box_around
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.repairing import reconstruction
@@ -135,15 +137,17 @@ def test_back_is_not_guessed(tmp_path: Path) -> None:
 def test_pixel_art_is_not_repaired(tmp_path: Path) -> None:
     drawing, out = write_drawing(tmp_path, size=64), tmp_path / "out"
     repair(drawing, "--pixel", "--out", out)
-    assert np.array_equal(pictures(out / "repaired")[1:], pictures(out / "color")[1:])
+    shown = [np.unique(frame[frame[..., 3] > 0], axis=0) for frame in pictures(out / "repaired")]
+    known = set(map(tuple, shown[0].tolist()))
+    assert all(set(map(tuple, colours.tolist())) <= known for colours in shown)
     large = frames_of(out / "turn.gif")[0]
     assert large.shape == (512, 512, 4)
     blocks = large.reshape(64, 8, 64, 8, 4)
     assert (blocks == blocks[:, :1, :, :1]).all()
 
 
-def test_sides_of_pixel_art_are_not_its_outline(tmp_path: Path) -> None:
-    """A green figure with a black outline and a black arm: the front is kept, and the sides are green."""
+def test_pixel_art_keeps_its_pixels_and_its_outline(tmp_path: Path) -> None:
+    """A green figure with a black outline and a black arm: its sides are green, with an outline in pixels."""
     art = np.zeros((24, 24, 4), np.uint8)
     art[4:20, 6:18] = (0, 0, 0, 255)
     art[5:19, 7:17] = (60, 160, 60, 255)
@@ -152,10 +156,23 @@ def test_sides_of_pixel_art_are_not_its_outline(tmp_path: Path) -> None:
     Image.fromarray(art).save(drawing)
     repair(drawing, "--pixel", "--out", out)
     front, side, back = pictures(out / "repaired")[:3]
-    assert np.array_equal(np.unique(front[front[..., 3] > 0], axis=0), [(0, 0, 0, 255), (60, 160, 60, 255)])
-    for view, most in ((side, 0.1), (back, 0.3)):
+    inks = [(0, 0, 0, 255), (60, 160, 60, 255)]
+    for view in (front, side, back):
+        assert np.array_equal(np.unique(view[view[..., 3] > 0], axis=0), inks)
+    for view, most in zip(pictures(out / "color")[1:3], (0.1, 0.3), strict=True):
         assert (view[view[..., 3] == 255, 1] < 50).mean() < most
-    assert (back[:, 4:20, 1][back[:, 4:20, 3] == 255] < 50).any()
+    # A pixel of the art is two pixels of the frame on a side.
+    seen = side[box_around(side[..., 3] == 255)]
+    cells = seen[1::2, 1::2]
+    assert np.array_equal(cells.repeat(2, axis=0).repeat(2, axis=1), seen)
+    solid = cells[..., 3] == 255
+    inside = scipy.ndimage.binary_erosion(solid)
+    assert (cells[solid & ~inside][:, 1] == 0).all() and (cells[inside][:, 1] == 160).mean() > 0.8
+    repair(drawing, "--pixel", "--outline", "none", "--out", tmp_path / "bare")
+    assert (pictures(tmp_path / "bare/repaired")[1][..., 1] == 160).any()
+    repair(drawing, "--pixel", "--outline", "#ff0000", "--out", tmp_path / "red")
+    for view in pictures(tmp_path / "red/repaired"):
+        assert (view[view[..., 3] > 0][:, :3] == (255, 0, 0)).all(axis=1).any()
 
 
 def test_character_in_motion(tmp_path: Path) -> None:

@@ -174,6 +174,11 @@ class Adapted(NamedTuple):
     iou: float | None = None
     warnings: tuple[Warning, ...] = ()
 
+    @property
+    def helped(self) -> bool:
+        """Whether the error fell."""
+        return self.l1 < self.l1_before
+
 
 def adapt_run(run: Path, out: Path, settings: TrainConfig, device: str, frontal: FrontalPair) -> Adapted:
     """Fit the model of a run to a frontal pair, and write a run with the result and the drawing atomically.
