@@ -261,8 +261,7 @@ def _frame_art(figure: Pixels, reading: DrawingSettings, name: str, step: int) -
     bare, mask = _tiled(filled, reading.size)[0], image[..., 3].copy()
     record = _record(contour, image, mask, 512 / reading.size * pitch)
     place = FramePlace((figure.shape[1], figure.shape[0]), box).scaled(step)
-    front = Frontal(name, image, mask[None], bare=bare, ink=ink, contour=record, place=place)
-    return replace(front, pitch=pitch)
+    return Frontal(name, image, mask[None], bare=bare, ink=ink, contour=record, place=place, pitch=pitch)
 
 
 def _outline(reading: DrawingSettings, drawn: Ink | None) -> Ink | None:

@@ -95,7 +95,7 @@ def outline_of(figure: Pixels, filled: Pixels) -> Contour:
 
 
 def outlined(figure: Pixels, ink: Ink | None) -> Pixels:
-    """Pixel art (h, w, 4) with an outline inside of its silhouette, of a width in pixels of the art."""
+    """Draw an outline, whose width is in pixels of the art, inside of the silhouette of art (h, w, 4)."""
     out = figure.copy()
     if ink is not None:
         rim = _rim(figure, max(1, round(ink.width)))

@@ -26,10 +26,8 @@ COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces o
 _NEARBY = 0.2  # Taken from the logarithm for each row of the crop to where the front shows the colour
 _SMOOTHING = 1.0  # Pixels of the crop over which likelihoods are smoothed, so that areas have even borders
 _ISLAND = 0.05  # Share of the figure from which an area of one colour inside of the back stays
-_RIM, _AROUND = (
-    2,
-    2,
-)  # Pixels of the crop that are the silhouette's edge, and around an island that go with it
+_RIM = 2  # Pixels of the crop that are the silhouette's edge
+_AROUND = 2  # Pixels of the crop around such an area that go with it
 _FLAT = 3.0  # Pixels of the crop over which shades of a colour are averaged
 STRIPE = 1.8  # Pixels of the crop over which colours are smoothed for the sides
 # Slopes of the front from which a side's own colours begin, and replace the drawing's
