@@ -27,8 +27,9 @@ from specsia_build.rigging.file import joints_json, read_joints
 from specsia_build.rigging.find import find_joints
 from specsia_build.rigging.four_legs import rig_animal
 from specsia_build.rigging.joints import JOINTS, OTHER_SIDE, Joints
-from specsia_build.rigging.skeleton import OUTSIDE, below_cut, joints_in, rig_figure, without_webs
+from specsia_build.rigging.skeleton import OUTSIDE, below_cut, joints_in, rig_figure
 from specsia_build.rigging.sway import FOR_ANY, spine_rig
+from specsia_build.rigging.webs import without_webs
 from specsia_build.stages.clips.actor import entry_pose
 from specsia_build.stages.clips.motions import moves
 from specsia_build.warning import Warning

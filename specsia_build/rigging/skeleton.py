@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import humanoid, spoken
 from specsia_build.animation.rig import Rig
@@ -18,14 +17,14 @@ from specsia_build.frame import ORTHO_WIDTH, Camera, front_rotation
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rigging.find import find_joints
-from specsia_build.rigging.four_legs import joined_bones
 from specsia_build.rigging.joints import JOINTS, Joints
+from specsia_build.rigging.parting import LEG_PARTS, part_legs
 from specsia_build.rigging.skinning import DrawnLimbs, Segments, skin_weights
 from specsia_build.rigging.sway import bounce, spine_rig, sway
+from specsia_build.rigging.webs import ARMS, joined_in, of_one_place, without_crumbs
 from specsia_build.warning import Warning
 
 _TRUNK = JOINTS[:6]
-_LEGS = ("UpperLeg", "LowerLeg", "Foot", "Toes")
 _ABOVE = {
     "Shoulder": "UpperArm",
     "UpperArm": "LowerArm",
@@ -40,8 +39,6 @@ OUTSIDE = 0.04  # Distance from the silhouette, in widths of the picture, from w
 UNSURE_JOINT = 0.25  # Confidence below which a joint is named in a warning
 _TOP = 0.05  # Distance in units from the axis of neck and head within which vertices are its top
 _HAND, _TOES = 0.5, 0.5  # Lengths of hands in lower arms, and of toes in feet
-_BOOTS = 0.75  # Share of the knees' height below which legs that touch are boots, and no dress joins them
-_PART = 0.02  # Share of a mesh's faces above which a part is not cut off
 _SHORT = 0.4  # Length of a thigh in lengths of the back below which its knee is not drawn; it is about 0.8
 _HEAD = 0.8  # Length of a head up to its top
 _FRONT = 512  # Pixels on a side of the picture in which joints of a mesh are found
@@ -79,7 +76,8 @@ def rig_figure(mesh: Mesh, joints: Joints | None, drawing: Pixels, faces: str = 
     if joints is None or joints.kind != "person":
         return spine_rig(mesh)
     places, known = places_of(mesh, joints, len(drawing))
-    weights = skin_weights(mesh, JOINTS, bone_lines(mesh, places, known), DrawnLimbs(drawing, _ARMS))
+    weights = skin_weights(mesh, JOINTS, bone_lines(mesh, places, known), DrawnLimbs(drawing, ARMS))
+    weights = part_legs(mesh, weights, places, drawing)
     turn = front_rotation(faces)
     moving = _rig_person(mesh.rotated(turn), weights, places @ turn.T, known, joints)
     back = np.eye(4)
@@ -181,8 +179,8 @@ def _standing() -> Doubles:
 
 
 def _rig_person(mesh: Mesh, weights: Doubles, places: Doubles, known: Mask, joints: Joints) -> RawMoving:
-    joined = _joined_in(mesh, weights.argmax(axis=1), places)
-    weights = without_crumbs(mesh, _of_one_place(weights, joined), joined)
+    joined = joined_in(mesh, weights, places)
+    weights = without_crumbs(mesh, of_one_place(weights, joined), joined)
     parents = np.array([0, *(parent + 1 for parent in PARENTS)], np.int32)
     parents[0] = -1
     columns = np.arange(1, len(JOINTS) + 1)
@@ -191,7 +189,7 @@ def _rig_person(mesh: Mesh, weights: Doubles, places: Doubles, known: Mask, join
     if not (known[JOINTS.index("leftFoot")] or known[JOINTS.index("rightFoot")]):
         sentence = "the drawing shows no feet: the figure moves from the hips up, and the rest stays still"
         warnings.append(Warning("figure-cut", sentence, "feet"))
-        held = np.array([name == "hips" or name.endswith(_LEGS) for name in JOINTS])
+        held = np.array([name == "hips" or name.endswith(LEG_PARTS) for name in JOINTS])
         held[: len(_TRUNK)] |= ~known[: len(_TRUNK)]
         columns[held] = 0
         parents[1 + int(np.flatnonzero(~held)[0])] = 0
@@ -211,137 +209,6 @@ def _rig_person(mesh: Mesh, weights: Doubles, places: Doubles, known: Mask, join
     spine = [bones[name] for name in _TRUNK[1:]]
     motions = (bounce(root, float(high[2] - low[2])), sway(spine))
     return RawMoving(rig=rig, humanoid=bones, motions=motions, warnings=tuple(warnings))
-
-
-def _joined() -> Mask:
-    """Tell which two bones may move the same point, (22, 22).
-
-    A lower arm and a hand go with their own arm only, and an upper arm with nothing below the chest.
-    """
-    joined = np.ones((len(JOINTS), len(JOINTS)), np.bool_)
-    for number, name in enumerate(JOINTS):
-        side = "left" if name.startswith("left") else "right"
-        for other, other_name in enumerate(JOINTS):
-            if name.endswith(("LowerArm", "Hand")):
-                together = other_name.startswith(side) and other_name.endswith(("Shoulder", "Arm", "Hand"))
-            elif name.endswith("UpperArm"):
-                together = not other_name.endswith(("hips", "spine", *_LEGS))
-            else:
-                continue
-            joined[number, other] &= together
-            joined[other, number] &= together
-    return joined
-
-
-_JOINED = _joined()
-# Number of the arm that each of `JOINTS` belongs to; 0 for the rest of the body
-_ARMS = np.array(
-    [name.endswith(("UpperArm", "LowerArm", "Hand")) * (1 + name.startswith("left")) for name in JOINTS]
-)
-
-
-# Number of the lower leg that each of `JOINTS` belongs to, likewise
-_SHINS = np.array(
-    [name.endswith(("LowerLeg", "Foot", "Toes")) * (1 + name.startswith("left")) for name in JOINTS]
-)
-
-
-def _joined_in(mesh: Mesh, bone: NDArray[np.integer], places: Doubles) -> Mask:
-    """Tell which two bones may move the same point of a mesh, (22, 22), by the bone of each vertex (V,).
-
-    Lower legs may, as in a dress, unless they touch well below the knees alone, as boots do.
-    """
-    shins = _SHINS[bone][mesh.faces]
-    touching = mesh.faces[(shins == 1).any(axis=1) & (shins == 2).any(axis=1)]
-    if not len(touching):
-        return _JOINED
-    knees = places[[JOINTS.index(side + "LowerLeg") for side in ("left", "right")], 2].mean()
-    ground = mesh.vertices[mesh.faces[shins > 0], 2].min()
-    if mesh.vertices[touching, 2].max() > ground + _BOOTS * (knees - ground):
-        return _JOINED
-    return np.asarray(_JOINED & ~((_SHINS[:, None] > 0) & (_SHINS > 0) & (_SHINS[:, None] != _SHINS)))
-
-
-def _of_one_place(weights: Doubles, joined: Mask) -> Doubles:
-    """Weights (V, 22) without those of bones that are not joined to the one of most weight."""
-    kept = np.where(joined[weights.argmax(axis=1)], weights, 0.0)
-    return np.asarray(kept / kept.sum(axis=1, keepdims=True))
-
-
-def without_crumbs(mesh: Mesh, weights: Doubles, joined: Mask) -> Doubles:
-    """Give small parts that `without_webs` would cut loose the weights (V, 22) of what lies beside them.
-
-    A bone near the surface of another limb may take a patch of it, which would fly about on its own.
-    """
-    kept, part, sizes = _cut_apart(mesh, weights.argmax(axis=1), joined)
-    is_small = sizes[part] <= _PART * len(mesh.faces)
-    webs = mesh.faces[~kept]
-    webs = webs[is_small[webs].any(axis=1) & ~is_small[webs].all(axis=1)]
-    crumbs = np.isin(part, part[webs[is_small[webs]]])
-    if not crumbs.any():
-        return weights
-    rim = np.unique(webs[~is_small[webs]])
-    nearest = scipy.spatial.cKDTree(mesh.vertices[rim]).query(mesh.vertices[crumbs])[1]
-    out = weights.copy()
-    out[crumbs] = weights[rim[nearest]]
-    return out
-
-
-def _cut_apart(
-    mesh: Mesh, bone: NDArray[np.integer], joined: Mask
-) -> tuple[Mask, NDArray[np.integer], NDArray[np.integer]]:
-    """Cut a mesh between bones that are not joined, by the bone of each vertex (V,).
-
-    Returned are the faces (F,) that are left, the part that each vertex (V,) is in, and how many faces
-    each part has.
-    """
-    first, second, third = bone[mesh.faces].T
-    kept: Mask = joined[first, second] & joined[second, third] & joined[third, first]
-    begin, end = mesh.faces[kept][:, [0, 1, 1, 2]].reshape(-1, 2).T
-    count = len(mesh.vertices)
-    links = scipy.sparse.csr_array((np.ones(len(begin)), (begin, end)), shape=(count, count))
-    part = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
-    return kept, part, np.bincount(part[mesh.faces[kept, 0]], minlength=count)
-
-
-def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
-    """Remove faces between bones that are not joined, but keep those that alone hold a larger part.
-
-    Where a drawn arm lies on the body, the two are one surface, which would be stretched to a web as the arm
-    leaves it; so are boots that touch, and an animal's legs, of which the drawing shows one before the other.
-    Each side of a person's cut is closed.
-    """
-    bone, joined = own.rig.slots[:, 0].astype(np.int64), joined_bones(own.rig.skeleton.names)
-    if own.humanoid:
-        # The root holds what is below the hips of a figure that ends there.
-        bone = np.maximum(bone - 1, 0)
-        joined = _joined_in(mesh, bone, own.rig.skeleton.rest_worlds[1:, :3, 3])
-    kept, part, sizes = _cut_apart(mesh, bone, joined)
-    part = part[mesh.faces]
-    is_held = (part != part[:, :1]).any(axis=1) & (sizes[part].min(axis=1) > _PART * len(part))
-    kept |= is_held
-    return _closed(mesh, kept, _ARMS[bone]) if own.humanoid else mesh.of_faces(kept)
-
-
-def _closed(mesh: Mesh, kept: Mask, arm: NDArray[np.integer]) -> Mesh:
-    """Keep some faces (F,) and close holes in the colours of their rims, each within one `arm` (V,)."""
-    begin, end = mesh.faces.astype(np.int64), np.roll(mesh.faces, -1, axis=1).astype(np.int64)
-    count = len(mesh.vertices)
-    beside = np.isin(begin * count + end, (end * count + begin)[~kept])
-    rim = kept[:, None] & beside & (arm[begin] == arm[end])
-    face, corner = np.nonzero(rim)
-    begin, end = begin[rim], end[rim]
-    links = scipy.sparse.csr_array((np.ones(len(begin)), (begin, end)), shape=(count, count))
-    hole = scipy.sparse.csgraph.connected_components(links, directed=False)[1][begin]
-    _, first, number = np.unique(hole, return_index=True, return_inverse=True)
-    caps = np.stack([end, begin, begin[first][number]], axis=1)
-    old = np.count_nonzero(kept)
-    out = mesh.of_faces(np.concatenate([np.flatnonzero(kept), face]))
-    out.faces[old:] = caps
-    for values in (out.uv, out.colors, out.normals):
-        if values is not None:
-            values[old:] = values[old + np.arange(len(face)), corner][:, None]
-    return out.of_faces((out.faces != np.roll(out.faces, -1, axis=1)).all(axis=1))
 
 
 def bone_lines(mesh: Mesh, places: Doubles, known: Mask) -> list[Segments]:

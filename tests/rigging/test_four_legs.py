@@ -17,7 +17,7 @@ from specsia_build.repairing.reconstruction import read_single, reconstruct
 from specsia_build.rigging.file import joints_json
 from specsia_build.rigging.four_legs import rig_animal, shape_of
 from specsia_build.rigging.joints import Joints
-from specsia_build.rigging.skeleton import without_webs
+from specsia_build.rigging.webs import without_webs
 from specsia_build.warning import Warning
 from tests.rigging.figures import box
 from tests.rigging.test_skinning import on_grid

@@ -16,11 +16,12 @@ from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.layers import iou
-from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.repairing.reconstruction import reconstruct
 from specsia_build.rigging.joints import JOINTS
-from specsia_build.rigging.skeleton import rig_figure, without_crumbs, without_webs
+from specsia_build.rigging.skeleton import rig_figure
 from specsia_build.rigging.skinning import DrawnLimbs, Segments, skin_weights
+from specsia_build.rigging.webs import without_crumbs, without_webs
 from tests.rigging.figures import box, merged, own_weights, real_front, scaled_joints, true_joints
 
 BODY = box((0.0, 0.0, 0.5), (0.3, 0.2, 1.0))
@@ -104,24 +105,6 @@ def test_both_sides_of_a_cut_are_closed() -> None:
     assert open_edges(cut.faces) == open_edges(mesh.faces) + 4
     of_faces = names[cut.faces]
     assert not ((of_faces == "leftHand").any(axis=1) & (of_faces == "chest").any(axis=1)).any()
-
-
-@pytest.mark.parametrize(("knees", "are_cut"), [(1.0, True), (0.6, False)])
-def test_boots_that_touch_are_parted_and_a_dress_is_not(knees: float, are_cut: bool) -> None:
-    """Below hips and a gap, two lower legs are one sheet up to a height of 0.5."""
-    x, z = (grid.ravel() for grid in np.meshgrid(np.linspace(-0.2, 0.2, 9), np.linspace(0, 1, 11)))
-    first = (np.arange(8) + 9 * np.arange(10)[:, None]).ravel()
-    faces = np.concatenate([first[:, None] + (0, 1, 10), first[:, None] + (0, 10, 9)]).astype(np.int32)
-    in_gap = (np.abs(x) < 0.06) & (np.abs(z - 0.7) < 0.11)
-    faces = faces[~in_gap[faces].any(axis=1)]
-    points = np.stack([x, np.zeros(99), z], axis=1).astype(np.float32)
-    mesh = Mesh(points, faces, (Material(),), np.zeros(len(faces), np.int32))
-    names = np.select([z > 0.75, x > 0.01], ["hips", "leftFoot"], "rightFoot")
-    places = np.zeros((len(JOINTS), 3))
-    places[:, 2] = knees
-    cut = without_webs(mesh, moved_by(names, mesh, places))
-    webs = (names[cut.faces] == "leftFoot").any(axis=1) & (names[cut.faces] == "rightFoot").any(axis=1)
-    assert webs.any() != are_cut
 
 
 def test_a_loose_part_goes_with_the_nearest_bone() -> None:
