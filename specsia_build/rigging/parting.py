@@ -25,8 +25,10 @@ _RIGHT = [JOINTS.index("right" + part) for part in LEG_PARTS]
 _REACH = 0.3  # Distance from the middle between the legs in which a line lies, in distances of the legs
 _LEAST_REACH = 3  # The same in pixels, at least
 _DARKER = 24  # Levels by which a line is darker than what is beside it
-_DRAWN = 0.7  # Share of the rows of a part of the legs with a line, or nothing, between them
 _TOUCHING = 0.25  # Share of the rows of the lower legs with a line, below which they hardly touch
+_DRAWN = 0.7
+"""Least share of the rows of a part of the legs with a line, or nothing, between them. Of 34 drawings by
+strangers in which legs touch, seven pairs of legs have 0.74 or more, and all dresses but one 0.68 or less."""
 
 
 class _Line(NamedTuple):
@@ -35,7 +37,7 @@ class _Line(NamedTuple):
     rows: NDArray[np.int64]  # (N,) from above
     columns: Doubles  # (N,)
     left_is_right: bool  # Whether the figure's left leg is on the picture's right
-    parts: tuple[str, ...]  # Parts of the legs that it lies between
+    first: int  # Number of the first of `LEG_PARTS` that it lies between
 
 
 def part_legs(mesh: Mesh, weights: Doubles, places: Doubles, drawing: Pixels) -> Doubles:
@@ -57,13 +59,10 @@ def part_legs(mesh: Mesh, weights: Doubles, places: Doubles, drawing: Pixels) ->
         return weights
     column, row = Camera(0.0, len(drawing)).project(mesh.vertices.astype(np.float64)).T[:2]
     is_left = (column > np.interp(row, line.rows, line.columns)) == line.left_is_right
-    names = np.array(JOINTS)[weights.argmax(axis=1)]
-    in_part = np.char.endswith(names, line.parts[0])
-    for part in line.parts[1:]:
-        in_part |= np.char.endswith(names, part)
+    in_legs = np.isin(weights.argmax(axis=1), _LEFT[line.first :] + _RIGHT[line.first :])
     out = weights.copy()
     for own, other, is_own in ((_LEFT, _RIGHT, is_left), (_RIGHT, _LEFT, ~is_left)):
-        moved = np.flatnonzero(in_part & is_own)[:, None]
+        moved = np.flatnonzero(in_legs & is_own)[:, None]
         out[moved, own] += out[moved, other]
         out[moved, other] = 0
     return out
@@ -99,4 +98,4 @@ def _line_between(places: Doubles, drawing: Pixels) -> _Line | None:
         return None
     above = (rows < knees) & (rows >= (hips + knees) / 2)
     is_high = above.any() and known[above].mean() >= _DRAWN
-    return _Line(rows[known], middle[known], bool(apart[0] > 0), LEG_PARTS if is_high else LEG_PARTS[1:])
+    return _Line(rows[known], middle[known], bool(apart[0] > 0), 0 if is_high else 1)
