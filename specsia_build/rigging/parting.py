@@ -28,7 +28,7 @@ _DARKER = 24  # Levels by which a line is darker than what is beside it
 _TOUCHING = 0.25  # Share of the rows of the lower legs with a line, below which they hardly touch
 _DRAWN = 0.7
 """Least share of the rows of a part of the legs with a line, or nothing, between them. Of 34 drawings by
-strangers in which legs touch, seven pairs of legs have 0.74 or more, and all dresses but one 0.68 or less."""
+strangers in which legs touch, seven pairs of legs have 0.74 or more, and dresses 0.68 or less."""
 
 
 class _Line(NamedTuple):
