@@ -16,7 +16,7 @@ import scipy
 from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.pictures.masks import box_around, continued, distance_to, mixture
 from specsia_build.pictures.palettes import palette_of
-from specsia_build.rendering.ink import LUMA, Ink
+from specsia_build.rendering.ink import DARKER, LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
 
 LEAST_SCORE = 0.63
@@ -33,9 +33,10 @@ LEAST_DEPTH = 8.0  # Pixels that a profile has at least
 _CONTRAST = 32  # Least difference in levels of a line from the figure inside of it
 _INK = 48  # Levels within which ink has one colour
 UNEVEN, UNEVEN_OF_ONE = 0.35, 0.6
-"""Largest deviation of a line's width from its median, as a share of it; that of one ink may be a brush's."""
+"""Largest deviation of a line's width from its median, as a share of the median: of any line, and of a line
+in a single ink, which a brush may have drawn."""
 
-_DARKER, _HUE = 24, 32  # Levels by which a shade of a colour is darker than it, and within which hues agree
+_HUE = 32  # Levels within which the hues of a colour and of a darker shade of it agree
 _STEP, BEYOND = 0.5, 3  # Pixels between samples of a profile; samples from a line's edge to what is inside
 STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may be mixed with the background
 _FEWEST = 50  # Profiles below which nothing is decided
@@ -46,7 +47,7 @@ _EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and t
 LEAST_WIDTH = 0.75
 _SOFT = 3.0  # Pixels inside of a line within which the figure's colour may be mixed with it
 _FLAT, PUREST = 24, 0.9
-"""Levels within which an edge has one ink, and the share of it from which a line is believed more."""
+"""Levels within which pixels of the edge have a single ink, and their share from which a line is likelier."""
 
 _SLACK = 0.05  # Score that the outermost sample of ink may lack
 PALETTE_SAMPLES, PALETTE_ROUNDS = 1000, 6  # Pixels and rounds of k-means for what lies beside a contour
@@ -60,8 +61,8 @@ class Contour:
         picture: (H, W, 4) uint8 with straight alpha, of the figure.
         score: evidence for the line, 0 to 1; see `LEAST_SCORE`.
         ink: its width in pixels and its colours.
-        spare: pixels by which its widest tenth is wider.
-        paper: that of paper which was left around the figure, if any.
+        spare: pixels by which its wide places (90th percentile) are wider than that.
+        paper: the contour of paper that was left around this one; None without.
     """
 
     picture: Pixels
@@ -82,7 +83,7 @@ class Contour:
 
     @cached_property
     def line(self) -> Mask:
-        """(H, W), its pixels, those that it mixes with, and all outside of the figure; empty without one."""
+        """Its pixels (H, W), those that it mixes with, and all outside of the figure; none without a line."""
         out = np.full(self.picture.shape[:2], self.kept or self.is_partial)
         if out.any():
             left = self.picture if self.paper is None else self.paper.bare()
@@ -235,7 +236,7 @@ class _Line(NamedTuple):
 
     score: float  # See `LEAST_SCORE`
     ink: Ink
-    spare: float  # Pixels by which its widest tenth is wider than the rest
+    spare: float  # See `Contour`
 
 
 def _line(profiles: _Profiles, start: int) -> _Line:
@@ -287,7 +288,7 @@ def _is_shade(ink: Doubles, colours: Doubles) -> Mask:
     """Whether each ink (N, 3) is a darker shade of a colour (N, 3)."""
     light, lighter = ink @ LUMA, colours @ LUMA
     same_hue = np.abs(ink - colours * (light / np.maximum(lighter, 1))[:, None]).max(axis=1) <= _HUE
-    return np.asarray((lighter - light >= _DARKER) & same_hue)
+    return np.asarray((lighter - light >= DARKER) & same_hue)
 
 
 def inks_beside(width: float, beside: Doubles, colours: Doubles) -> Ink:

@@ -1,7 +1,7 @@
 """The ink of a drawn contour: its width, and its colour beside each colour of the figure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -11,6 +11,7 @@ from specsia_build.pictures.masks import continued
 from specsia_build.rendering.layers import HALF_COVERED
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Weights of red, green and blue in luma, by Rec. 601
+DARKER = 24  # Levels by which a line is at least darker than the figure beside it
 SMOOTHED = 1 / 40  # Share of a picture's longer side over which the colours of a contour are smoothed
 
 MOST_OFF_COLOUR, COLOUR_TOLERANCE = 0.05, 16
@@ -34,6 +35,10 @@ class Ink:
     def of_one(width: float, colour: tuple[int, int, int]) -> "Ink":
         """A contour of one colour."""
         return Ink(width, np.full((1, 3), 255, np.uint8), np.array([colour], np.uint8))
+
+    def scaled(self, factor: float) -> "Ink":
+        """The same contour, `factor` times as wide."""
+        return replace(self, width=self.width * factor)
 
     def around(self, picture: Pixels) -> Pixels:
         """This contour's colours (H, W, 3) uint8 around a figure (H, W, 4) uint8, by nearest opaque pixel."""

@@ -164,12 +164,12 @@ class Frontal:
         box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
         frame = (size, size)
         masks = np.stack([resampled(mask, box, frame) for mask in self.masks])
-        ink = None if self.ink is None else replace(self.ink, width=self.ink.width * factor)
+        ink = None if self.ink is None else self.ink.scaled(factor)
         bare = None if self.bare is None else resampled(self.bare, box, frame)
         place = None if self.place is None else self.place.widened(1 / factor)
         image = resampled(self.image, box, frame)
-        front = replace(self, image=image, masks=masks, bare=bare, ink=ink, place=place)
-        front = replace(front, pitch=max(1.0, self.pitch * factor))
+        pitch = max(1.0, self.pitch * factor)
+        front = replace(self, image=image, masks=masks, bare=bare, ink=ink, place=place, pitch=pitch)
         if self.mesh is None or self.rig is None:
             return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
@@ -253,10 +253,10 @@ def _frame_art(figure: Pixels, reading: DrawingSettings, name: str, step: int) -
     pitch = max(1.0, reading.size / (box[2] - box[0]))
     filled = without_outline(figure)
     contour = outline_of(figure, filled)
-    drawn = replace(contour.ink, width=pitch) if contour.kept else None
+    drawn = contour.ink.scaled(pitch) if contour.kept else None
     ink = _outline(reading, drawn)
     if reading.outline != KEEP:
-        of_art = None if ink is None else replace(ink, width=ink.width / pitch)
+        of_art = None if ink is None else ink.scaled(1 / pitch)
         image, _ = _tiled(outlined(filled, of_art), reading.size)
     bare, mask = _tiled(filled, reading.size)[0], image[..., 3].copy()
     record = _record(contour, image, mask, 512 / reading.size * pitch)

@@ -27,7 +27,7 @@ _RIM = 2.0  # Pixels inside of an edge over which they fade out as well
 def art_painter(front: Frontal) -> Painter:
     """Return a function that shows frames as pixel art: in the pixels, colours and outline of the drawing."""
     size, pitch = len(front.image), front.pitch
-    ink = None if front.ink is None else replace(front.ink, width=front.ink.width / pitch)
+    ink = None if front.ink is None else front.ink.scaled(1 / pitch)
     colours = np.unique(front.image[front.image[..., 3] == 255][:, :3], axis=0)
     nearest = scipy.spatial.cKDTree(colours)
     # Pixels of the art begin where the drawing does; the first one may begin before the frame.

@@ -6,13 +6,12 @@ import scipy
 from specsia_build.arrays import Mask, Pixels
 from specsia_build.pictures.masks import box_around, continued
 from specsia_build.rendering.drawn_contour import Contour, inks_beside
-from specsia_build.rendering.ink import LUMA, Ink
+from specsia_build.rendering.ink import DARKER, LUMA, Ink
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox
 from specsia_build.warning import Warning
 
 _FILLING = 1 / 3  # Share of the inner pixels from which a colour is the figure's, not its outline's
-_DARKER = 24  # Levels by which an outline is darker than what it encloses
 _SMALL = 128  # Pixels of a figure's longer side below which it may be pixel art
 
 
@@ -88,7 +87,7 @@ def outline_of(figure: Pixels, filled: Pixels) -> Contour:
     """
     rim = _rim(figure, 1)
     own, inside = (picture[rim][:, :3].astype(np.float64) for picture in (figure, filled))
-    darker = (inside - own) @ LUMA >= _DARKER
+    darker = (inside - own) @ LUMA >= DARKER
     if not darker.any():
         return Contour(figure, 0.0, Ink.of_one(0.0, (0, 0, 0)))
     return Contour(figure, float(darker.mean()), inks_beside(1.0, inside[darker], own[darker]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.arrays import Doubles, Pixels
 from specsia_build.frame import Camera
 from specsia_build.pictures.films import over
-from specsia_build.rendering.ink import LUMA
+from specsia_build.rendering.ink import DARKER, LUMA
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rigging.joints import JOINTS
@@ -24,7 +24,6 @@ _RIGHT = [JOINTS.index("right" + part) for part in LEG_PARTS]
 
 _REACH = 0.3  # Distance from the middle between the legs in which a line lies, in distances of the legs
 _LEAST_REACH = 3  # The same in pixels, at least
-_DARKER = 24  # Levels by which a line is darker than what is beside it
 _TOUCHING = 0.25  # Share of the rows of the lower legs with a line, below which they hardly touch
 _DRAWN = 0.7
 """Least share of the rows of a part of the legs with a line, or nothing, between them. Of 34 drawings by
@@ -87,12 +86,12 @@ def _line_between(places: Doubles, drawing: Pixels) -> _Line | None:
     columns = np.rint((left + right) / 2).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
     columns = columns.clip(0, size - 1)
     outside = drawing[rows[:, None], columns, 3] < HALF_COVERED
-    luma = (over(drawing, 255) @ LUMA)[rows[:, None], columns]
+    luma = over(drawing, 255)[rows[:, None], columns] @ LUMA
     beside = np.minimum(luma[:, :2].mean(axis=1), luma[:, -2:].mean(axis=1))
     is_gap = outside.any(axis=1)
-    is_line = ~is_gap & (beside - luma.min(axis=1) >= _DARKER)
-    places_of = np.where(outside, columns, 0).sum(axis=1) / np.maximum(outside.sum(axis=1), 1)
-    middle = np.where(is_gap, places_of, columns[np.arange(len(rows)), luma.argmin(axis=1)])
+    is_line = ~is_gap & (beside - luma.min(axis=1) >= DARKER)
+    gaps = np.where(outside, columns, 0).sum(axis=1) / np.maximum(outside.sum(axis=1), 1)
+    middle = np.where(is_gap, gaps, columns[np.arange(len(rows)), luma.argmin(axis=1)])
     known = is_gap | is_line
     if is_line[is_low].mean() < _TOUCHING or known[is_low].mean() < _DRAWN:
         return None

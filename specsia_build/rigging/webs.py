@@ -50,7 +50,7 @@ _THIGHS, _SHINS = _sides_of(*LEG_PARTS[:1]), _sides_of(*LEG_PARTS[1:])
 
 
 def _across(sides: NDArray[np.integer]) -> Mask:
-    """Tell which two bones lie on both sides of the body, (22, 22), by the side of each (22,), 1, 2 or 0."""
+    """Tell which two bones (22, 22) are on opposite sides, by the side of each (22,): 1, 2, or 0."""
     return np.asarray(sides[:, None] * sides == 2)
 
 

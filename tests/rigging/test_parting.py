@@ -40,9 +40,7 @@ def person(legs: str) -> Image:
     both = np.minimum.reduce([0.1 - np.abs(columns - 0.5), rows - 0.48, 0.93 - rows])
     if legs == "boots":
         both = np.where((np.abs(columns - 0.5) < 0.02) & (rows > 0.56) & (rows < 0.86), -0.02, both)
-    is_line = (
-        (np.abs(columns - 0.5) < 0.006) & (rows > 0.6) if legs == "line" else np.zeros((SIZE, SIZE), bool)
-    )
+    is_line = (np.abs(columns - 0.5) < 0.006) & (rows > 0.6) & (legs == "line")
     return painted(np.maximum(depth, both), np.where(is_line[..., None], 20, (60, 90, 200)))
 
 

@@ -106,20 +106,20 @@ def _enclose(likely: Floats, inside: Mask) -> None:
     """
     best = np.where(inside, likely.argmax(axis=0), len(likely))
     rim = inside & ~scipy.ndimage.binary_erosion(inside, np.ones((3, 3), np.bool_), iterations=_RIM)
-    enclosed = np.zeros_like(inside)
+    enclosed, least = np.zeros_like(inside), _ISLAND * np.count_nonzero(inside)
     for colour in range(len(likely)):
         areas, count = scipy.ndimage.label(best == colour)
-        small = np.bincount(areas.ravel(), minlength=count + 1) < _ISLAND * np.count_nonzero(inside)
+        small = np.bincount(areas.ravel(), minlength=count + 1) < least
         small[0] = False
         small[areas[rim]] = False
         if small.any():
             enclosed |= small[areas]
     islands, count = scipy.ndimage.label(enclosed)
     grown = scipy.ndimage.maximum_filter(islands, 2 * _AROUND + 1)
-    beside = (grown > 0) & inside & ~enclosed
+    changed = grown > 0
+    beside = changed & inside & ~enclosed
     possible = np.zeros((count + 1, len(likely)), np.bool_)
     possible[grown[beside], best[beside]] = True
-    changed = grown > 0
     likely[:, changed] = np.where(possible[grown[changed]].T, likely[:, changed], _NEVER)
 
 
