@@ -1,9 +1,9 @@
-"""The model that comes with the package, trained further on contours of many colours.
+"""The model that comes with the package, trained further, with the settings of the preset `tiny`.
 
 python -m benchmarks.tuned OUT DATASET...
 
-Trains `pretrained` on all configurations of packed datasets, such as those of several contours (see its
-card), and writes a run, from which `benchmarks.pretrained` makes a model.
+Trains `pretrained` on the split `train` of all configurations of packed datasets (see its card), of which
+some may count twice, and writes a run, from which `benchmarks.pretrained` makes a model.
 """
 
 import json
@@ -20,15 +20,7 @@ from specsia_build.dravie.data.frames import FrameArrays, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.model.checkpoint import load_generator, read_state, save_model
 from specsia_build.dravie.model.networks import find_perceptual_loss
-from specsia_build.dravie.runs import (
-    RUN_FILE,
-    checkpoints,
-    find_run,
-    group_contents,
-    read_run_config,
-    read_seen,
-    write_seen,
-)
+from specsia_build.dravie.runs import RUN_FILE, checkpoints, find_run, group_contents, read_seen, write_seen
 from specsia_build.dravie.train.loop import Trainer
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
@@ -43,15 +35,23 @@ LOG_EVERY = 100  # Steps between printed losses
 @click.option("--steps", default=1600, show_default=True, type=click.IntRange(1))
 @click.option("--learning-rate", default=1e-4, show_default=True)
 @click.option("--batch", default=32, show_default=True, type=click.IntRange(1))
+@click.option("--twice", multiple=True, help="Configuration whose views count twice.")
 @click.option("--seed", default=2, show_default=True, type=click.IntRange(0))
 def main(
-    out: Path, datasets: tuple[str, ...], run: str, steps: int, learning_rate: float, batch: int, seed: int
+    out: Path,
+    datasets: tuple[str, ...],
+    run: str,
+    steps: int,
+    learning_rate: float,
+    batch: int,
+    twice: tuple[str, ...],
+    seed: int,
 ) -> None:
     """Train a run's model further on DATASETs, and write the run OUT."""
     start = find_run(run)
     generator = load_generator(start)
-    settings = read_run_config(start) or train_config("tiny", {})
-    settings = replace(settings, steps=steps, learning_rate=learning_rate, batch=batch, seed=seed)
+    changes = {"steps": steps, "learning_rate": learning_rate, "batch": batch, "seed": seed}
+    settings = train_config("tiny", changes)
     frames: dict[str, list[FrameArrays]] = {}
     digests = []
     for where in datasets:
@@ -61,7 +61,8 @@ def main(
             frames.setdefault(config, []).append(open_frames(dataset, config, "train"))
     network = generator.network.train().requires_grad_(True)
     trainer = Trainer(settings, find_perceptual_loss(settings.perceptual), generator.device, network)
-    sampler = PatchSampler([part for parts in frames.values() for part in parts], settings)
+    parts = [part for name in (*frames, *twice) for part in frames[name]]
+    sampler = PatchSampler(parts, settings)
     for step, means in trainer.learn(sampler):
         if step % LOG_EVERY == 0 or step == steps:
             values = means()

@@ -68,6 +68,7 @@ class TrainConfig:
             most patches about the vertical axis, as if another side faced the camera; both mirror half.
         no_drawing, no_contour: shares of patches without the drawing, or without a contour in drawing and Y*.
         redrawn: share of patches whose drawing is shifted, scaled and changed in colour a little.
+        other_back: share of patches that have other colours where the drawing does not show a place.
         learning_rate, weight_decay: of Adam.
         schedule, warm_up: `constant` or `cosine`, and the first steps of a cosine, in which the rate rises.
         clip: largest norm of the generator's gradient; 0 for any.
@@ -89,6 +90,7 @@ class TrainConfig:
     no_drawing: _Share = 0.1
     no_contour: _Share = 0.1
     redrawn: _Share = 0.25
+    other_back: _Share = 0.15
     learning_rate: Annotated[float, msgspec.Meta(ge=1e-9, le=1)] = 1e-3
     schedule: Literal["constant", "cosine"] = "cosine"
     warm_up: _Steps = 100
@@ -145,6 +147,7 @@ ADAPTATION = TrainConfig(
     no_drawing=0.0,
     no_contour=0.0,
     redrawn=0.0,
+    other_back=0.0,
     learning_rate=2e-3,
     warm_up=1,
     anchor=1.0,
@@ -172,9 +175,9 @@ def to_json(config: TrainConfig) -> dict[str, Any]:
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
     """Parse the result of `to_json`; raises `ValueError` or `UsageError` if it is not one.
 
-    Runs of earlier versions do not state `positions`, which their models see.
+    Runs of earlier versions state neither `positions`, which their models see, nor `other_back`.
     """
-    values = {"positions": True} | msgspec.convert(values, dict[str, Any])
+    values = {"positions": True, "other_back": 0.0} | msgspec.convert(values, dict[str, Any])
     if other := values.keys() ^ types_of(TrainConfig).keys():
         raise UsageError(f"settings are missing or unknown: {', '.join(sorted(other))}")
     return msgspec.convert(values, TrainConfig)

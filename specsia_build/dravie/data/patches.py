@@ -24,13 +24,14 @@ from specsia_build.dravie.data.encoding import (
     put_picture,
 )
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, FrameArrays
-from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
+from specsia_build.dravie.look_up import FAR, LOOKED_UP_CHANNELS, PALETTE_FALLOFF
 from specsia_build.jit import compiled, inlined
 from specsia_build.pool import map_ahead
 
 Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
 
+SHARES = "no_drawing", "no_contour", "redrawn", "other_back"  # Settings that are shares of patches
 ZERO, ONE = np.float32(0), np.float32(1)
 _PLAIN = np.float32(0.5)  # Share of patches that keep their hue
 TURNED = np.float32(0.8)  # Share of patches whose positions are turned
@@ -51,7 +52,7 @@ GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from
 _OFFSET, _, _, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _INK = range(len(Extent._fields))
 _ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
 _DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = range(9, 17)
-_FAINT, _CONTRAST, _PIVOT = range(17, 20)
+_FAINT, _CONTRAST, _PIVOT, _OTHER_BACK, _BACK_HUE, _BACK_VALUE = range(17, 23)
 
 
 class _Recolouring(NamedTuple):
@@ -69,6 +70,8 @@ class _Choices(NamedTuple):
     mirror: bool
     turned: tuple[np.float32, np.float32]  # Cosine and sine by which positions are turned
     recolouring: _Recolouring
+    of_back: _Recolouring  # Of places that the drawing does not show
+    other_back: bool  # Whether their colours change otherwise
     with_drawing: bool
     bare: bool  # Whether the contour is missing
     redrawn: bool  # Whether the drawing fits the figure less than exactly
@@ -174,6 +177,11 @@ def _chosen(key, extent, augmentation, guided):  # type: ignore[no-untyped-def]
     with_drawing = guided and _unit(key, _DROP) >= shares[0]
     bare = with_drawing and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
     redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
+    other_back = with_drawing and _unit(key, _OTHER_BACK) < shares[3]
+    back_turn, back_value = turn, value
+    if other_back:
+        back_turn = np.float32(6) * _unit(key, _BACK_HUE)
+        back_value = _DARKEST + (BRIGHTEST - _DARKEST) * _unit(key, _BACK_VALUE)
     shift_x = shift_y = scale = ZERO
     other_turn, other_value = turn, value
     if redrawn:
@@ -185,6 +193,8 @@ def _chosen(key, extent, augmentation, guided):  # type: ignore[no-untyped-def]
         mirror,
         (cosine, sine),
         _Recolouring(turn, value, contrast, pivot),
+        _Recolouring(back_turn, back_value, contrast, pivot),
+        other_back,
         with_drawing,
         bare,
         redrawn,
@@ -221,6 +231,15 @@ def _shifted(at, place, shift, extent, pixels):  # type: ignore[no-untyped-def]
     return at
 
 
+@inlined
+def _fit(colour, looked_up):  # type: ignore[no-untyped-def]
+    """Level of confidence of the palette's colour in `looked_up` (12,), by how far Z's `colour` is."""
+    difference = ZERO
+    for c in range(3):
+        difference += abs(colour[c] - looked_up[8 + c])
+    return np.float32(255) * np.exp(-difference / np.float32(PALETTE_FALLOFF))
+
+
 @compiled
 def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def]
     """Fill the patches `out`, inputs and targets, whose row is in these frames: pixels, runs and extents.
@@ -229,7 +248,8 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
         frames: pixels, runs and extents, see `FrameArrays`.
         place: number of the first row, and number of all rows.
         draw: seed and step.
-        augmentation: whether to recolour and to turn, and shares `no_drawing`, `no_contour` and `redrawn`.
+        augmentation: whether to recolour and to turn, and shares `no_drawing`, `no_contour`, `redrawn`
+            and `other_back`.
         out: inputs and targets.
     """
     pixels, runs, extents = frames
@@ -278,11 +298,13 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
                 if chosen.bare:
                     _bare(target, p[10], p[11], extent[_INK])
                     target[3] = p[11]
-                if recolours:
+                hidden = colour[3] > 0 and p[15] < FAR
+                if recolours or chosen.other_back:
+                    recolouring = chosen.of_back if hidden else chosen.recolouring
                     if colour[3] > 0:
-                        _recoloured(colour, chosen.recolouring)
+                        _recoloured(colour, recolouring)
                     if target[3] > 0:
-                        _recoloured(target, chosen.recolouring)
+                        _recoloured(target, recolouring)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across = np.float32(255 - p[4] if chosen.mirror else p[4])
                 position[0], position[2] = _about(across, np.float32(p[6]), chosen.turned)
@@ -295,6 +317,8 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:
                                 _recoloured(looked_up[c : c + 3], chosen.of_drawing)
+                    if chosen.other_back and hidden:
+                        looked_up[11] = min(looked_up[11], _fit(colour, looked_up))
                 put_input(input_pixel, colour, position, looked_up, style)
                 put_picture(target_pixel, target)
 
@@ -312,7 +336,7 @@ class PatchSampler:
         shape = (config.batch, config.patch, config.patch)
         inputs = np.empty((*shape, input_channels(config.model)), np.float32)
         targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
-        shares = np.array([config.no_drawing, config.no_contour, config.redrawn], np.float32)
+        shares = np.array([getattr(config, name) for name in SHARES], np.float32)
         augmentation = config.augment == "colours", config.augment == "turn", shares
         first, count = 0, sum(map(len, self.frames))
         for part in self.frames:

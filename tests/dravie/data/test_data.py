@@ -22,6 +22,7 @@ from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, FrameArrays, frames_of, open_frames
 from specsia_build.dravie.data.patches import _recoloured, _Recolouring, prefetched
 from specsia_build.dravie.drawing import NOWHERE, Drawing
+from specsia_build.dravie.look_up import FAR
 from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.run import RunPaths
@@ -286,7 +287,7 @@ def test_turned_hint_keeps_height_and_radius() -> None:
     assert np.mean(kept) == pytest.approx(0.2, abs=0.12)
 
 
-CHANCES = ("no_drawing", "no_contour", "redrawn")
+CHANCES = ("no_drawing", "no_contour", "redrawn", "other_back")
 GUIDED: dict[str, Any] = {"reference": "drawing", "augment": "none", **dict.fromkeys(CHANCES, 0.0)}
 
 
@@ -366,6 +367,22 @@ def test_redrawing_changes_only_the_drawing() -> None:
     assert np.array_equal(plain[0][..., :7], redrawn[0][..., :7])
     assert np.array_equal(plain[0][..., [10, 14]], redrawn[0][..., [10, 14]])
     assert 0 < np.abs(plain[0][..., 7:10] - redrawn[0][..., 7:10]).max() < 1
+
+
+def test_other_backs_differ_where_the_drawing_shows_nothing() -> None:
+    pair = drawn_pair()
+    left = pair.gt.copy()
+    left[:, 40:] = 0
+    frames = frames_of([pair], drawing=Drawing.of(replace(pair, gt=left)))
+    plain, plain_targets = sampler([frames], 64, **GUIDED).batch(0)
+    other, targets = sampler([frames], 64, **GUIDED | {"other_back": 1.0}).batch(0)
+    hidden = (plain[..., 3] > -1) & (plain[..., 10] < FAR / 127.5 - 1)
+    assert hidden.any() and not hidden.all()
+    assert np.array_equal(plain[~hidden], other[~hidden])
+    assert np.array_equal(plain_targets[~hidden], targets[~hidden])
+    assert (np.abs(plain[..., :3] - other[..., :3]).max(-1) > 0.1)[hidden].mean() > 0.8
+    assert np.array_equal(plain[..., 7:18], other[..., 7:18])
+    assert (other[..., 18] <= plain[..., 18]).all() and (other[..., 18] < plain[..., 18]).any()
 
 
 def test_drawing_is_recoloured_like_z() -> None:
