@@ -35,8 +35,20 @@ def write_pretrained(run: Path, out: Path) -> Path:
     write_bytes(weights.parent / STATE_FILE, (last / STATE_FILE).read_bytes())
     record = {name: value for name, value in read_json(run / RUN_FILE).items() if name not in _LEFT_OUT}
     write_bytes(out / RUN_FILE, json.dumps(record, indent=1).encode())
-    write_bytes(out / SEEN_FILE, json.dumps(read_json(run / SEEN_FILE), separators=(",", ":")).encode())
+    seen = read_json(run / SEEN_FILE)
+    seen["training"] = _once(seen["training"])
+    write_bytes(out / SEEN_FILE, json.dumps(seen, separators=(",", ":")).encode())
     return weights
+
+
+def _once(training: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+    """Leave out characters whose views an earlier configuration has too: Y* is the same for all backends."""
+    earlier: set[str] = set()
+    kept: dict[str, dict[str, list[str]]] = {}
+    for config, characters in training.items():
+        kept[config] = {name: views for name, views in characters.items() if not earlier.issuperset(views)}
+        earlier.update(view for views in characters.values() for view in views)
+    return kept
 
 
 @click.command()

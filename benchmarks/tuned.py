@@ -50,8 +50,6 @@ def main(
     """Train a run's model further on DATASETs, and write the run OUT."""
     start = find_run(run)
     generator = load_generator(start)
-    changes = {"steps": steps, "learning_rate": learning_rate, "batch": batch, "seed": seed}
-    settings = train_config("tiny", changes)
     frames: dict[str, list[FrameArrays]] = {}
     digests = []
     for where in datasets:
@@ -59,6 +57,8 @@ def main(
         digests.append(dataset.digest())
         for config in dataset.configs:
             frames.setdefault(config, []).append(open_frames(dataset, config, "train"))
+    changes = {"steps": steps, "learning_rate": learning_rate, "batch": batch, "seed": seed}
+    settings = train_config("tiny", changes | {"configs": tuple(frames)})
     network = generator.network.train().requires_grad_(True)
     trainer = Trainer(settings, find_perceptual_loss(settings.perceptual), generator.device, network)
     parts = [part for name in (*frames, *twice) for part in frames[name]]
@@ -78,7 +78,13 @@ def main(
     versions = {"specsia": __version__, "torch": torch.__version__}
     environment = {"bf16": trainer.bf16, "device": "cpu", "threads": torch.get_num_threads(), **versions}
     before = {name: value for name, value in read_json(start / RUN_FILE).items() if name != "where"}
-    record = {"train": to_json(settings), "datasets": digests, **environment, "trained_from": before}
+    record = {
+        "train": to_json(settings),
+        "twice": twice,
+        "datasets": digests,
+        **environment,
+        "trained_from": before,
+    }
     write_bytes(out / RUN_FILE, json.dumps(record, indent=1).encode())
 
 

@@ -125,6 +125,8 @@ class Model:
         from specsia_build.dravie.repair.apply import repair
 
         picture: object = frame
+        if isinstance(frame, Pair | Mapping) and pos is not None:
+            raise UsageError("a pair or row has positions: give pos only with a picture, and frontal=pair")
         if isinstance(frame, Pair):
             picture, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):

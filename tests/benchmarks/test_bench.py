@@ -104,7 +104,8 @@ def test_clips_agree_with_blender(
     assert max(clip.stray for clip in compared) == 0.0
 
 
-SEEN = SeenCharacters({"fusion": {"knight": ("0" * 32,)}})
+KNIGHT, MAGE = {"knight": ("0" * 32,)}, {"mage": ("1" * 32,)}
+SEEN = SeenCharacters({"fusion": KNIGHT, "relief": KNIGHT | MAGE})
 
 
 @pytest.fixture
@@ -123,7 +124,9 @@ def test_usable_run(run: Path, tmp_path: Path) -> None:
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     saved = [f"checkpoints/0000007/{name}" for name in ("model.safetensors", "state.json")]
     assert files == [*saved, "run.json", "seen.json"]
-    assert read_seen(out) == SEEN and read_run_config(out) == read_run_config(run)
+    # Views of two configurations are listed once.
+    assert read_seen(out) == SeenCharacters({"fusion": KNIGHT, "relief": MAGE})
+    assert read_run_config(out) == read_run_config(run)
     assert "someone" not in (out / RUN_FILE).read_text()
     (model, config, _), (own, own_config, _) = load_generator(out), load_generator(run)
     assert config == own_config

@@ -17,6 +17,7 @@ from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import MODEL_FILE, load_generator
 from specsia_build.dravie.runs import SEEN_FILE, SHIPPED_RUN, checkpoints, read_run_config, read_seen
 from specsia_build.errors import SpecsiaError
+from specsia_build.files.records import read_json
 from tests.commands import specsia
 from tests.dataset.small import StoredRow, change, read_rows, shard
 from tests.dravie.pairs import drawn_pair, write_run
@@ -114,8 +115,9 @@ def weights_file() -> Path:
 
 def test_improves_an_unseen_figure() -> None:
     pair = drawn_pair(size=256)
-    repaired = load_model("pretrained", "cpu").enhance(pair)
-    assert view_scores(repaired, pair)["l1"] < 0.9 * view_scores(pair.z, pair)["l1"]
+    model, before = load_model("pretrained", "cpu"), view_scores(pair.z, pair)["l1"]
+    scores = [view_scores(model.enhance(pair, frontal=front), pair)["l1"] for front in (None, pair)]
+    assert scores[0] < 0.95 * before and scores[1] < 0.3 * before
 
 
 def test_folder_named_pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,10 +146,13 @@ def test_card_describes_weights_and_characters() -> None:
     card, settings = CARD.read_text(encoding="utf-8"), read_run_config(SHIPPED_RUN)
     assert f"`{hashlib.sha256(weights_file().read_bytes()).hexdigest()}`" in card
     assert settings is not None and f"{settings.steps:,} steps" in card
-    assert settings.configs == ("relief", "fusion")
+    assert settings.configs == ("relief", "fusion", "model-sheet")
     seen = read_seen(SHIPPED_RUN)
     real = {name for name in trained_on() | set(seen.validation) if not name.startswith("sample-")}
-    assert real and real <= set(re.findall(r"`([a-z0-9_]+)`", card))
+    files = read_json(SHIPPED_RUN / "files.json")
+    listed = {name for characters in files.values() for name in characters}
+    assert real and real <= set(re.findall(r"`([a-z0-9_]+)`", card)) | listed
+    assert all(f"`{repository}`" in card for repository in files if "/" in repository)
     assert f"{sum(name.startswith('sample-') for name in trained_on())} procedural" in card
 
 

@@ -105,6 +105,8 @@ def test_train_and_repair(run: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.enhance(row["color"], row["pos"][..., :3]), repaired)
     with pytest.raises(specsia.UsageError, match="sees positions"):
         model.enhance(row["color"])
+    with pytest.raises(specsia.UsageError, match="frontal=pair"):
+        model.enhance(data.pair(0), data.pair(0))  # type: ignore[arg-type]  # as if it were the drawing
     with pytest.raises(specsia.UsageError, match="not from test"):
         specsia.train(specsia.open_dataset(run / "dataset", "test"), steps=2)
     kept = specsia.train(data, steps=2, out=tmp_path / "kept", device="cpu")
