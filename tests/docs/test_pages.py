@@ -63,7 +63,6 @@ NOT_RUN = {
     ("docs/scale.md", "sbatch"): "it needs SLURM; tests/pipeline builds the shards of its tasks",
     (CARD, "pip install"): REPEATS,
     (CARD, "specsia build characters.jsonl"): "it takes hours",
-    (CARD, "specsia build some.jsonl"): "it takes half an hour",
 }
 """Blocks that cannot run here, by page and beginning, with the reason; their commands are parsed."""
 
