@@ -57,6 +57,8 @@ def main(
         digests.append(dataset.digest())
         for config in dataset.configs:
             frames.setdefault(config, []).append(open_frames(dataset, config, "train"))
+    if unknown := set(twice) - frames.keys():
+        raise click.UsageError(f"no dataset has the configuration {min(unknown)}")
     changes = {"steps": steps, "learning_rate": learning_rate, "batch": batch, "seed": seed}
     settings = train_config("tiny", changes | {"configs": tuple(frames)})
     network = generator.network.train().requires_grad_(True)
