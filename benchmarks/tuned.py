@@ -50,15 +50,13 @@ def main(
     """Train a run's model further on DATASETs, and write the run OUT."""
     start = find_run(run)
     generator = load_generator(start)
+    opened = [open_dataset(where) for where in datasets]
+    if unknown := set(twice).difference(*(dataset.configs for dataset in opened)):
+        raise click.UsageError(f"no dataset has the configuration {min(unknown)}")
     frames: dict[str, list[FrameArrays]] = {}
-    digests = []
-    for where in datasets:
-        dataset = open_dataset(where)
-        digests.append(dataset.digest())
+    for dataset in opened:
         for config in dataset.configs:
             frames.setdefault(config, []).append(open_frames(dataset, config, "train"))
-    if unknown := set(twice) - frames.keys():
-        raise click.UsageError(f"no dataset has the configuration {min(unknown)}")
     changes = {"steps": steps, "learning_rate": learning_rate, "batch": batch, "seed": seed}
     settings = train_config("tiny", changes | {"configs": tuple(frames)})
     network = generator.network.train().requires_grad_(True)
@@ -83,7 +81,7 @@ def main(
     record = {
         "train": to_json(settings),
         "twice": twice,
-        "datasets": digests,
+        "datasets": [dataset.digest() for dataset in opened],
         **environment,
         "trained_from": before,
     }

@@ -126,7 +126,9 @@ class Model:
 
         picture: object = frame
         if isinstance(frame, Pair | Mapping) and pos is not None:
-            raise UsageError("a pair or row has positions: give pos only with a picture, and frontal=pair")
+            raise UsageError(
+                "a pair or row has its own positions: leave out pos, and give the front as frontal=pair"
+            )
         if isinstance(frame, Pair):
             picture, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):

@@ -133,8 +133,7 @@ def without_webs(mesh: Mesh, own: RawMoving) -> Mesh:
 
     Where a drawn arm lies on the body, the two are one surface, which would be stretched to a web as the arm
     leaves it; so are legs with a line between them, boots that touch, and an animal's legs, of which the
-    drawing shows one before the other.
-    Each side of a person's cut is closed.
+    drawing shows one before the other. Each side of a person's cut is closed.
     """
     bone, joined = own.rig.slots[:, 0].astype(np.int64), joined_bones(own.rig.skeleton.names)
     if own.humanoid:

@@ -70,8 +70,8 @@ class _Choices(NamedTuple):
     mirror: bool
     turned: tuple[np.float32, np.float32]  # Cosine and sine by which positions are turned
     recolouring: _Recolouring
-    of_back: _Recolouring  # Of places that the drawing does not show
-    other_back: bool  # Whether their colours change otherwise
+    other_back: bool  # Whether places that the drawing does not show change otherwise
+    of_back: _Recolouring  # And how
     with_drawing: bool
     bare: bool  # Whether the contour is missing
     redrawn: bool  # Whether the drawing fits the figure less than exactly
@@ -178,10 +178,8 @@ def _chosen(key, extent, augmentation, guided):  # type: ignore[no-untyped-def]
     bare = with_drawing and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
     redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
     other_back = with_drawing and _unit(key, _OTHER_BACK) < shares[3]
-    back_turn, back_value = turn, value
-    if other_back:
-        back_turn = np.float32(6) * _unit(key, _BACK_HUE)
-        back_value = _DARKEST + (BRIGHTEST - _DARKEST) * _unit(key, _BACK_VALUE)
+    back_turn = np.float32(6) * _unit(key, _BACK_HUE)
+    back_value = _DARKEST + (BRIGHTEST - _DARKEST) * _unit(key, _BACK_VALUE)
     shift_x = shift_y = scale = ZERO
     other_turn, other_value = turn, value
     if redrawn:
@@ -193,8 +191,8 @@ def _chosen(key, extent, augmentation, guided):  # type: ignore[no-untyped-def]
         mirror,
         (cosine, sine),
         _Recolouring(turn, value, contrast, pivot),
-        _Recolouring(back_turn, back_value, contrast, pivot),
         other_back,
+        _Recolouring(back_turn, back_value, contrast, pivot),
         with_drawing,
         bare,
         redrawn,
@@ -233,7 +231,7 @@ def _shifted(at, place, shift, extent, pixels):  # type: ignore[no-untyped-def]
 
 @inlined
 def _fit(colour, looked_up):  # type: ignore[no-untyped-def]
-    """Level of confidence of the palette's colour in `looked_up` (12,), by how far Z's `colour` is."""
+    """Confidence, 0 to 255, that Z's `colour` shows the palette's colour in `looked_up` (12,)."""
     difference = ZERO
     for c in range(3):
         difference += abs(colour[c] - looked_up[8 + c])
@@ -298,8 +296,8 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
                 if chosen.bare:
                     _bare(target, p[10], p[11], extent[_INK])
                     target[3] = p[11]
-                hidden = colour[3] > 0 and p[15] < FAR
-                if recolours or chosen.other_back:
+                hidden = chosen.other_back and colour[3] > 0 and p[15] < FAR
+                if recolours or hidden:
                     recolouring = chosen.of_back if hidden else chosen.recolouring
                     if colour[3] > 0:
                         _recoloured(colour, recolouring)
@@ -317,7 +315,7 @@ def _cut(frames, place, draw, augmentation, out):  # type: ignore[no-untyped-def
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:
                                 _recoloured(looked_up[c : c + 3], chosen.of_drawing)
-                    if chosen.other_back and hidden:
+                    if hidden:
                         looked_up[11] = min(looked_up[11], _fit(colour, looked_up))
                 put_input(input_pixel, colour, position, looked_up, style)
                 put_picture(target_pixel, target)
