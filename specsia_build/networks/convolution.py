@@ -15,10 +15,8 @@ from specsia_build.jit import compiled, intrinsic, ready, types
 from specsia_build.rendering.fast.lanes import LONG, floats, spread
 
 LEAK = 0.2  # Slope below 0 of the leaky rectifier after each convolution but a network's last
-_LANES = 16  # Channels in a vector
-_VECTORS = 2  # Vectors in a block
-BLOCK = _LANES * _VECTORS  # Channels in a tile
-TILE_WIDTH = 4  # Neighbouring pixels of a row in a tile
+BLOCK = 16  # Channels in a vector, and in a tile
+TILE_WIDTH = 6  # Neighbouring pixels of a row in a tile: their sums just fit in the registers of AVX2
 
 
 class Kernel(NamedTuple):
@@ -64,21 +62,17 @@ def convolved(x: Floats, kernel: Kernel, stride: int = 1, leak: float = LEAK) ->
     return out
 
 
-def _at(builder: Any, index: Any, step: int) -> Any:
-    return builder.add(index, ir.Constant(LONG, step))
-
-
 def _vector(builder: Any, array: Any, index: Any) -> Any:
-    return builder.bitcast(builder.gep(array, [index]), floats(_LANES).as_pointer())
+    return builder.bitcast(builder.gep(array, [index]), floats(BLOCK).as_pointer())
 
 
 def _store(builder: Any, vector: Any, out: Any, index: Any, count: Any) -> None:
-    """Write the first `count` lanes of a vector, which may be none or more than it has."""
+    """Write the first `count` lanes of a vector, which may be more than it has."""
     from numba.core.cgutils import alloca_once, for_range
 
-    part = alloca_once(builder, floats(_LANES))
+    part = alloca_once(builder, floats(BLOCK))
     lanes = builder.bitcast(part, ir.FloatType().as_pointer())
-    with builder.if_else(builder.icmp_signed(">=", count, ir.Constant(LONG, _LANES))) as (whole, partly):
+    with builder.if_else(builder.icmp_signed(">=", count, ir.Constant(LONG, BLOCK))) as (whole, partly):
         with whole:
             builder.store(vector, _vector(builder, out, index), align=4)
         with partly:
@@ -105,39 +99,31 @@ def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
         x, packed, out = (context.make_array(kind)(context, builder, value).data for kind, value in arrays)
         x_at, packed_at, out_at = unpack_tuple(builder, arguments[1])
         run, x_row, x_step, out_step, count = unpack_tuple(builder, arguments[2])
-        slope, zero = spread(builder, arguments[3], _LANES), ir.Constant(floats(_LANES), [0.0] * _LANES)
+        slope, zero = spread(builder, arguments[3], BLOCK), ir.Constant(floats(BLOCK), [0.0] * BLOCK)
 
-        def weights_at(row: Any) -> list[Any]:
+        def weights_at(row: Any) -> Any:
             start = builder.add(packed_at, builder.mul(row, ir.Constant(LONG, BLOCK)))
-            places = (_vector(builder, packed, _at(builder, start, _LANES * k)) for k in range(_VECTORS))
-            return [builder.load(place, align=4) for place in places]
+            return builder.load(_vector(builder, packed, start), align=4)
 
-        def begun(value: Any) -> Any:
-            total = alloca_once(builder, floats(_LANES))
-            builder.store(value, total)
-            return total
-
-        biases = weights_at(ir.Constant(LONG, 0))
-        sums = [list(map(begun, biases)) for _ in range(TILE_WIDTH)]
+        sums = [alloca_once(builder, floats(BLOCK)) for _ in range(TILE_WIDTH)]
+        bias = weights_at(ir.Constant(LONG, 0))
+        for total in sums:
+            builder.store(bias, total)
         with for_range(builder, ir.Constant(LONG, 3)) as row:
             row_at = builder.add(x_at, builder.mul(row.index, x_row))
-            before = _at(builder, builder.mul(row.index, run), 1)
+            before = builder.add(builder.mul(row.index, run), ir.Constant(LONG, 1))
             with for_range(builder, run) as tap:
                 weights = weights_at(builder.add(before, tap.index))
                 value_at = builder.add(row_at, tap.index)
-                for pixel in sums:
-                    value = spread(builder, builder.load(builder.gep(x, [value_at])), _LANES)
+                for total in sums:
+                    value = spread(builder, builder.load(builder.gep(x, [value_at])), BLOCK)
                     value_at = builder.add(value_at, x_step)
-                    for total, weight in zip(pixel, weights, strict=True):
-                        product = builder.fmul(value, weight)
-                        builder.store(builder.fadd(builder.load(total), product), total)
-        for pixel in sums:
-            for k, total in enumerate(pixel):
-                value = builder.load(total)
-                positive = builder.fcmp_ordered(">", value, zero)
-                value = builder.select(positive, value, builder.fmul(value, slope))
-                here, left = _at(builder, out_at, _LANES * k), _at(builder, count, -_LANES * k)
-                _store(builder, value, out, here, left)
+                    builder.store(builder.fadd(builder.load(total), builder.fmul(value, weights)), total)
+        for total in sums:
+            value = builder.load(total)
+            positive = builder.fcmp_ordered(">", value, zero)
+            value = builder.select(positive, value, builder.fmul(value, slope))
+            _store(builder, value, out, out_at, count)
             out_at = builder.add(out_at, out_step)
         return context.get_dummy_value()
 
