@@ -1,8 +1,8 @@
 """Convolution of 3 x 3 pixels with a leaky rectifier, in float32, by explicit vectors.
 
 Sums of a tile of pixels and channels stay in registers. Each begins with the bias and continues by row,
-column and channel of the input; products and sums are rounded one by one. So neither the tile nor the
-vectors that a processor has change the result.
+column and channel of the input; a product and its sum are rounded once, as by `fma` of IEEE 754. So neither
+the tile nor the vectors that a processor has change the result.
 """
 
 from typing import Any, NamedTuple
@@ -66,6 +66,15 @@ def _vector(builder: Any, array: Any, index: Any) -> Any:
     return builder.bitcast(builder.gep(array, [index]), floats(BLOCK).as_pointer())
 
 
+def _fused(builder: Any, value: Any, weight: Any, total: Any) -> Any:
+    """Return ``value * weight + total`` of vectors, rounded once."""
+    from numba.core.cgutils import get_or_insert_function
+
+    signature = ir.FunctionType(total.type, [total.type] * 3)
+    fma = get_or_insert_function(builder.module, signature, f"llvm.fma.v{BLOCK}f32")
+    return builder.call(fma, [value, weight, total])
+
+
 def _store(builder: Any, vector: Any, out: Any, index: Any, count: Any) -> None:
     """Write the first `count` lanes of a vector, which may be more than it has."""
     from numba.core.cgutils import alloca_once, for_range
@@ -118,7 +127,7 @@ def _tile(typing: Any, arrays: Any, first: Any, steps: Any, leak: Any) -> Any:
                 for total in sums:
                     value = spread(builder, builder.load(builder.gep(x, [value_at])), BLOCK)
                     value_at = builder.add(value_at, x_step)
-                    builder.store(builder.fadd(builder.load(total), builder.fmul(value, weights)), total)
+                    builder.store(_fused(builder, value, weights, builder.load(total)), total)
         for total in sums:
             value = builder.load(total)
             positive = builder.fcmp_ordered(">", value, zero)
