@@ -52,6 +52,16 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     assert states("json", "import time; time.sleep(30)") == [BROKEN]
 
 
+def test_processor_without_fma_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.processor().state == OK
+    features = {"sse2": True, "fma": False}
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_features", lambda: features)
+    assert doctor.processor().state == doctor.NOTE
+    # As on ARM.
+    del features["fma"]
+    assert doctor.processor().state == OK
+
+
 def test_caches_are_removed_once_their_size_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
