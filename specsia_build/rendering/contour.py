@@ -12,8 +12,9 @@ from specsia_build.arrays import Pixels
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
-MOST_THICKNESS = 16.0  # Thickest line in pixels of a picture of 512 px
-WIDEST = 4 * MOST_THICKNESS  # The same in the largest frame, of 2,048 px
+MOST_THICKNESS = 16.0  # Thickest line that may be asked for, in pixels of a picture of 512 px
+MOST_DRAWN = 44.0  # Thickest line that a drawing may have around it, in the same pixels
+WIDEST = 4 * MOST_DRAWN  # The same in the largest frame, of 2,048 px
 _SPAN = 16  # Pixels of a row whose distances are lowered together
 
 

@@ -19,7 +19,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.masks import PixelBox, box_around, resampled
-from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
+from specsia_build.rendering.contour import MOST_THICKNESS, MOST_DRAWN, draw_contour
 from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.ink import Ink
@@ -237,7 +237,7 @@ def frame_figure(figure: Pixels, reading: DrawingSettings, name: str = "drawing"
     whole = (0.0, 0.0, float(fine), float(fine))
     image, bare = (resampled(picture, whole, (size, size)) for picture in (framed, bare))
     mask = bare[..., 3].copy()
-    width = min(contour.ink.width * size / fine, MOST_THICKNESS * size / 512)
+    width = min(contour.ink.width * size / fine, MOST_DRAWN * size / 512)
     drawn = replace(contour.ink, width=width) if contour.kept else None
     ink = _outline(reading, drawn)
     if reading.outline != KEEP:

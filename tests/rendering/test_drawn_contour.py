@@ -24,7 +24,7 @@ def iou_of_bare(contour: Contour, picture: Image, bare: Image) -> float:
     return float((left & true).sum() / (left | true).sum())
 
 
-@pytest.mark.parametrize("width", [1, 2, 4, 9, 16])
+@pytest.mark.parametrize("width", [1, 2, 4, 9, 16, 30, 40])
 @pytest.mark.parametrize("grey", [0, 120, 255])
 def test_width_and_grey(width: int, grey: int) -> None:
     bare, picture = drawn(width, grey)
@@ -45,7 +45,13 @@ def halves(size: int) -> Image:
     return painted(disc(size, 0.5, 0.5, 0.35), np.where(pixels(size)[1] < 0.5, 10, 240)[..., None])
 
 
-@pytest.mark.parametrize("draw", [lambda size: painted(*figure(size)), shaded, halves])
+def hooded(size: int) -> Image:
+    """A light ball in a dark hood, a broad rim around all but its lowest fifth."""
+    light = (disc(size, 0.5, 0.5, 0.29) > 0) | (pixels(size)[1] > 0.72)
+    return painted(disc(size, 0.5, 0.5, 0.35), np.where(light, 220, 30)[..., None] * np.ones(3))
+
+
+@pytest.mark.parametrize("draw", [lambda size: painted(*figure(size)), shaded, halves, hooded])
 def test_no_contour(draw: Callable[[int], Image]) -> None:
     contour = find_contour(draw(512))
     assert not contour.kept and not contour.line.any()
