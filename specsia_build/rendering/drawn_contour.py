@@ -27,8 +27,8 @@ colour of their line."""
 
 DEEPEST = 20.0  # Depth of profiles in pixels of a 512 px picture
 LEAST_WIDE_SCORE = 0.9
-"""Score from which a band that is wider, up to `MOST_DRAWN`, is a contour, and not part of the figure. Of 186 views
-of 32 characters without one, none reaches 0.6; with a black one of 30 px all reach 0.93."""
+"""Score from which a band that is wider, up to `MOST_DRAWN`, is a contour, and not part of the figure. Of 186
+views of 32 characters without one, none reaches 0.6; with a black one of 30 px all reach 0.93."""
 
 THINNEST = 0.5  # Pixels that a line is at least wide
 _AROUND = 8  # Pixels around a figure in which anything is computed

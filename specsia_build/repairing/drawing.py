@@ -19,7 +19,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.pictures.masks import PixelBox, box_around, resampled
-from specsia_build.rendering.contour import MOST_THICKNESS, MOST_DRAWN, draw_contour
+from specsia_build.rendering.contour import MOST_DRAWN, MOST_THICKNESS, draw_contour
 from specsia_build.rendering.drawn_contour import Contour, find_contour, ink_around
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.ink import Ink
