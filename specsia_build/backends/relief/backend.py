@@ -44,7 +44,7 @@ class Relief(Backend):
     """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
 
     name = "relief"
-    version = 9
+    version = 10
     keeps_frame = True
     compiles = True
     sees_back = True
@@ -95,7 +95,7 @@ class Relief(Backend):
             return baked(mesh, drawings, Camera(0.0, figure.size).pixels_per_unit)
         # The network was trained on renders, and knows no spears, whiskers and strands of drawings.
         surface = surface_of(figure, depth, known=context.framed, split=not context.is_profile)
-        return textured(figure, surface, with_sides(drawn, depth[..., 0]), behind)
+        return textured(figure, surface, with_sides(drawn, figure, depth), behind)
 
 
 def _part(inside: Mask) -> tuple[slice, slice]:

@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Floats, Mask, Pixels
-from specsia_build.backends.relief.sheets import FILLED, Crop
+from specsia_build.backends.relief.sheets import FILLED, NODES, Crop, FigureCut
 from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
@@ -32,6 +32,9 @@ _FLAT = 3.0  # Pixels of the crop over which shades of a colour are averaged
 STRIPE = 1.8  # Pixels of the crop over which colours are smoothed for the sides
 # Slopes of the front from which a side's own colours begin, and replace the drawing's
 GENTLE, _STEEP = 1.0, 2.5
+# Cells of the lattice from which half of a figure's thickness makes a wall at its rim, and a whole one
+_LOW, _HIGH = 1.0, 12.0
+_OUTSIDE = 2  # Pixels outside of the silhouette that its colours are interpolated from
 _ALIKE = 60.0  # Colours of a painted drawing that differ by so many levels are mixed at 0.37 of their shares
 _UNLIKELY = 6.0  # A colour whose logarithm is so much less than the likeliest one's has no share
 _LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
@@ -123,11 +126,15 @@ def _enclose(likely: Floats, inside: Mask) -> None:
     likely[:, changed] = np.where(possible[grown[changed]].T, likely[:, changed], _NEVER)
 
 
-def with_sides(drawn: DrawnFront, height: Floats) -> Pixels:
-    """The front (H, W, 3) uint8, smooth shades of its colours where its `height` (S, S) is steep."""
+def with_sides(drawn: DrawnFront, figure: FigureCut, depth: Floats) -> Pixels:
+    """The front (H, W, 3) uint8, smooth shades of its colours where they are drawn out over a side.
+
+    `depth` (S, S, 2) is that of front and back in the figure's crop. The front is drawn out where it is
+    steep, and at its rim.
+    """
     # Narrow stripes at the silhouette would be drawn out over all of the side.
     wide = scipy.ndimage.gaussian_filter(drawn.shown.astype(np.float32), (0, STRIPE, STRIPE))
-    share = steepness(height, drawn.crop, drawn.front.shape)
+    share = np.maximum(steepness(depth[..., 0], drawn.crop, drawn.front.shape), rim_share(figure, depth))
     flat = drawn.painted(wide, share > 0)
     return _levels(drawn.front + share[..., None] * (flat - drawn.front))
 
@@ -268,3 +275,15 @@ def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
     down, right = np.gradient(scipy.ndimage.gaussian_filter(height * np.float32(FILLED), _SMOOTHING))
     share = np.clip((np.hypot(down, right) - GENTLE) / (_STEEP - GENTLE), 0, 1)
     return crop.enlarged((share * share * (3 - 2 * share)).astype(np.float32), (shape[0], shape[1]))
+
+
+def rim_share(figure: FigureCut, depth: Floats) -> Floats:
+    """How much each pixel of the front (H, W), 0 to 1, colours the wall in which front and back meet.
+
+    The wall stands in the outermost cell of the lattice, and is as high as half of the thickness there, from
+    `depth` (S, S, 2).
+    """
+    near = np.clip(2 - figure.distance * (NODES / figure.crop.figure), 0, 1) * (figure.distance > -_OUTSIDE)
+    half = (depth[..., 0] - depth[..., 1]) * np.float32(NODES / 2)
+    high = np.clip((half - _LOW) / (_HIGH - _LOW), 0, 1).astype(np.float32)
+    return (near * figure.crop.enlarged(high, figure.covered.shape)).astype(np.float32)

@@ -250,6 +250,14 @@ def test_sides_have_no_stripes() -> None:
     assert np.percentile(steps[rim[1:] & rim[:-1]], 75) <= 30
 
 
+def test_highlight_at_the_silhouette_does_not_fill_the_side() -> None:
+    depth = disc(512, 0.5, 0.5, 0.3)
+    image = painted(depth, np.where((depth < 0.004)[..., None], 255, (60, 120, 190)))
+    side = seen(reconstructed(image), 90.0, 256)
+    rim = scipy.ndimage.binary_erosion(side[..., 3] == 255, iterations=8)
+    assert np.mean(side[rim][:, 0] > 170) < 0.03
+
+
 def test_thin_parts_are_thin() -> None:
     """A spear beside a body is no plate when it is seen from the side."""
     image = painted(np.maximum(disc(512, 0.4, 0.5, 0.2), limb(512, (0.55, 0.3), (0.75, 0.2), 0.006)))
