@@ -14,12 +14,16 @@ from specsia_build.pictures.masks import box_around, distance_to, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
 from specsia_build.repairing.ground import (
+    HAZE,
     SMOOTHER,
+    clear_haze,
     encloses_paper,
     is_of_lines,
+    on_white,
     paper_shadow,
     scan_rim,
     smooth_paper,
+    translucent_areas,
     translucent_shadow,
     with_paper_inside,
 )
@@ -39,12 +43,6 @@ _BESIDE, MOST_SPECKS = 0.03, 36
 
 _PALE, _RIM = 24, 4  # Levels by which a figure's edge differs from plain paper, and its width in pixels
 MOST_PALE = 0.1  # Largest share of it that does not: .02 at most on plain paper, .13 and more on uneven paper
-
-HAZE, HAZE_SHARE = 32, 0.005
-"""Alpha below which pixels off the figure are haze, and its share of the figure's area worth a warning."""
-
-LEAST_EDGE, _EDGE = 4.0, 0.006
-"""Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
 
 CUT_SHARE = 0.1  # Share of a figure's width that a picture's side cuts, at least
 INWARDS = 0.02  # Depth in widths at which it is looked at again
@@ -144,6 +142,7 @@ def _inside(picture: Pixels, silhouette: Pixels) -> Pixels:
     figure = picture.copy()
     np.minimum(figure[..., 3], silhouette, out=figure[..., 3])
     figure[figure[..., 3] == 0] = 0
+    figure = on_white(figure, translucent_areas(figure) & (silhouette >= HALF_COVERED))
     if not (figure[..., 3] >= HALF_COVERED).any():
         raise UsageError(
             "the drawing is transparent wherever its mask is white: give the mask of this drawing"
@@ -190,14 +189,20 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
     else:
         bare = _cut_out(picture)
         figure = with_paper_inside(bare)
-        if figure is not bare:
-            sentence = (
-                f"areas that the drawing's lines enclose were painted white: if they are gaps, give {_MASK}"
-            )
-            warnings.append(Warning("ground-kept", sentence, "lines"))
         shadow = translucent_shadow(figure)
         figure[shadow] = 0
-        if _clear_haze(figure):
+        translucent = translucent_areas(figure)
+        enclosed = translucent & scipy.ndimage.binary_fill_holes(figure[..., 3] >= HALF_COVERED)
+        if figure is not bare or enclosed.any():
+            sentence = (
+                "transparent areas that the drawing's lines enclose were painted on white: if they are gaps, "
+                f"give {_MASK}"
+            )
+            warnings.append(Warning("ground-kept", sentence, "lines"))
+        figure = on_white(figure, enclosed)
+        if (translucent & ~enclosed).any():
+            removed.append("a translucent area")
+        if clear_haze(figure):
             removed.append("a haze of low alpha around the figure")
         figure[_specks(figure[..., 3] >= HALF_COVERED)] = 0
     if shadow.any():
@@ -292,20 +297,6 @@ def _grains(figure: Mask, specks: Mask) -> int:
     """Number of specks that do not lie beside the figure."""
     away = distance_to(figure) > _BESIDE * max(figure.shape)
     return int(scipy.ndimage.label(specks & away, np.ones((3, 3)))[1])
-
-
-def _clear_haze(figure: Pixels) -> bool:
-    """Clear a haze of low alpha around a figure, in place, and return whether it is worth mentioning.
-
-    Pixels of low alpha beside the figure are its antialiased edge, unless there is a haze farther away.
-    """
-    alpha = figure[..., 3]
-    faint, covered = (alpha > 0) & (alpha < HAZE), alpha >= HALF_COVERED
-    reach = max(LEAST_EDGE, _EDGE * max(alpha.shape))
-    far = faint & (scipy.ndimage.distance_transform_edt(alpha < 2 * HAZE) > reach)
-    is_haze = bool(np.count_nonzero(far) > HAZE_SHARE * np.count_nonzero(covered))
-    figure[faint if is_haze else far] = 0
-    return is_haze
 
 
 def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:

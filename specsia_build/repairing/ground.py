@@ -43,6 +43,12 @@ _COLOURED, GAP = 60, 0.004
 share of the figure's area from which it is worth mentioning."""
 _BLACK, _WHITE = 64, 240  # Levels up to which paper may be a figure's black, and from which an eye's white
 
+HAZE, HAZE_SHARE = 32, 0.005
+"""Alpha below which pixels off the figure are haze, and its share of the figure's area worth a warning."""
+
+LEAST_EDGE, _EDGE = 4.0, 0.006
+"""Width of a soft edge, the larger of pixels and lengths of the picture, beyond which low alpha is haze."""
+
 _SMOOTH_SIDE, _STEP = 384, 6
 """Pixels of the longer side at which paper that changes smoothly is looked for, at most, and levels in its
 3 x 3 pixels, at most."""
@@ -107,6 +113,42 @@ def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
     most = paper.max(axis=-1)
     known = (np.ptp(paper, axis=-1) >= _COLOURED) | ((most > _BLACK) & (most < _WHITE))
     return bool(np.count_nonzero(_thick(covered & alike & known)) > GAP * np.count_nonzero(covered))
+
+
+def clear_haze(figure: Pixels) -> bool:
+    """Clear a haze of low alpha around a figure, in place, and return whether it is worth mentioning.
+
+    Pixels of low alpha beside the figure are its antialiased edge, unless there is a haze farther away.
+    """
+    alpha = figure[..., 3]
+    faint, covered = (alpha > 0) & (alpha < HAZE), alpha >= HALF_COVERED
+    reach = max(LEAST_EDGE, _EDGE * max(alpha.shape))
+    far = faint & (scipy.ndimage.distance_transform_edt(alpha < 2 * HAZE) > reach)
+    is_haze = bool(np.count_nonzero(far) > HAZE_SHARE * np.count_nonzero(covered))
+    figure[faint if is_haze else far] = 0
+    return is_haze
+
+
+def translucent_areas(figure: Pixels) -> Mask:
+    """Areas of a figure (h, w, 4), such as glass, that are less than half covered; all False if small.
+
+    Soft edges and haze are none.
+    """
+    alpha = figure[..., 3]
+    candidates = (alpha >= HAZE) & (alpha < HALF_COVERED)
+    reach = max(LEAST_EDGE, _EDGE * max(alpha.shape))
+    areas = scipy.ndimage.binary_propagation(distance_to(~candidates) > reach, mask=candidates)
+    is_small = np.count_nonzero(areas) <= HAZE_SHARE * np.count_nonzero(alpha >= HALF_COVERED)
+    return np.zeros_like(areas) if is_small else np.asarray(areas)
+
+
+def on_white(figure: Pixels, where: Mask) -> Pixels:
+    """The figure (h, w, 4), opaque and on white in some pixels (h, w); itself if there are none."""
+    if not where.any():
+        return figure
+    painted = figure.copy()
+    painted[where] = np.insert(over(figure, 255)[where], 3, 255, axis=1)
+    return painted
 
 
 def scan_rim(picture: Pixels) -> Mask:
