@@ -24,7 +24,7 @@ from specsia_build.jit import compiled_folders
 from specsia_build.memory import MEMORY, format_size, memory_bytes
 
 OK = "ok"
-LIMITED = "note"
+_NOTE = "note"
 LACKING = "missing"
 BROKEN = "broken"
 
@@ -36,7 +36,7 @@ PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
 class Fact:
     """What a machine has or lacks, what that `enables`, and the command that fixes it.
 
-    The state is `OK`, `LIMITED` (present with a limit), `LACKING` or `BROKEN` (present, but not working). If
+    The state is `OK`, `_NOTE` (present with a limit), `LACKING` or `BROKEN` (present, but not working). If
     `enables` is empty, every build needs it.
     """
 
@@ -74,14 +74,14 @@ def memory() -> Fact:
         size = min(size, int(text))
     workers = size // memory_bytes(MEMORY)
     fact = Fact(OK, f"{format_size(size)}, for {workers} workers of {MEMORY}")
-    return fact if workers >= cores() else replace(fact, state=LIMITED, fix=f"--workers {max(1, workers)}")
+    return fact if workers >= cores() else replace(fact, state=_NOTE, fix=f"--workers {max(1, workers)}")
 
 
 def disk(folder: Path) -> Fact:
     if not os.access(folder, os.W_OK):
         return Fact(BROKEN, f"{folder} cannot be written", fix="go to a folder of your own")
     free = shutil.disk_usage(folder).free
-    return Fact(LIMITED if free < LITTLE_DISK else OK, f"{format_size(free)} free in {folder}")
+    return Fact(_NOTE if free < LITTLE_DISK else OK, f"{format_size(free)} free in {folder}")
 
 
 def packages() -> Fact:
@@ -153,7 +153,7 @@ def processor() -> Fact:
     # Only processors of the x86 family report it; all 64-bit ARM processors have it.
     if get_host_cpu_features().get("fma", True):
         return Fact(OK, count)
-    return Fact(LIMITED, f"{count}, without FMA instructions: relief and DraViE take 75 times as long")
+    return Fact(_NOTE, f"{count}, without FMA instructions: relief and DraViE take 75 times as long")
 
 
 _CHECKS: dict[str, Callable[[], Fact]] = {

@@ -27,8 +27,8 @@ colour of their line."""
 
 DEEPEST = 20.0  # Depth of profiles in pixels of a 512 px picture
 LEAST_WIDE_SCORE = 0.9
-"""Score from which a band that is wider, up to `MOST_DRAWN`, is a contour, and not part of the figure. Of 186
-views of 32 characters without one, none reaches 0.6; with a black one of 30 px all reach 0.93."""
+"""Score from which a wider band of one ink, up to `MOST_DRAWN`, is a contour, and not part of the figure. Of
+186 views of 32 characters without one, none reaches 0.6; with a black one of 30 px all reach 0.93."""
 
 THINNEST = 0.5  # Pixels that a line is at least wide
 _AROUND = 8  # Pixels around a figure in which anything is computed
@@ -93,7 +93,7 @@ class Contour:
         if out.any():
             left = self.picture if self.paper is None else self.paper.bare()
             window = _window(left)
-            out[window] = _pixels(left[window], self.ink, self.spare)
+            out[window] = _pixels(left[window], self.ink, self.spare, DEEPEST * _unit(left))
         return out if self.paper is None else out | self.paper.line
 
     def bare(self) -> Pixels:
@@ -145,6 +145,11 @@ def _window(picture: Pixels) -> tuple[slice, slice]:
     return box_around(_covered(picture), _AROUND)
 
 
+def _unit(picture: Pixels) -> float:
+    """Pixels of a picture per pixel of one of 512 px."""
+    return float(max(picture.shape[:2]) / 512)
+
+
 def _depths(covered: Mask) -> Doubles:
     """Distance of each pixel of a figure (H, W) to those outside, and to the picture's border."""
     return np.asarray(distance_to(np.pad(~covered, 1, constant_values=True))[1:-1, 1:-1])
@@ -160,9 +165,10 @@ def find_contour(picture: Pixels) -> Contour:
     """
     if not _covered(picture).any():
         return Contour(picture, *_NO_LINE)
-    contour = Contour(picture, *_best_line(picture, DEEPEST))
-    if not contour.kept:
-        wide = Contour(picture, *_best_line(picture, MOST_DRAWN))
+    profiles = _profiles(picture, DEEPEST)
+    contour = Contour(picture, *_best_line(profiles))
+    if not contour.kept and _has_one_ink(profiles):
+        wide = Contour(picture, *_best_line(_profiles(picture, MOST_DRAWN)))
         contour = wide if wide.score >= LEAST_WIDE_SCORE else contour
     if contour.kept and contour.ink.colours.min() >= _PAPER:
         # Paper that was left around a figure hides its contour.
@@ -202,7 +208,9 @@ class _Profiles(NamedTuple):
     unit: float  # Pixels of the picture per pixel of a 512 px one
 
 
-def _profiles(picture: Pixels, unit: float, deepest: float) -> _Profiles:
+def _profiles(picture: Pixels, deepest: float) -> _Profiles:
+    """Profiles of so many pixels of a 512 px picture along the edge of a figure (H, W, 4)."""
+    unit, picture = _unit(picture), picture[_window(picture)]
     covered = _covered(picture)
     inside = _depths(covered)
     distance = np.where(covered, inside - 0.5, 0.5 - distance_to(covered))
@@ -242,9 +250,15 @@ class _Line(NamedTuple):
 _NO_LINE = _Line(0.0, Ink.of_one(0.0, (0, 0, 0)), 0.0)
 
 
-def _best_line(picture: Pixels, deepest: float) -> _Line:
-    """The line of the best score in profiles of so many pixels of a 512 px picture."""
-    profiles = _profiles(picture[_window(picture)], max(picture.shape[:2]) / 512, deepest)
+def _has_one_ink(profiles: _Profiles) -> bool:
+    """Whether nearly all of a figure's edge has one colour, as the wide lines of small sprites have."""
+    inks = [profiles.colours[:, start] for start in STARTS]
+    apart = [np.abs(ink - np.median(ink, axis=0)).max(axis=1) for ink in inks if len(ink)]
+    return any(np.mean(each <= _INK) >= LEAST_WIDE_SCORE for each in apart)
+
+
+def _best_line(profiles: _Profiles) -> _Line:
+    """The line of the best score."""
     if len(profiles.colours) < _FEWEST:
         return _NO_LINE
     lines = [_line(profiles, start) for start in STARTS]
@@ -314,10 +328,11 @@ def inks_beside(width: float, beside: Doubles, colours: Doubles) -> Ink:
     return Ink(width, known, inks)
 
 
-def _pixels(picture: Pixels, ink: Ink, spare: float) -> Mask:
+def _pixels(picture: Pixels, ink: Ink, spare: float, widest: float) -> Mask:
     """The pixels that a contour takes, with those that it mixes with, and all outside of the figure.
 
-    Parts of the figure that are lines themselves stay, and so does ink that joins its parts.
+    Parts of the figure that are lines themselves stay, and so does ink that joins its parts, and all parts
+    that are wider than `widest` pixels.
     """
     spare = max(UNEVEN * ink.width, spare) + 1
     covered = _covered(picture)
@@ -336,7 +351,7 @@ def _pixels(picture: Pixels, ink: Ink, spare: float) -> Mask:
     bare = covered & ~line
     away = distance_to(bare)
     # What is left of another line, such as a whisker's core, would get a contour of its own: it goes too.
-    deep = distance_to(~bare) > min(ink.width, DEEPEST) / 2
+    deep = distance_to(~bare) > min(ink.width, widest) / 2
     bare = scipy.ndimage.binary_propagation(deep, np.ones((3, 3), np.bool_), mask=bare)
     wide, core = covered & (away > 1.5 * ink.width + 2), covered & (away > 3 * ink.width + 3)
     limbs = scipy.ndimage.binary_propagation(core, np.ones((3, 3), np.bool_), mask=wide)

@@ -100,10 +100,7 @@ def with_paper_inside(figure: Pixels) -> Pixels:
     whole = scipy.ndimage.binary_fill_holes(covered)
     if np.count_nonzero(covered) >= LEAST_FILLED * np.count_nonzero(whole):
         return figure
-    inside, filled = scipy.ndimage.binary_erosion(whole), figure.copy()
-    filled[inside, :3] = over(figure, 255)[inside]
-    filled[inside, 3] = 255
-    return filled
+    return on_white(figure, scipy.ndimage.binary_erosion(whole))
 
 
 def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
@@ -115,6 +112,11 @@ def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
     return bool(np.count_nonzero(_thick(covered & alike & known)) > GAP * np.count_nonzero(covered))
 
 
+def _widest_edge(shape: tuple[int, ...]) -> float:
+    """Width in pixels that a soft edge has at most in a picture of (h, w)."""
+    return max(LEAST_EDGE, _EDGE * max(shape))
+
+
 def clear_haze(figure: Pixels) -> bool:
     """Clear a haze of low alpha around a figure, in place, and return whether it is worth mentioning.
 
@@ -122,28 +124,27 @@ def clear_haze(figure: Pixels) -> bool:
     """
     alpha = figure[..., 3]
     faint, covered = (alpha > 0) & (alpha < HAZE), alpha >= HALF_COVERED
-    reach = max(LEAST_EDGE, _EDGE * max(alpha.shape))
-    far = faint & (scipy.ndimage.distance_transform_edt(alpha < 2 * HAZE) > reach)
+    far = faint & (scipy.ndimage.distance_transform_edt(alpha < 2 * HAZE) > _widest_edge(alpha.shape))
     is_haze = bool(np.count_nonzero(far) > HAZE_SHARE * np.count_nonzero(covered))
     figure[faint if is_haze else far] = 0
     return is_haze
 
 
 def translucent_areas(figure: Pixels) -> Mask:
-    """Areas of a figure (h, w, 4), such as glass, that are less than half covered; all False if small.
+    """Find areas of a figure (h, w, 4), such as glass, that are less than half covered; all False if small.
 
-    Soft edges and haze are none.
+    Soft edges and haze do not count.
     """
     alpha = figure[..., 3]
     candidates = (alpha >= HAZE) & (alpha < HALF_COVERED)
-    reach = max(LEAST_EDGE, _EDGE * max(alpha.shape))
-    areas = scipy.ndimage.binary_propagation(distance_to(~candidates) > reach, mask=candidates)
+    seeds = distance_to(~candidates) > _widest_edge(alpha.shape)
+    areas = scipy.ndimage.binary_propagation(seeds, mask=candidates)
     is_small = np.count_nonzero(areas) <= HAZE_SHARE * np.count_nonzero(alpha >= HALF_COVERED)
     return np.zeros_like(areas) if is_small else np.asarray(areas)
 
 
 def on_white(figure: Pixels, where: Mask) -> Pixels:
-    """The figure (h, w, 4), opaque and on white in some pixels (h, w); itself if there are none."""
+    """The figure (h, w, 4), painted on white where a mask (h, w) says so; itself if that is empty."""
     if not where.any():
         return figure
     painted = figure.copy()

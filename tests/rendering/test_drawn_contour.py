@@ -107,10 +107,11 @@ def parts(mask: NDArray[np.bool_]) -> int:
     return int(scipy.ndimage.label(mask, np.ones((3, 3)))[1])
 
 
-def test_rests_of_whiskers_go_with_the_contour() -> None:
+@pytest.mark.parametrize("size", [512, 1536])
+def test_rests_of_whiskers_go_with_the_contour(size: int) -> None:
     """Whiskers are short lines with a pale core, which would get a contour of its own."""
-    columns, rows = pixels(512)
-    head = 512 * disc(512, 0.5, 0.5, 0.2)
+    columns, rows = pixels(size)
+    head = 512 * disc(size, 0.5, 0.5, 0.2)
     whisker = 512 * np.minimum(0.01 - np.abs(rows - 0.5), 0.23 - np.abs(columns - 0.5))
     is_pale = (head > 5) | ((head < -2) & (whisker > 2.5))
     picture = painted(np.maximum(head, whisker), np.where(is_pale, 200, 20)[..., None] * np.ones(3))

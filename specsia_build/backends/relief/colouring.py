@@ -127,14 +127,13 @@ def _enclose(likely: Floats, inside: Mask) -> None:
 
 
 def with_sides(drawn: DrawnFront, figure: FigureCut, depth: Floats) -> Pixels:
-    """The front (H, W, 3) uint8, smooth shades of its colours where they are drawn out over a side.
+    """The front (H, W, 3) uint8, with smooth shades where it is steep and at the figure's rim.
 
-    `depth` (S, S, 2) is that of front and back in the figure's crop. The front is drawn out where it is
-    steep, and at its rim.
+    Sides take their colours from there. `depth` (S, S, 2) is that of front and back in the figure's crop.
     """
     # Narrow stripes at the silhouette would be drawn out over all of the side.
     wide = scipy.ndimage.gaussian_filter(drawn.shown.astype(np.float32), (0, STRIPE, STRIPE))
-    share = np.maximum(steepness(depth[..., 0], drawn.crop, drawn.front.shape), rim_share(figure, depth))
+    share = np.maximum(steepness(depth[..., 0], drawn.crop, drawn.front.shape), _rim_share(figure, depth))
     flat = drawn.painted(wide, share > 0)
     return _levels(drawn.front + share[..., None] * (flat - drawn.front))
 
@@ -277,11 +276,11 @@ def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
     return crop.enlarged((share * share * (3 - 2 * share)).astype(np.float32), (shape[0], shape[1]))
 
 
-def rim_share(figure: FigureCut, depth: Floats) -> Floats:
-    """How much each pixel of the front (H, W), 0 to 1, colours the wall in which front and back meet.
+def _rim_share(figure: FigureCut, depth: Floats) -> Floats:
+    """How much of each pixel's colour, (H, W) 0 to 1, is drawn out over the rim, where front and back meet.
 
-    The wall stands in the outermost cell of the lattice, and is as high as half of the thickness there, from
-    `depth` (S, S, 2).
+    They meet in a wall that the outermost cell of the lattice colours. The thicker the figure is there, by
+    `depth` (S, S, 2), the higher is the wall.
     """
     near = np.clip(2 - figure.distance * (NODES / figure.crop.figure), 0, 1) * (figure.distance > -_OUTSIDE)
     half = (depth[..., 0] - depth[..., 1]) * np.float32(NODES / 2)
