@@ -74,7 +74,7 @@ class AnimalShape(NamedTuple):
 def rig_animal(mesh: Mesh, facing: str) -> tuple[Mesh, RawMoving] | None:
     """The rig of an animal in the frame, with motions ``turn``, ``bounce``, ``sway`` and ``walk``.
 
-    Of two legs that are drawn as one, each gets half of its depth, in the mesh that comes first. None where
+    If two legs are one wall, each gets half of its depth, in the mesh that comes first. None where
     the silhouette does not show legs in front and behind, with a gap between them below a belly.
     `facing` is the side of the animal that is drawn, ``left`` or ``right``.
     """
@@ -111,8 +111,12 @@ def rig_animal(mesh: Mesh, facing: str) -> tuple[Mesh, RawMoving] | None:
             bones.add([side + group + part for part in _PARTS], holder, points)
     if len(shape.tail):
         bones.add(("tail", "tailEnd"), "hips", [place(*point) for point in shape.tail])
-    single = [group for group, legs in zip(("Hind", "Front"), shape.legs, strict=True) if len(legs) == 1]
-    mesh, rig = bones.rigged(mesh, [(sides[0] + group, sides[1] + group) for group in single])
+    walls = [
+        group
+        for group, legs in zip(("Hind", "Front"), shape.legs, strict=True)
+        if len(legs) == 1 and _layers(mesh, place(legs[0, 1], rows[1])) <= 2
+    ]
+    mesh, rig = bones.rigged(mesh, [(sides[0] + group, sides[1] + group) for group in walls])
     height = float(np.ptp(mesh.bounds(), axis=0)[2])
     motions = (turn(), bounce(bones.places[0], height), sway([4, 5]), _walk(rig, ahead))
     return mesh, RawMoving(rig=rig, motions=motions)
@@ -153,6 +157,14 @@ class _Bones:
             mesh, skin = _doubled(mesh, skin, self.numbers(shown), self.numbers(hidden))
         parents = np.array(self.parents, np.int32)
         return mesh, Rig.unturned(tuple(self.names), parents, np.stack(self.places), mesh.vertices, skin)
+
+
+def _layers(mesh: Mesh, place: Doubles) -> int:
+    """Number of faces on the line of sight through a place (3,): two through a wall, four through two legs."""
+    corners = mesh.vertices[mesh.faces][..., [0, 2]] - place[[0, 2]]
+    ahead = np.roll(corners, -1, axis=1)
+    turns = corners[..., 0] * ahead[..., 1] - corners[..., 1] * ahead[..., 0]
+    return int(np.count_nonzero((turns > 0).all(axis=1) | (turns < 0).all(axis=1)))
 
 
 def _doubled(mesh: Mesh, skin: Doubles, near: list[int], far: list[int]) -> tuple[Mesh, Doubles]:
@@ -294,7 +306,7 @@ def _leg_angles(phase: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def joined_bones(names: Sequence[str]) -> Mask:
-    """Tell which two bones (J, J) may hold a face: not the left and the right leg, in front or behind."""
-    legs = np.array([re.sub("|".join(_PARTS), "", name) for name in names])
+    """Tell which two bones (J, J) may hold a face: not those of the left and the right leg below the body."""
+    legs = np.array([re.sub(f"({'|'.join(_PARTS[1:])})$", "", name) for name in names])
     others = np.array([_OTHER.get(leg, "") for leg in legs.tolist()])
     return np.asarray(legs[:, None] != others)

@@ -63,14 +63,32 @@ def test_each_leg_steps_on_the_ground(facing: str, legs: tuple[float, ...]) -> N
     np.testing.assert_allclose(track.worlds[0], track.worlds[-1], atol=1e-6)
     shank = whole.used & (whole.vertices[:, 2] < -0.3)
     assert rig.weights[shank].max(axis=1).min() > 0.9
-    # Both legs of a pair swing about one place, and no face is between them.
+    # Both legs of a pair swing about one place, and no face is between them below the body.
     middles = feet[..., 0].mean(axis=0).reshape(2, 2)
     assert np.abs(np.diff(middles)).max() < 0.03
     kept = without_webs(whole, own)
     bones = np.array(names)[rig.slots[:, 0]][kept.faces]
     for group in ("Hind", "Front"):
-        sides = [np.char.startswith(bones, side + group).any(axis=1) for side in ("left", "right")]
-        assert not (sides[0] & sides[1]).any()
+        sides = [np.char.startswith(bones, side + group) for side in ("left", "right")]
+        low = ~np.char.endswith(bones, "Upper")
+        assert not ((sides[0] & low).any(axis=1) & sides[1].any(axis=1)).any()
+        assert not ((sides[1] & low).any(axis=1) & sides[0].any(axis=1)).any()
+
+
+def test_legs_that_hide_others_are_not_doubled() -> None:
+    legs = [((x, y, -0.2), (0.06, 0.04, 0.4)) for x in (-0.24, 0.24) for y in (-0.05, 0.05)]
+    mesh = concatenate([on_grid(box(place, size)) for place, size in (BODY, HEAD, TAIL, *legs)])
+    rigged = rig_animal(mesh, "left")
+    assert rigged is not None and len(rigged[0].vertices) == len(mesh.vertices)
+    rig, names = rigged[1].rig, rigged[1].rig.skeleton.names
+    # The drawn side is seen from -Y, and the head is at -X.
+    for side, is_side in (("left", mesh.vertices[:, 1] < 0), ("right", mesh.vertices[:, 1] > 0)):
+        for group, is_group in (("Front", mesh.vertices[:, 0] < 0), ("Hind", mesh.vertices[:, 0] > 0)):
+            shank = (mesh.vertices[:, 2] < -0.3) & is_side & is_group
+            own = [names.index(side + group + part) for part in ("Upper", "Lower")]
+            weights = np.zeros((len(mesh.vertices), len(names)))
+            np.add.at(weights, (np.arange(len(weights))[:, None], rig.slots), rig.weights)
+            assert shank.any() and weights[shank][:, own].sum(axis=1).min() > 0.9
 
 
 def test_what_shows_no_four_legs_gets_none() -> None:

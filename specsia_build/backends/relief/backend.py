@@ -94,7 +94,7 @@ class Relief(Backend):
             drawings = _drawings(figure, (front, behind), context.side, round(cut.middle))
             return baked(mesh, drawings, Camera(0.0, figure.size).pixels_per_unit)
         # The network was trained on renders, and knows no spears, whiskers and strands of drawings.
-        surface = surface_of(figure, depth, known=context.framed, split=not context.is_profile)
+        surface = surface_of(figure, depth, known=context.framed, profile=context.is_profile)
         return textured(figure, surface, with_sides(drawn, figure, depth), behind)
 
 

@@ -1,6 +1,6 @@
-"""Find the front legs of an animal that is drawn from its front, which hide its hind legs.
+"""Find legs that hide others: an animal's hind legs in a drawing from its front, or those of the far side.
 
-A front and a back depth alone make one wall of a front and a hind leg, as deep as the body.
+A front and a back depth alone make one wall of both legs, as deep as the body.
 """
 
 from typing import NamedTuple
@@ -22,62 +22,154 @@ their bodies. Of people's legs 97 % are less than 1.6 times as deep as wide; tho
 are less than .4 as deep as their bodies.
 """
 
+_LEGS = 0.35  # Share of a figure's height from above below which legs begin in a drawing from its side
+_LOW, _STANDING = 0.08, 0.15  # Least height of a belly, and most of a foot, in heights of the figure
+_ARCH = 0.42
+"""Width of the gap below a belly at a quarter of its height from above, in its largest width, at least. It is
+.59 to 1 for 24 animals on four legs, and .12 to .36 between the legs of people who stride."""
+_LIFTED, _APART = 0.4, 0.3
+"""Shares of the height of two legs, one before the other: how far a foot may be lifted, and the least height
+of the gap between them."""
+_SHADED, _HIGHER = 12.0, 0.015
+"""Levels by which a far leg is darker than a near one, and shares of the figure's height by which its foot is
+higher, at least."""
 
-class DeepLeg(NamedTuple):
-    """A leg that hides another one.
+
+class HidingLeg(NamedTuple):
+    """A leg that hides another one, or one of two that are drawn from their side.
 
     Attributes:
         below: (h, w) its nodes, from the top of the gap beside it down.
         whole: (h, w) these, and those of the body above them as far up as the leg is wide.
-        width: (h,) width in each row, in nodes; each of the two is about as deep.
+        width: (h,) width in each row, in nodes; a leg is about as deep.
+        sides: where legs stand: 1 is nearer to the viewer, -1 farther.
     """
 
     below: Mask
     whole: Mask
     width: Doubles
+    sides: tuple[int, ...] = (1, -1)
 
 
-def deep_legs(inside: Mask, depth: Doubles) -> list[DeepLeg]:
+class _Gap(NamedTuple):
+    """A gap between legs: its first row, its height, and its `_ARCH`."""
+
+    top: int
+    height: int
+    arch: float
+
+
+def deep_legs(inside: Mask, depth: Doubles) -> list[HidingLeg]:
     """Find the legs beside a gap that are too deep for one leg each.
 
     Args:
         inside: (h, w), nodes of a lattice that lie in the figure; there may be none.
         depth: (h, w), from front to back, in cells of the lattice.
     """
-    top = _crotch(inside) if inside.any() else None
-    if top is None:
+    gap = _gap_of(inside, _GROUND, 0.5)
+    if gap is None:
         return []
-    low = inside.copy()
-    low[:top] = False
-    label, count = scipy.ndimage.label(low)
     body = np.percentile(depth[inside], _MOST)
     legs = []
-    for number in range(1, count + 1):
-        leg = label == number
-        width = leg.sum(axis=1)
-        shown = np.flatnonzero(width)
-        usual = float(np.median(width[shown]))
-        deep = max(_DEEP * usual, _UNDER * body)
-        if leg.sum() < _LEAST * inside.sum() or np.median(depth[leg]) < deep:
-            continue
-        above = slice(max(0, shown[0] - round(usual)), shown[0])
-        whole = leg.copy()
-        whole[above] = leg[shown[0]] & inside[above]
-        # Hooves, and rows in which two legs touch, are wider than a leg is deep.
-        smooth = scipy.ndimage.gaussian_filter1d(np.minimum(width[shown], 1.5 * usual), 1 + usual / 8)
-        widths = np.full(len(width), usual)
-        widths[shown] = smooth
-        legs.append(DeepLeg(leg, whole, widths))
+    for leg in _parts_below(inside, gap.top, _LEAST * inside.sum()):
+        deep = max(_DEEP * _usual(leg), _UNDER * body)
+        if np.median(depth[leg]) >= deep:
+            legs.append(_hiding(leg, inside))
     return legs
 
 
-def _crotch(inside: Mask) -> int | None:
-    """The first row of the highest gap of a figure's lower half that ends at the ground; None without one."""
+def profile_legs(inside: Mask, brightness: Doubles) -> list[HidingLeg]:
+    """Find the legs of an animal that is drawn from its side: none unless it has a gap below its belly.
+
+    Of two in front and two behind, one may hide the other.
+
+    Args:
+        inside: (h, w), nodes of a lattice that lie in the figure; there may be none.
+        brightness: (h, w) of its picture, in levels.
+    """
+    gap = _gap_of(inside, _GROUND, _LEGS)
     rows = np.flatnonzero(inside.any(axis=1))
+    if gap is None or gap.height < _LOW * len(rows) or gap.arch < _ARCH:
+        return []
+    least, lowest = _LEAST * inside.sum(), int(rows[-1] - _STANDING * len(rows))
+    legs = []
+    for part in _parts_below(inside, gap.top, least):
+        if not part[lowest:].any():
+            continue
+        inner = _gap_of(part, _LIFTED, 0.0)
+        two = [] if inner is None else _parts_below(part, inner.top, least)
+        if inner is None or len(two) != 2 or inner.height < _APART * np.count_nonzero(part.any(axis=1)):
+            legs.append(_hiding(part, inside))
+            continue
+        above = part & ~two[0] & ~two[1]
+        legs += [leg._replace(below=part, whole=leg.whole | above) for leg in _pair(two, inside, brightness)]
+    return legs
+
+
+def _pair(two: list[Mask], inside: Mask, brightness: Doubles) -> list[HidingLeg]:
+    """Two legs, one before the other, of which one is near and the other far.
+
+    The far one is darker, or its foot is higher; else it is the one closer to the figure's middle.
+    """
+    shades = [float(brightness[leg].mean()) for leg in two]
+    soles = [int(np.flatnonzero(leg.any(axis=1))[-1]) for leg in two]
+    columns = np.flatnonzero(inside.any(axis=0))
+    outer = [abs(float(np.nonzero(leg)[1].mean()) - columns.mean()) for leg in two]
+    if abs(shades[0] - shades[1]) >= _SHADED:
+        is_first = shades[0] > shades[1]
+    elif abs(soles[0] - soles[1]) >= _HIGHER * np.count_nonzero(inside.any(axis=1)):
+        is_first = soles[0] > soles[1]
+    else:
+        is_first = outer[0] >= outer[1]
+    sides = (1, -1) if is_first else (-1, 1)
+    return [_hiding(leg, inside)._replace(sides=(side,)) for leg, side in zip(two, sides, strict=True)]
+
+
+def _hiding(leg: Mask, inside: Mask) -> HidingLeg:
+    width, usual = leg.sum(axis=1), _usual(leg)
+    shown = np.flatnonzero(width)
+    above = slice(max(0, shown[0] - round(usual)), shown[0])
+    whole = leg.copy()
+    whole[above] = leg[shown[0]] & inside[above]
+    # Hooves, and rows in which two legs touch, are wider than a leg is deep.
+    smooth = scipy.ndimage.gaussian_filter1d(np.minimum(width[shown], 1.5 * usual), 1 + usual / 8)
+    widths = np.full(len(width), usual)
+    widths[shown] = smooth
+    return HidingLeg(leg, whole, widths)
+
+
+def _usual(leg: Mask) -> float:
+    """Usual width of a leg in nodes."""
+    width = leg.sum(axis=1)
+    return float(np.median(width[width > 0]))
+
+
+def _parts_below(inside: Mask, top: int, least: float) -> list[Mask]:
+    """Separate parts of a mask from a row down, of at least so many nodes."""
+    low = inside.copy()
+    low[:top] = False
+    label, count = scipy.ndimage.label(low)
+    parts = [label == number for number in range(1, count + 1)]
+    return [part for part in parts if part.sum() >= least]
+
+
+def _gap_of(inside: Mask, lifted: float, first: float) -> _Gap | None:
+    """The highest gap of a mask that ends at its lowest row, or is `lifted` from there; None without one.
+
+    It begins below a share `first` of the height; `lifted` is another.
+    """
+    rows = np.flatnonzero(inside.any(axis=1))
+    if not len(rows):
+        return None
     height = rows[-1] - rows[0]
     left = np.maximum.accumulate(inside, axis=1)
     right = np.maximum.accumulate(inside[:, ::-1], axis=1)[:, ::-1]
-    gaps = scipy.ndimage.find_objects(scipy.ndimage.label(left & right & ~inside)[0])
-    tops = [down.start for down, _ in gaps if down.stop > rows[-1] - _GROUND * height]
-    low = [top for top in tops if top > rows[0] + height / 2]
-    return min(low, default=None)
+    label, _ = scipy.ndimage.label(left & right & ~inside)
+    gaps = []
+    for number, (down, across) in enumerate(scipy.ndimage.find_objects(label), 1):
+        if down.stop > rows[-1] - lifted * height and down.start > rows[0] + first * height:
+            width = (label[down, across] == number).sum(axis=1)
+            # Feet narrow a gap at the ground.
+            arch = width[len(width) // 4] / width[: -(-9 * len(width) // 10)].max()
+            gaps.append(_Gap(down.start, len(width), float(arch)))
+    return min(gaps, default=None)

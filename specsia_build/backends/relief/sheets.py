@@ -17,10 +17,11 @@ from PIL import Image
 from specsia_build.arrays import Doubles, Mask
 from specsia_build.backends.base import check_image
 from specsia_build.backends.relief.blocks import LARGEST, faces_of_blocks
-from specsia_build.backends.relief.legs import deep_legs
+from specsia_build.backends.relief.legs import deep_legs, profile_legs
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.pictures.masks import box_around, continued, distance_to
+from specsia_build.rendering.ink import LUMA
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -201,7 +202,7 @@ def lattice_of(
 
 
 def surface_of(
-    figure: FigureCut, depth: NDArray[np.floating], *, known: bool = True, split: bool = True
+    figure: FigureCut, depth: NDArray[np.floating], *, known: bool = True, profile: bool = False
 ) -> ClosedSurface:
     """The surface that fills a figure's silhouette between two depths.
 
@@ -209,7 +210,7 @@ def surface_of(
         figure: in its picture.
         depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer, in figure lengths.
         known: whether the depths of thin parts are sure; else these are about as thick as they are wide.
-        split: whether legs that hide others become two each, see `deep_legs`.
+        profile: whether the figure is drawn from its side, see `profile_legs` and `deep_legs`.
 
     Raises CharacterError if the silhouette is nowhere wider than a cell of the finest lattice.
     """
@@ -234,11 +235,16 @@ def surface_of(
     half = np.maximum((top - bottom) / 2, _LEAST)
     lattice, unit = np.stack([columns, rows]), crop.figure / NODES
     body, legs = inside.copy(), []
-    for leg in deep_legs(inside, 2 * half / cell) if split else []:
+    if profile:
+        luma = figure.picture[..., :3] @ LUMA
+        hiding = profile_legs(inside, sampled(luma, columns, rows))
+    else:
+        hiding = deep_legs(inside, 2 * half / cell)
+    for leg in hiding:
         body &= ~leg.below
         own = np.minimum(leg.width[:, None] * cell / 2, _OF_TWO * half)
         away = half - own - _INNER * cell
-        legs += [_sheets(lattice, middle + way * away, own, leg.whole, unit) for way in (1, -1)]
+        legs += [_sheets(lattice, middle + way * away, own, leg.whole, unit) for way in leg.sides]
     if not known:
         thickest = _thickest(np.maximum(sampled(distance, columns, rows), 0), cell)
         half = np.maximum(np.minimum(half, thickest), _LEAST)

@@ -85,14 +85,12 @@ ANIMAL = np.maximum(
 )
 
 
-@pytest.mark.parametrize(
-    ("below", "split", "parts"), [(0.3, True, 5), (0.1, True, 1), (0.04, True, 1), (0.3, False, 1)]
-)
-def test_leg_as_deep_as_body_becomes_two(below: float, split: bool, parts: int) -> None:
+@pytest.mark.parametrize(("below", "parts"), [(0.3, 5), (0.1, 1), (0.04, 1)])
+def test_leg_as_deep_as_body_becomes_two(below: float, parts: int) -> None:
     cut = figure_of(painted(ANIMAL))
     half = np.full((SIZE, SIZE), 0.3)
     half[SIZE // 2 :] = below
-    surface = surface_of(cut, np.stack([half, -half], axis=-1), split=split)
+    surface = surface_of(cut, np.stack([half, -half], axis=-1))
     mesh = textured(cut, surface, *[cut.picture[..., :3]] * 2)
     found = topology(mesh)
     assert len(found.areas) == parts and found.closed.all()
@@ -106,6 +104,39 @@ def test_leg_as_deep_as_body_becomes_two(below: float, split: bool, parts: int) 
         body = np.flatnonzero(profile[100])
         assert np.ptp(columns) == pytest.approx(np.ptp(body), abs=4)
         assert len(columns) == pytest.approx(2 * 0.08 * 256, abs=8)
+
+
+def feet_of(*legs: tuple[float, float, int]) -> list[str]:
+    """Where an animal's feet stand in a drawing from its side; of each leg the x of hip and foot, and a grey."""
+    trunk = limb(256, (0.25, 0.4), (0.75, 0.4), 0.14)
+    bones = [limb(256, (hip, 0.45), (foot, 0.9), 0.035) for hip, foot, _ in legs]
+    image = painted(np.maximum.reduce([trunk, *bones]))
+    for bone, (*_, grey) in zip(bones, legs, strict=True):
+        image[(bone >= 0) & (trunk < 0), :3] = grey
+    cut, half = figure_of(image), np.full((SIZE, SIZE), 0.15)
+    surface = surface_of(cut, np.stack([half, -half], axis=-1), profile=True)
+    mesh = textured(cut, surface, *[cut.picture[..., :3]] * 2)
+    assert topology(mesh).closed.all() and iou(seen(mesh, size=256), image) > 0.97
+    x, y, z = mesh.vertices.T
+    scale = np.ptp(x) / 0.78  # Of 0.25 - 0.14 to 0.75 + 0.14 of the picture
+    names = {(True, False): "near", (False, True): "far", (True, True): "both"}
+    feet = []
+    for _, foot, _ in legs:
+        depths = y[(np.abs(x - x.min() - (foot - 0.11) * scale) < 0.03 * scale) & (z < z.min() + 0.1 * scale)]
+        is_wall = (np.abs(depths) < 0.01).any()
+        feet.append("wall" if is_wall else names[bool((depths < 0).any()), bool((depths > 0).any())])
+    return feet
+
+
+def test_legs_of_animal_from_its_side_stand_apart() -> None:
+    assert feet_of((0.25, 0.25, 90), (0.75, 0.75, 90)) == ["both", "both"]
+    # Of two legs, the far one is darker, or else the inner one.
+    shaded = feet_of((0.25, 0.2, 90), (0.25, 0.36, 140), (0.75, 0.64, 90), (0.75, 0.8, 140))
+    assert shaded == ["far", "near", "far", "near"]
+    even = feet_of((0.25, 0.2, 90), (0.25, 0.36, 90), (0.75, 0.75, 90))
+    assert even == ["near", "far", "both"]
+    # A figure that strides is no animal on four legs.
+    assert feet_of((0.5, 0.3, 90), (0.5, 0.7, 90)) == ["wall", "wall"]
 
 
 def test_rim_lies_on_contour() -> None:
