@@ -1,6 +1,7 @@
 """Cut a drawing's figure out of transparency, plain paper or a given silhouette, and say what was removed."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -15,7 +16,6 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
 from specsia_build.repairing.ground import (
     HAZE,
-    SMOOTHER,
     clear_haze,
     encloses_paper,
     is_of_lines,
@@ -76,6 +76,15 @@ class Cutout:
     boxes: tuple[FigureBox, ...]
     step: int = 1
     cut: tuple[str, ...] = ()
+
+
+class _OffPaper(NamedTuple):
+    """A figure (h, w, 4), the paper it was cut out of, (3,) or (h, w, 3), its shadow (h, w), and `MOST_PALE`."""
+
+    figure: Pixels
+    paper: Pixels
+    shadow: Mask
+    is_pale: bool
 
 
 def cut(
@@ -158,26 +167,21 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         rim = scan_rim(picture)
         scan = _without_rim(picture, rim)
         try:
-            figure, paper = _off_paper(scan), _paper(scan)
+            cutout = _without_shadow(_off_paper(scan), _paper(scan))
             if rim.any():
                 removed.append("a dark rim along the picture's border")
         except UsageError:
-            cutout = _off_gradient(picture, SMOOTHER)
-            if cutout is None:
+            even = _off_gradient(picture)
+            if even is None:
                 raise
-            figure, paper = cutout
+            cutout = even
             removed.append(_CHANGING)
-        shadow = paper_shadow(figure, paper)
-        figure[shadow] = 0
-        pale = _pale_edge(figure, paper) > MOST_PALE
         # Paper that is paler or darker around the figure alone has the colour of the corners elsewhere.
-        if pale and (cutout := _off_gradient(picture, 0.0)) is not None:
-            figure, paper = cutout
-            shadow = paper_shadow(figure, paper)
-            figure[shadow] = 0
-            pale = False
+        if cutout.is_pale and (even := _off_gradient(picture)) is not None:
+            cutout = even
             removed.append(_CHANGING)
-        if pale:
+        figure, paper, shadow = cutout.figure, cutout.paper, cutout.shadow
+        if cutout.is_pale:
             sentence = f"much of the figure's edge fades into the paper: if that is background, give {_MASK}"
             warnings.append(Warning("ground-kept", sentence, "drawing"))
         elif encloses_paper(figure, paper):
@@ -250,23 +254,27 @@ def _off_paper(picture: Pixels) -> Pixels:
     return figure
 
 
-def _off_gradient(picture: Pixels, smoother: float) -> tuple[Pixels, Pixels] | None:
-    """Cut the figure out of `smooth_paper`, and return both; None unless the edge is clear."""
-    paper = smooth_paper(picture, smoother)
+def _off_gradient(picture: Pixels) -> _OffPaper | None:
+    """Cut the figure out of `smooth_paper`; None unless the edge is clear."""
+    paper = smooth_paper(picture)
     if paper is None:
         return None
     evened = picture.copy()
     evened[..., :3] = np.clip(picture[..., :3] - paper.astype(np.int16) + HALF_COVERED, 0, 255)
     figure = picture.copy()
     try:
-        figure[..., 3] = cut_out(evened)[..., 3]
-    except SpecsiaError:
+        figure[..., 3] = _off_paper(evened)[..., 3]
+    except UsageError:
         return None
-    covered = figure[..., 3] >= HALF_COVERED
-    figure[_specks(covered)] = 0
-    if _on_border(covered) > MOST_ON_BORDER or _pale_edge(figure, paper) > MOST_PALE:
-        return None
-    return figure, paper
+    cutout = _without_shadow(figure, paper)
+    return None if cutout.is_pale else cutout
+
+
+def _without_shadow(figure: Pixels, paper: Pixels) -> _OffPaper:
+    """Remove the soft shadow below a figure, in place, that was cut out of paper, (3,) or (h, w, 3)."""
+    shadow = paper_shadow(figure, paper)
+    figure[shadow] = 0
+    return _OffPaper(figure, paper, shadow, _pale_edge(figure, paper) > MOST_PALE)
 
 
 def _on_border(covered: Mask) -> float:

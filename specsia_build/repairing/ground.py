@@ -53,16 +53,14 @@ _SMOOTH_SIDE, _STEP = 384, 6
 """Pixels of the longer side at which paper that changes smoothly is looked for, at most, and levels in its
 3 x 3 pixels, at most."""
 
-LEAST_SMOOTH, SMOOTHER = 0.75, 0.1
-"""Share of a picture's border that such paper covers, at least, and by how much that exceeds the share that
-has the colour of the corners, unless only the paper within changes."""
+LEAST_SMOOTH = 0.75  # Share of a picture's border that such paper covers, at least
 
 
-def smooth_paper(picture: Pixels, smoother: float) -> Pixels | None:
+def smooth_paper(picture: Pixels) -> Pixels | None:
     """Find the colours (h, w, 3) of an opaque picture's paper if they change smoothly, as in a gradient.
 
-    They go on behind the figure as beside it. None if the paper has edges, or covers less of the border than
-    the colour of the corners and `smoother` (0 to 1).
+    They go on behind the figure as beside it. None if the paper has edges, or covers too little of the border,
+    or less than the colour of the corners does.
     """
     image = Image.fromarray(picture).convert("RGB")
     small = np.asarray(image.reduce(-(-max(image.size) // _SMOOTH_SIDE)))
@@ -75,7 +73,7 @@ def smooth_paper(picture: Pixels, smoother: float) -> Pixels | None:
     regions, count = scipy.ndimage.label(even)
     paper = regions == 1 + np.bincount(regions[border], minlength=count + 1)[1:].argmax() if count else even
     plain = np.abs(small[border] - corners).max(axis=1) <= PAPER_TOLERANCE
-    if paper[border].mean() < max(LEAST_SMOOTH, plain.mean() + smoother):
+    if paper[border].mean() < max(LEAST_SMOOTH, plain.mean()):
         return None
     around = Image.fromarray(continued(small, paper))
     return np.asarray(around.resize(image.size, Image.Resampling.BILINEAR))
