@@ -47,6 +47,10 @@ STARTS = (0, 2, 3, 5)  # Samples that ink is taken from: the outermost ones may 
 _FEWEST = 50  # Profiles below which nothing is decided
 INKS, LEAST_INK = 8, 0.02  # Colours of what lies beside a contour, and the least share of profiles of each
 _PAPER = 200  # Level from which all channels of a line may be paper that was left around a figure
+_FRINGE, _WITHIN = 1.5, 0.8
+"""Width in pixels of a 512 px picture below which a line may be the fringe of such paper or of a contour, and
+the score from which a contour lies within it. Of 630 views of characters with a thin contour, six reach .68
+to .74."""
 _EVEN, PURE = 16, 0.85  # Levels within which a known line has one colour, and the share of it that has
 # Pixels below which there is no line between two silhouettes, and within which widths are equal
 LEAST_WIDTH = 0.75
@@ -170,12 +174,20 @@ def find_contour(picture: Pixels) -> Contour:
     if not contour.kept and _has_one_ink(profiles):
         wide = Contour(picture, *_best_line(_profiles(picture, MOST_DRAWN)))
         contour = wide if wide.score >= LEAST_WIDE_SCORE else contour
-    if contour.kept and contour.ink.colours.min() >= _PAPER:
-        # Paper that was left around a figure hides its contour.
+    is_fringe = contour.ink.width < _FRINGE * profiles.unit
+    if contour.kept and (is_fringe or contour.ink.colours.min() >= _PAPER):
+        # Paper that was left around a figure, as around a sticker, and its fringe hide its contour.
         inner = find_contour(contour.bare())
-        if inner.kept and inner.ink.colours.max() < _PAPER:
-            return replace(inner, picture=picture, paper=contour)
+        least = _WITHIN if is_fringe and inner.paper is None else LEAST_SCORE
+        if inner.score >= least and inner.ink.colours.max() < _PAPER:
+            return _within(contour, inner)
     return contour
+
+
+def _within(outer: Contour, inner: Contour) -> Contour:
+    """A contour, or its own paper, inside of another one."""
+    paper = outer if inner.paper is None else _within(outer, inner.paper)
+    return replace(inner, picture=outer.picture, paper=paper)
 
 
 def ink_around(picture: Pixels, mask: Pixels) -> Ink | None:

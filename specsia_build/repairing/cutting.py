@@ -79,7 +79,10 @@ class Cutout:
 
 
 class _OffPaper(NamedTuple):
-    """A figure (h, w, 4), the paper it was cut out of, (3,) or (h, w, 3), its shadow (h, w), and `MOST_PALE`."""
+    """A figure (h, w, 4), the paper it was cut out of, (3,) or (h, w, 3), and the shadow (h, w) it had.
+
+    `is_pale` tells whether more than `MOST_PALE` of its edge fades into the paper.
+    """
 
     figure: Pixels
     paper: Pixels
@@ -180,16 +183,15 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         if cutout.is_pale and (even := _off_gradient(picture)) is not None:
             cutout = even
             removed.append(_CHANGING)
-        figure, paper, shadow = cutout.figure, cutout.paper, cutout.shadow
+        figure, shadow = _unmixed(cutout.figure, cutout.paper), cutout.shadow
         if cutout.is_pale:
             sentence = f"much of the figure's edge fades into the paper: if that is background, give {_MASK}"
             warnings.append(Warning("ground-kept", sentence, "drawing"))
-        elif encloses_paper(figure, paper):
+        elif encloses_paper(cutout.figure, cutout.paper):
             sentence = (
                 f"areas of the background's colour inside the figure are kept: if they are gaps, give {_MASK}"
             )
             warnings.append(Warning("ground-kept", sentence, "drawing"))
-        figure = _unmixed(figure, paper)
     else:
         bare = _cut_out(picture)
         figure = with_paper_inside(bare)

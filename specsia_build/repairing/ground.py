@@ -59,8 +59,8 @@ LEAST_SMOOTH = 0.75  # Share of a picture's border that such paper covers, at le
 def smooth_paper(picture: Pixels) -> Pixels | None:
     """Find the colours (h, w, 3) of an opaque picture's paper if they change smoothly, as in a gradient.
 
-    They go on behind the figure as beside it. None if the paper has edges, or covers too little of the border,
-    or less than the colour of the corners does.
+    They go on behind the figure as beside it. None if the paper has edges, or covers too little of the
+    border, or less than the colour of the corners does.
     """
     image = Image.fromarray(picture).convert("RGB")
     small = np.asarray(image.reduce(-(-max(image.size) // _SMOOTH_SIDE)))

@@ -160,7 +160,7 @@ class _Bones:
 
 
 def _layers(mesh: Mesh, place: Doubles) -> int:
-    """Number of faces on the line of sight through a place (3,): two through a wall, four through two legs."""
+    """Number of faces on the line of sight through a place (3,): two of a wall, four of two legs."""
     corners = mesh.vertices[mesh.faces][..., [0, 2]] - place[[0, 2]]
     ahead = np.roll(corners, -1, axis=1)
     turns = corners[..., 0] * ahead[..., 1] - corners[..., 1] * ahead[..., 0]

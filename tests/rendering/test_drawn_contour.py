@@ -84,6 +84,18 @@ def test_uneven_line_in_paper() -> None:
     assert left[left[..., 3] > 127][:, :3].min() >= 110 and left[left[..., 3] > 127][:, :3].max() <= 145
 
 
+@pytest.mark.parametrize("border", [0, 10])
+def test_sticker_with_a_fringe(border: int) -> None:
+    """Around the figure are a line of 5 pixels, a white border, and a grey fringe where it was cut out."""
+    bare, picture = drawn(5, 30)
+    if border:
+        picture = draw_contour(picture, np.ascontiguousarray(picture[..., 3]), border, 252)
+    picture = draw_contour(picture, np.ascontiguousarray(picture[..., 3]), 1, 110)
+    contour = find_contour(picture)
+    assert contour.kept and contour.ink.width == pytest.approx(5, abs=0.8)
+    assert contour.ink.colours.max() < 60 and iou_of_bare(contour, picture, bare) > 0.93
+
+
 def test_line_of_a_brush() -> None:
     """A line of one ink that is three times as wide here as there, as a brush draws it, is gone wholly."""
     depth, (columns, rows) = 512 * disc(512, 0.5, 0.5, 0.3), pixels(512)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
+from scipy.ndimage import gaussian_filter
 
 from specsia_build.errors import UsageError
 from specsia_build.repairing.cutting import cut
@@ -216,6 +217,24 @@ def test_sheet_of_sprites() -> None:
     # Two that stand on each other are one figure, as a head that floats above its body.
     column = sheet.crop((0, 0, sprite.width + 1, 2 * (sprite.height + 2)))
     assert len(cut(np.asarray(column)).boxes) == 1
+
+
+def test_uneven_floor_below_a_figure() -> None:
+    """A studio's backdrop has one colour but for bumps of its floor, which would be many specks."""
+    rng = np.random.default_rng(0)
+    bumps = gaussian_filter(rng.normal(0, 1, (HEIGHT, WIDTH)), 5)
+    bumps *= 9 / np.abs(bumps).max() * np.linspace(0, 2, HEIGHT)[:, None].clip(0, 1)
+    ground = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+    ground[..., :3] = (np.linspace(244, 226, HEIGHT)[:, None] + bumps)[..., None]
+    cutout = cut(np.asarray(laid(Image.fromarray(ground), person())))
+    assert overlap(cutout.picture, CLEAN) > 0.97
+    assert [warning.subject for warning in cutout.warnings][:1] == ["a background whose colour changes"]
+    # Marks around a figure are no part of its paper.
+    marked = Image.fromarray(ground)
+    for x, y in rng.integers(0, (WIDTH, HEIGHT), (120, 2)).tolist():
+        ImageDraw.Draw(marked).ellipse((x, y, x + 2, y + 2), fill=(90, 20, 20, 255))
+    with pytest.raises(UsageError, match="marks"):
+        cut(np.asarray(laid(marked, person())))
 
 
 @pytest.mark.parametrize("kind", ["sky", "vignette", "glow"])

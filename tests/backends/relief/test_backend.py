@@ -107,7 +107,7 @@ def test_leg_as_deep_as_body_becomes_two(below: float, parts: int) -> None:
 
 
 def feet_of(*legs: tuple[float, float, int]) -> list[str]:
-    """Where an animal's feet stand in a drawing from its side; of each leg the x of hip and foot, and a grey."""
+    """Where an animal's feet stand, drawn from its side; of each leg the x of hip and foot, and a grey."""
     trunk = limb(256, (0.25, 0.4), (0.75, 0.4), 0.14)
     bones = [limb(256, (hip, 0.45), (foot, 0.9), 0.035) for hip, foot, _ in legs]
     image = painted(np.maximum.reduce([trunk, *bones]))
