@@ -41,7 +41,7 @@ _SPECK = 0.002  # Share of the figure's area below which a separate part is a sp
 # and most others on plain paper
 _BESIDE, MOST_SPECKS = 0.03, 36
 
-_PALE, _RIM = 24, 4  # Levels by which a figure's edge differs from plain paper, and its width in pixels
+_PALE, _RIM = 24, 4  # Levels by which a figure's edge and marks differ from paper, and pixels of that edge
 MOST_PALE = 0.1  # Largest share of it that does not: .02 at most on plain paper, .13 and more on uneven paper
 
 CUT_SHARE = 0.1  # Share of a figure's width that a picture's side cuts, at least
@@ -242,12 +242,13 @@ def _without_rim(picture: Pixels, rim: Mask) -> Pixels:
     return scan
 
 
-def _off_paper(picture: Pixels) -> Pixels:
-    """Cut the figure out of plain paper, without specks."""
+def _off_paper(picture: Pixels, palest: int = 0) -> Pixels:
+    """Cut the figure out of plain paper, without specks; paler ones do not count as marks."""
     figure = _cut_out(picture)
     covered = figure[..., 3] >= HALF_COVERED
     specks = _specks(covered)
-    if _on_border(covered) > MOST_ON_BORDER or _grains(covered & ~specks, specks) > MOST_SPECKS:
+    marks = specks & (np.abs(picture[..., :3].astype(np.int16) - _paper(picture)).max(axis=2) >= palest)
+    if _on_border(covered) > MOST_ON_BORDER or _grains(covered & ~specks, marks) > MOST_SPECKS:
         raise UsageError(
             "the drawing's paper is uneven, as on a photograph, or has marks or a frame around the figure: "
             f"{REPAINT}"
@@ -265,7 +266,7 @@ def _off_gradient(picture: Pixels) -> _OffPaper | None:
     evened[..., :3] = np.clip(picture[..., :3] - paper.astype(np.int16) + HALF_COVERED, 0, 255)
     figure = picture.copy()
     try:
-        figure[..., 3] = _off_paper(evened)[..., 3]
+        figure[..., 3] = _off_paper(evened, _PALE)[..., 3]
     except UsageError:
         return None
     cutout = _without_shadow(figure, paper)
