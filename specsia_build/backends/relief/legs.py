@@ -26,7 +26,8 @@ _LEGS = 0.35  # Share of a figure's height from above below which legs begin in 
 _LOW, _STANDING = 0.08, 0.15  # Least height of a belly, and most of a foot, in heights of the figure
 _ARCH = 0.42
 """Width of the gap below a belly at a quarter of its height from above, in its largest width, at least. It is
-.59 to 1 for 24 animals on four legs, and .12 to .36 between the legs of people who stride."""
+.59 to 1 for 24 renders of animals on four legs, .48 for a striding dog, and .12 to .36 between the legs of
+people who stride."""
 _LIFTED, _APART = 0.4, 0.3
 """Shares of the height of two legs, one before the other: how far a foot may be lifted, and the least height
 of the gap between them."""
