@@ -23,7 +23,9 @@ are less than .4 as deep as their bodies.
 """
 
 _LEGS = 0.35  # Share of a figure's height from above below which legs begin in a drawing from its side
-_LOW, _STANDING = 0.08, 0.15  # Least height of a belly, and most of a foot, in heights of the figure
+_LOW, _STANDING = 0.08, 0.07  # Least height of a belly, and most of a foot, in heights of the figure
+# Least distance of front and hind legs in widths of the figure: .35 for 15 drawn animals; birds' are closer
+_SPREAD = 0.2
 _ARCH = 0.42
 """Width of the gap below a belly at a quarter of its height from above, in its largest width, at least. It is
 .59 to 1 for 24 renders of animals on four legs, .48 for a striding dog, and .12 to .36 between the legs of
@@ -104,7 +106,9 @@ def profile_legs(inside: Mask, brightness: Doubles) -> list[HidingLeg]:
             continue
         above = part & ~two[0] & ~two[1]
         legs += [leg._replace(below=part, whole=leg.whole | above) for leg in _pair(two, inside, brightness)]
-    return legs
+    middles = [float(np.nonzero(leg.below)[1].mean()) for leg in legs]
+    width = np.count_nonzero(inside.any(axis=0))
+    return legs if legs and max(middles) - min(middles) >= _SPREAD * width else []
 
 
 def _pair(two: list[Mask], inside: Mask, brightness: Doubles) -> list[HidingLeg]:

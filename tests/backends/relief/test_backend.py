@@ -17,6 +17,7 @@ from specsia_build.backends import selftest
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, examples, net, train
 from specsia_build.backends.relief.colouring import DrawnFront, back_of, likelihoods
+from specsia_build.backends.relief.legs import profile_legs
 from specsia_build.backends.relief.net import CHANNELS
 from specsia_build.backends.relief.sheets import SIZE, Crop, extended, figure_of, surface_of, textured
 from specsia_build.backends.scoring import check_generated
@@ -137,6 +138,24 @@ def test_legs_of_animal_from_its_side_stand_apart() -> None:
     assert even == ["near", "far", "both"]
     # A figure that strides is no animal on four legs.
     assert feet_of((0.5, 0.3, 90), (0.5, 0.7, 90)) == ["wall", "wall"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "legs"),
+    [
+        ({12: 95, 60: 95}, 2),
+        ({12: 95, 60: 95, 80: 86}, 2),  # A trunk ends above the ground.
+        ({44: 95, 54: 95}, 0),  # A bird's legs are close to each other.
+        ({}, 0),
+    ],
+)
+def test_legs_stand_on_the_ground_in_front_and_behind(ends: dict[int, int], legs: int) -> None:
+    inside = np.zeros((100, 100), np.bool_)
+    inside[30:60, 10:90] = True
+    for column, end in ends.items():
+        inside[60:end, column : column + 7] = True
+    assert len(profile_legs(inside, np.zeros(inside.shape))) == legs
+    assert not profile_legs(np.zeros_like(inside), np.zeros(inside.shape))
 
 
 def test_rim_lies_on_contour() -> None:
