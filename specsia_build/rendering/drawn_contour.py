@@ -71,7 +71,7 @@ class Contour:
         score: evidence for the line, 0 to 1; see `LEAST_SCORE`.
         ink: its width in pixels and its colours.
         spare: pixels by which its wide places (90th percentile) are wider than that.
-        paper: the contour of paper that was left around this one; None without.
+        paper: the line of paper, or of a fringe, that was left around this one; None without.
     """
 
     picture: Pixels
@@ -185,7 +185,7 @@ def find_contour(picture: Pixels) -> Contour:
 
 
 def _within(outer: Contour, inner: Contour) -> Contour:
-    """A contour, or its own paper, inside of another one."""
+    """The inner contour in the picture of the outer one, which lies around it and around its paper."""
     paper = outer if inner.paper is None else _within(outer, inner.paper)
     return replace(inner, picture=outer.picture, paper=paper)
 

@@ -243,7 +243,10 @@ def _without_rim(picture: Pixels, rim: Mask) -> Pixels:
 
 
 def _off_paper(picture: Pixels, palest: int = 0) -> Pixels:
-    """Cut the figure out of plain paper, without specks; paler ones do not count as marks."""
+    """Cut the figure out of plain paper, without specks.
+
+    Raises UsageError if many specks lie around it that differ from the paper by `palest` levels or more.
+    """
     figure = _cut_out(picture)
     covered = figure[..., 3] >= HALF_COVERED
     specks = _specks(covered)

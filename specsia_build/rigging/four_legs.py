@@ -74,8 +74,8 @@ class AnimalShape(NamedTuple):
 def rig_animal(mesh: Mesh, facing: str) -> tuple[Mesh, RawMoving] | None:
     """The rig of an animal in the frame, with motions ``turn``, ``bounce``, ``sway`` and ``walk``.
 
-    If two legs are one wall, each gets half of its depth, in the mesh that comes first. None where
-    the silhouette does not show legs in front and behind, with a gap between them below a belly.
+    Where two legs are one wall, the mesh that comes first has both, each half as deep. None where the
+    silhouette does not show legs in front and behind, with a gap between them below a belly.
     `facing` is the side of the animal that is drawn, ``left`` or ``right``.
     """
     first, behind = glance(mesh, [Camera(0.0, _SIZE), Camera(180.0, _SIZE)])

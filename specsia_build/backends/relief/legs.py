@@ -42,8 +42,8 @@ class HidingLeg(NamedTuple):
     """A leg that hides another one, or one of two that are drawn from their side.
 
     Attributes:
-        below: (h, w) its nodes, from the top of the gap beside it down.
-        whole: (h, w) these, and those of the body above them as far up as the leg is wide.
+        below: (h, w) nodes that the body loses to it, from the top of the gap beside it down.
+        whole: (h, w) its own nodes, and those of the body above them as far up as the leg is wide.
         width: (h,) width in each row, in nodes; a leg is about as deep.
         sides: where legs stand: 1 is nearer to the viewer, -1 farther.
     """
@@ -99,16 +99,25 @@ def profile_legs(inside: Mask, brightness: Doubles) -> list[HidingLeg]:
     for part in _parts_below(inside, gap.top, least):
         if not part[lowest:].any():
             continue
-        inner = _gap_of(part, _LIFTED, 0.0)
-        two = [] if inner is None else _parts_below(part, inner.top, least)
-        if inner is None or len(two) != 2 or inner.height < _APART * np.count_nonzero(part.any(axis=1)):
+        two = _two_of(part, least)
+        if two:
+            above = part & ~two[0] & ~two[1]
+            pair = _pair(two, inside, brightness)
+            legs += [leg._replace(below=part, whole=leg.whole | above) for leg in pair]
+        else:
             legs.append(_hiding(part, inside))
-            continue
-        above = part & ~two[0] & ~two[1]
-        legs += [leg._replace(below=part, whole=leg.whole | above) for leg in _pair(two, inside, brightness)]
     middles = [float(np.nonzero(leg.below)[1].mean()) for leg in legs]
     width = np.count_nonzero(inside.any(axis=0))
     return legs if legs and max(middles) - min(middles) >= _SPREAD * width else []
+
+
+def _two_of(part: Mask, least: float) -> list[Mask]:
+    """Two legs of a part that joins them above; none if it is one leg, or hides the other."""
+    gap = _gap_of(part, _LIFTED, 0.0)
+    if gap is None or gap.height < _APART * np.count_nonzero(part.any(axis=1)):
+        return []
+    two = _parts_below(part, gap.top, least)
+    return two if len(two) == 2 else []
 
 
 def _pair(two: list[Mask], inside: Mask, brightness: Doubles) -> list[HidingLeg]:
@@ -116,17 +125,17 @@ def _pair(two: list[Mask], inside: Mask, brightness: Doubles) -> list[HidingLeg]
 
     The far one is darker, or its foot is higher; else it is the one closer to the figure's middle.
     """
-    shades = [float(brightness[leg].mean()) for leg in two]
+    bright = [float(brightness[leg].mean()) for leg in two]
     soles = [int(np.flatnonzero(leg.any(axis=1))[-1]) for leg in two]
     columns = np.flatnonzero(inside.any(axis=0))
     outer = [abs(float(np.nonzero(leg)[1].mean()) - columns.mean()) for leg in two]
-    if abs(shades[0] - shades[1]) >= _SHADED:
-        is_first = shades[0] > shades[1]
+    if abs(bright[0] - bright[1]) >= _SHADED:
+        first_is_near = bright[0] > bright[1]
     elif abs(soles[0] - soles[1]) >= _HIGHER * np.count_nonzero(inside.any(axis=1)):
-        is_first = soles[0] > soles[1]
+        first_is_near = soles[0] > soles[1]
     else:
-        is_first = outer[0] >= outer[1]
-    sides = (1, -1) if is_first else (-1, 1)
+        first_is_near = outer[0] >= outer[1]
+    sides = (1, -1) if first_is_near else (-1, 1)
     return [_hiding(leg, inside)._replace(sides=(side,)) for leg, side in zip(two, sides, strict=True)]
 
 
@@ -159,9 +168,10 @@ def _parts_below(inside: Mask, top: int, least: float) -> list[Mask]:
 
 
 def _gap_of(inside: Mask, lifted: float, first: float) -> _Gap | None:
-    """The highest gap of a mask that ends at its lowest row, or is `lifted` from there; None without one.
+    """The highest gap between parts of a mask; None without one.
 
-    It begins below a share `first` of the height; `lifted` is another.
+    Only gaps count that begin below a share `first` of the height from above, and end at most a share
+    `lifted` of it above the lowest row.
     """
     rows = np.flatnonzero(inside.any(axis=1))
     if not len(rows):
