@@ -16,7 +16,7 @@ from specsia_build.arrays import Floats, Mask, Pixels
 from specsia_build.backends.base import Backend, Context, SideDrawing
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.baking import Turnaround, baked, centred
-from specsia_build.backends.relief.colouring import DrawnFront, back_of, with_sides
+from specsia_build.backends.relief.colouring import DrawnFront, back_of, paper_of_lines, with_sides
 from specsia_build.backends.relief.net import CROP_ROUNDS, CROP_SAMPLES, inputs, kept_on_white
 from specsia_build.backends.relief.sheets import (
     FULLY_COVERED,
@@ -67,7 +67,12 @@ class Relief(Backend):
         opaque = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULLY_COVERED))) & inside
         opaque = opaque if opaque.any() else inside
         labels = np.full((SIZE, SIZE), COLOURS)
-        _, labels[opaque] = palette_of(small[opaque, :3], CROP_SAMPLES, CROP_ROUNDS)
+        # The lines of a render are colours of its character.
+        paper = None if context.framed else paper_of_lines(picture, crop.figure)
+        if paper is None:
+            _, labels[opaque] = palette_of(small[opaque, :3], CROP_SAMPLES, CROP_ROUNDS)
+        else:
+            labels[opaque] = 0
         length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if context.framed else 0.0
         depth, logits = _predict(small, labels, length)
         if length:
@@ -82,7 +87,8 @@ class Relief(Backend):
             depth = np.stack([half, -half], axis=-1)
         known = np.where(inside, continued(labels, opaque), COLOURS)
         part = _part(inside)
-        drawn = DrawnFront(front, crop.resized(front)[part], known[part], crop, part)
+        colours = crop.resized(front) if paper is None else np.full((SIZE, SIZE, 3), paper)
+        drawn = DrawnFront(front, colours[part], known[part], crop, part)
         if context.back is not None:
             behind = extended(np.ascontiguousarray(context.back[:, ::-1][figure.window]))[0]
         elif context.is_profile:

@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Floats, Mask, Pixels
-from specsia_build.backends.relief.sheets import FILLED, NODES, Crop, FigureCut
+from specsia_build.backends.relief.sheets import FILLED, FULLY_COVERED, NODES, Crop, FigureCut
 from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
@@ -40,6 +40,11 @@ _UNLIKELY = 6.0  # A colour whose logarithm is so much less than the likeliest o
 _LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
 _NEVER = -100.0  # Logarithm of the likelihood of a colour that a pixel must not get
 _FAR = 0.01  # Share of a colour's pixels around below which its mean takes over
+# Width of a drawn line at most, in lengths of the figure, and levels by which it is darker than all around
+_LINE, _DARKER = 0.02, 32
+# A drawing of lines on paper: the lines' share of the figure at least, that of the rest which has the paper's
+# colour, its darkest channel, and levels from it that are the paper
+_OF_LINES, _OF_PAPER, _PALE, _SAME = 0.05, 0.95, 200, 32
 # Grain from which a drawing begins to count as painted; renders, which the network knows, have less
 _FLATTEST = 1.0
 
@@ -124,6 +129,23 @@ def _enclose(likely: Floats, inside: Mask) -> None:
     possible = np.zeros((count + 1, len(likely)), np.bool_)
     possible[grown[beside], best[beside]] = True
     likely[:, changed] = np.where(possible[grown[changed]].T, likely[:, changed], _NEVER)
+
+
+def paper_of_lines(picture: Pixels, length: float) -> Pixels | None:
+    """The colour (3,) of the paper that a figure (H, W, 4) of `length` pixels is drawn on with lines.
+
+    Back and sides of such a drawing are paper. None for any other drawing.
+    """
+    opaque = picture[..., 3] >= FULLY_COVERED
+    darkest = np.where(opaque, picture[..., :3].min(axis=2), 0)
+    closed = scipy.ndimage.grey_closing(darkest, (round(_LINE * length) | 1,) * 2)
+    lines = closed[opaque] - darkest[opaque] > _DARKER
+    shown = picture[opaque][~lines, :3]
+    if not lines.any() or lines.mean() < _OF_LINES:
+        return None
+    paper = np.median(shown, axis=0)
+    same = np.abs(shown - paper).max(axis=1) <= _SAME
+    return paper.astype(np.uint8) if paper.min() >= _PALE and same.mean() >= _OF_PAPER else None
 
 
 def with_sides(drawn: DrawnFront, figure: FigureCut, depth: Floats) -> Pixels:

@@ -28,7 +28,7 @@ from specsia_build.networks.unet import read_tensors
 from specsia_build.pictures.palettes import COLOURS
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
-from tests.backends.drawings import PALETTE, Image, disc, figure, iou, limb, painted, pixels, seen
+from tests.backends.drawings import PALETTE, SHIRT, Image, disc, figure, iou, limb, painted, pixels, seen
 
 
 def reconstructed(image: Image) -> Mesh:
@@ -288,6 +288,20 @@ def test_small_areas_inside_of_the_back_go(radius: int, reaches: bool, stays: bo
     logits[..., 0] = 0
     logits[is_beak, 1] = 5
     assert (back_of(drawn, logits)[32, 32, 0] > 200) == stays
+
+
+@pytest.mark.parametrize(("inside", "is_of_lines"), [((250, 250, 246), True), (SHIRT, False)])
+def test_lines_on_paper_stay_on_the_front(inside: tuple[int, int, int], is_of_lines: bool) -> None:
+    """The back of a drawing of lines is paper; one that is coloured in keeps its colours."""
+    columns, rows = pixels(512)
+    image = painted(disc(512, 0.5, 0.5, 0.4), inside)
+    lines = (columns * 512 % 20 < 5) | (np.abs(rows * 512 % 20) < 5)
+    image[lines & (image[..., 3] == 255), :3] = 10
+    behind = seen(reconstructed(image), 180)
+    covered = behind[behind[..., 3] == 255, :3]
+    assert np.array_equal(covered, np.broadcast_to(inside, covered.shape)) == is_of_lines
+    front = seen(reconstructed(image))
+    assert (front[front[..., 3] == 255, :3].max(axis=1) < 60).mean() > 0.2
 
 
 def test_sides_have_no_stripes() -> None:
