@@ -18,6 +18,7 @@ from specsia_build.repairing.ground import (
     HAZE,
     clear_haze,
     encloses_paper,
+    flat_shadow,
     is_of_lines,
     on_white,
     paper_shadow,
@@ -197,6 +198,9 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         figure = with_paper_inside(bare)
         shadow = translucent_shadow(figure)
         figure[shadow] = 0
+        flat = flat_shadow(figure)
+        figure[flat] = 0
+        shadow |= flat
         translucent = translucent_areas(figure)
         enclosed = translucent & scipy.ndimage.binary_fill_holes(figure[..., 3] >= HALF_COVERED)
         if figure is not bare or enclosed.any():
@@ -212,7 +216,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             removed.append("a haze of low alpha around the figure")
         figure[_specks(figure[..., 3] >= HALF_COVERED)] = 0
     if shadow.any():
-        removed.append("a soft shadow on the ground")
+        removed.append("a shadow on the ground")
     end = f"was removed: if it belongs to the figure, give {_MASK}"
     warnings += [Warning("ground-removed", f"{what} {end}", what) for what in removed]
     return figure, warnings
@@ -277,10 +281,12 @@ def _off_gradient(picture: Pixels) -> _OffPaper | None:
 
 
 def _without_shadow(figure: Pixels, paper: Pixels) -> _OffPaper:
-    """Remove the soft shadow below a figure, in place, that was cut out of paper, (3,) or (h, w, 3)."""
+    """Remove the shadow below a figure, in place, that was cut out of paper, (3,) or (h, w, 3)."""
     shadow = paper_shadow(figure, paper)
     figure[shadow] = 0
-    return _OffPaper(figure, paper, shadow, _pale_edge(figure, paper) > MOST_PALE)
+    flat = flat_shadow(figure)
+    figure[flat] = 0
+    return _OffPaper(figure, paper, shadow | flat, _pale_edge(figure, paper) > MOST_PALE)
 
 
 def _on_border(covered: Mask) -> float:

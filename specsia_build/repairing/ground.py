@@ -1,4 +1,4 @@
-"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, a soft shadow below it."""
+"""Find what surrounds a drawn figure and is no part of it: a scan's dark rim, a shadow below it."""
 
 import numpy as np
 import scipy
@@ -30,6 +30,12 @@ FADING = 0.05
 LOW = 0.25  # Lowest share of the drawing's height that a shadow on the ground lies in
 _FLAT = 1.5  # Width of such a shadow in heights, at least
 _LEAST = 0.004  # Share of the figure's area that it covers, at least
+
+# A flat shadow's width in heights, least and most, range of its channels, and levels in its 3 x 3 pixels
+_WIDE, _GREY, _EVEN = (2.5, 20), 60, 8
+# Shares of its ellipse that something covers, of itself beyond it, and of the ellipse's surroundings that are
+# free, below and where it ends: the lowest stripe of a round body is no ellipse of its own
+_FILLS, _BEYOND, _FREE = 0.94, 0.03, 0.85
 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
@@ -65,9 +71,7 @@ def smooth_paper(picture: Pixels) -> Pixels | None:
     image = Image.fromarray(picture).convert("RGB")
     small = np.asarray(image.reduce(-(-max(image.size) // _SMOOTH_SIDE)))
     corners = np.median(small[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0)
-    window = (3, 3, 1)
-    steps = scipy.ndimage.maximum_filter(small, window) - scipy.ndimage.minimum_filter(small, window)
-    even = steps.max(axis=2) <= _STEP
+    even = _steps(small) <= _STEP
     border = np.ones_like(even)
     border[1:-1, 1:-1] = False
     regions, count = scipy.ndimage.label(even)
@@ -77,6 +81,13 @@ def smooth_paper(picture: Pixels) -> Pixels | None:
         return None
     around = Image.fromarray(continued(small, paper))
     return np.asarray(around.resize(image.size, Image.Resampling.BILINEAR))
+
+
+def _steps(picture: Pixels) -> Pixels:
+    """Differences (h, w) within the 3 x 3 pixels around each pixel of a picture (h, w, 3), in levels."""
+    window = (3, 3, 1)
+    steps = scipy.ndimage.maximum_filter(picture, window) - scipy.ndimage.minimum_filter(picture, window)
+    return np.asarray(steps.max(axis=2))
 
 
 def is_of_lines(alpha: Pixels) -> bool:
@@ -233,6 +244,46 @@ def paper_shadow(figure: Pixels, paper: Pixels) -> Mask:
     # The shadow goes on to the figure's edge, which is too steep.
     beside = scipy.ndimage.binary_dilation(shadow, iterations=3)
     return np.asarray(shadow | (beside & alike & (brightness >= brightness[shadow].min())))
+
+
+def flat_shadow(figure: Pixels) -> Mask:
+    """Find an ellipse of one colour with little hue below a figure (h, w, 4); all False if there is none.
+
+    No line surrounds it, and the figure stands in it or floats above.
+    """
+    covered = figure[..., 3] >= HALF_COVERED
+    shadow = np.zeros_like(covered)
+    if not covered.any():
+        return shadow
+    ground = slice(_ground(covered).start, len(figure))
+    colours, inside = figure[ground, :, :3], covered[ground]
+    even = inside & (_steps(colours) <= _EVEN) & (np.ptp(colours, axis=2) <= _GREY)
+    parts, _ = scipy.ndimage.label(even)
+    least = _LEAST * np.count_nonzero(covered)
+    for number, box in enumerate(scipy.ndimage.find_objects(parts), 1):
+        part = parts[box] == number
+        # Its outermost pixels are mixed, and the figure may hide its upper edge.
+        ends = np.flatnonzero(part[:, :2].any(axis=1) | part[:, -2:].any(axis=1))
+        tall, wide = 2 * (len(part) - ends.mean() + 0.5), part.shape[1] + 2
+        if np.count_nonzero(part) < least or not _WIDE[0] <= wide / tall <= _WIDE[1]:
+            continue
+        y, x = np.ogrid[: len(inside), : inside.shape[1]]
+        down, across = y - box[0].stop - 0.5 + tall / 2, x + 0.5 - (box[1].start + box[1].stop) / 2
+        ellipse = (2 * down / tall) ** 2 + (2 * across / wide) ** 2 <= 1
+        if inside[ellipse].mean() < _FILLS or ellipse[box][part].mean() < 1 - _BEYOND:
+            continue
+        colour = np.median(colours[box][part], axis=0)
+        solid = inside & (np.abs(colours - colour).max(axis=2) > SAME)
+        away = distance_to(ellipse)
+        around = (away > 0) & (away <= 5)
+        around[: round(box[0].stop - tall / 2)] = False
+        # Its edge mixes with what surrounds it; a line is darker than both.
+        beside = inside & ((away > 3) | (colours.mean(axis=2) < colour.mean() - SAME))
+        feet = np.flatnonzero((solid & ellipse).any(axis=1))
+        stands = len(feet) == 0 or feet[-1] + 1 - (box[0].stop - tall) >= _FEET * tall
+        if stands and beside[around].mean() <= 1 - _FREE:
+            shadow[ground] |= (figure[ground, :, 3] > 0) & (away <= 5) & ~_thick(solid)
+    return shadow
 
 
 def _thick(mask: Mask) -> Mask:

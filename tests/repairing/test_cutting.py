@@ -124,6 +124,41 @@ def test_ground_shadow(ground: tuple[int, int, int] | None, box: tuple[int, int,
     assert len(cutout.warnings) == 1
 
 
+FLAT = (70, 340, 250, 372)
+
+
+def flat(colour: tuple[int, int, int] = (170, 150, 165), line: int = 0) -> Image.Image:
+    """An ellipse of one colour on the ground, with a dark line of some width."""
+    large = Image.new("RGBA", (4 * WIDTH, 4 * HEIGHT), (*colour, 0))
+    ImageDraw.Draw(large).ellipse([4 * at for at in FLAT], (*colour, 255), (0, 0, 0, 255), 4 * line)
+    return large.reduce(4)
+
+
+@pytest.mark.parametrize("ground", [None, (255, 255, 255), (244, 232, 210)])
+def test_flat_shadow(ground: tuple[int, int, int] | None) -> None:
+    below = [] if ground is None else [paper(ground)]
+    cutout = cut(np.asarray(laid(*below, flat(), person())))
+    # Paper between the legs is kept.
+    assert overlap(cutout.picture, CLEAN) > 0.97
+    assert not cutout.picture[362:, :, 3].any()
+    assert [(warning.code, warning.subject) for warning in cutout.warnings] == [
+        ("ground-removed", "a shadow on the ground")
+    ]
+
+
+@pytest.mark.parametrize(
+    "below", [flat((90, 170, 70)), flat(line=4), flat((170, 150, 165)).crop((0, 0, WIDTH, 362))]
+)
+def test_flat_ground_that_is_no_shadow_stays(below: Image.Image) -> None:
+    """A lawn, a disc with a contour, and a plate that the lower edge of the ellipse is missing from."""
+    whole = Image.new("RGBA", SIZE)
+    whole.paste(below)
+    drawn = np.asarray(laid(whole, person()))
+    cutout = cut(np.asarray(laid(paper(), Image.fromarray(drawn))))
+    assert overlap(cutout.picture, drawn) > 0.98
+    assert not any(warning.code == "ground-removed" for warning in cutout.warnings)
+
+
 def test_shadow_under_soft_soles() -> None:
     """Where shoes fade into a black shadow, mixtures of both colours are no part of it."""
     soft = person()
