@@ -36,6 +36,7 @@ _WIDE, _GREY, _EVEN = (2.5, 20), 60, 8
 # Shares of its ellipse that something covers, of itself beyond it, and of the ellipse's surroundings that are
 # free, below and where it ends: the lowest stripe of a round body is no ellipse of its own
 _FILLS, _BEYOND, _FREE = 0.94, 0.03, 0.85
+_TIP = 0.75  # Share of its half width from which that is looked at above the middle too
 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
@@ -275,8 +276,7 @@ def flat_shadow(figure: Pixels) -> Mask:
         colour = np.median(colours[box][part], axis=0)
         solid = inside & (np.abs(colours - colour).max(axis=2) > SAME)
         away = distance_to(ellipse)
-        around = (away > 0) & (away <= 5)
-        around[: round(box[0].stop - tall / 2)] = False
+        around = (away > 0) & (away <= 5) & ((down > 0) | (np.abs(across) > _TIP * wide / 2))
         # Its edge mixes with what surrounds it; a line is darker than both.
         beside = inside & ((away > 3) | (colours.mean(axis=2) < colour.mean() - SAME))
         feet = np.flatnonzero((solid & ellipse).any(axis=1))

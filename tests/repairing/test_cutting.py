@@ -146,11 +146,21 @@ def test_flat_shadow(ground: tuple[int, int, int] | None) -> None:
     ]
 
 
+def belly() -> Image.Image:
+    """A round body whose lowest stripe is grey."""
+    image = Image.new("RGBA", SIZE)
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((50, 172, 270, 372), fill=(170, 150, 165))
+    draw.rectangle((0, 0, WIDTH, 346), fill=(0, 0, 0, 0))
+    draw.chord((50, 172, 270, 372), 132, 48, fill=(200, 60, 60))
+    return image
+
+
 @pytest.mark.parametrize(
-    "below", [flat((90, 170, 70)), flat(line=4), flat((170, 150, 165)).crop((0, 0, WIDTH, 362))]
+    "below", [flat((90, 170, 70)), flat(line=4), flat().crop((0, 0, WIDTH, 362)), belly()]
 )
 def test_flat_ground_that_is_no_shadow_stays(below: Image.Image) -> None:
-    """A lawn, a disc with a contour, and a plate that the lower edge of the ellipse is missing from."""
+    """A lawn, a disc with a contour, half an ellipse, and the lowest stripe of a round body."""
     whole = Image.new("RGBA", SIZE)
     whole.paste(below)
     drawn = np.asarray(laid(whole, person()))
