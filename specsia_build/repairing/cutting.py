@@ -20,6 +20,7 @@ from specsia_build.repairing.ground import (
     encloses_paper,
     flat_shadow,
     is_of_lines,
+    is_plate,
     on_white,
     paper_shadow,
     scan_rim,
@@ -119,6 +120,13 @@ def cut(
             f"its inside, or give {_MASK}"
         )
         warnings.append(Warning("ground-removed", sentence, "lines"))
+    told = mask is not None or pixel or any(warning.code == "ground-kept" for warning in warnings)
+    if not told and is_plate(figure[..., 3]):
+        sentence = (
+            "the figure is a round or rectangular area: if that is the background of a character, give "
+            f"{_MASK}"
+        )
+        warnings.append(Warning("ground-kept", sentence, "plate"))
     sides = _cut_sides(figure[..., 3])
     if sides:
         sentence = (

@@ -45,6 +45,10 @@ LEAST_FILLED, _OPEN = 0.6, 0.04
 """Share of a figure's area that it covers itself, at least, where it is not of lines alone; the rest is gaps
 that it encloses, or nearly does: up to an opening of so many lengths on each side."""
 
+# Pixels of a side that a plate is told at, at most, the share of them that are as in one, and powers n of the
+# superellipses |x|^n + |y|^n <= 1 that come close: an ellipse, round corners, a rectangle
+_PLATE_SIDE, _PLATE, _CORNERS = 128, 0.985, (2, 4, 5, 8, 64)
+
 _COLOURED, GAP = 60, 0.004
 """Range of a colour's channels from which paper that a figure encloses is a gap and no white of an eye, and
 share of the figure's area from which it is worth mentioning."""
@@ -102,6 +106,15 @@ def is_of_lines(alpha: Pixels) -> bool:
     grown = distance_to(wide) <= reach
     filled = scipy.ndimage.binary_fill_holes((distance_to(~grown) > reach) | wide)
     return bool(np.count_nonzero(wide) < LEAST_FILLED * np.count_nonzero(filled))
+
+
+def is_plate(alpha: Pixels) -> bool:
+    """Whether a silhouette (h, w) is an ellipse or a rectangle, maybe with round corners, as a badge's is."""
+    covered = alpha[box_around(alpha >= HALF_COVERED)] >= HALF_COVERED
+    covered = covered[:: -(-len(covered) // _PLATE_SIDE), :: -(-covered.shape[1] // _PLATE_SIDE)]
+    down, across = (np.abs(2 * (np.arange(n) + 0.5) / n - 1) for n in covered.shape)
+    powers = (down[:, None] ** n + across**n for n in _CORNERS)
+    return any(float((covered == (power <= 1)).mean()) >= _PLATE for power in powers)
 
 
 def with_paper_inside(figure: Pixels) -> Pixels:

@@ -146,6 +146,17 @@ def test_flat_shadow(ground: tuple[int, int, int] | None) -> None:
     ]
 
 
+@pytest.mark.parametrize("shape", ["ellipse", "rectangle", "rounded_rectangle"])
+def test_badges_are_mentioned(shape: str) -> None:
+    badge = Image.new("RGBA", SIZE)
+    getattr(ImageDraw.Draw(badge), shape)(
+        (20, 50, 280, 380), **({"radius": 60} if "_" in shape else {}), fill=(240, 150, 160)
+    )
+    for below in (badge, laid(paper(), badge)):
+        warnings = cut(np.asarray(laid(below, person()))).warnings
+        assert ("ground-kept", "plate") in [(warning.code, warning.subject) for warning in warnings]
+
+
 def belly() -> Image.Image:
     """A round body whose lowest stripe is grey."""
     image = Image.new("RGBA", SIZE)
@@ -190,6 +201,7 @@ def test_pale_shoes_and_ghosts_stay() -> None:
     soft = laid(paper(), Image.fromarray(pale)).filter(ImageFilter.GaussianBlur(1))
     ghost = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     ghost[60:300, 50:250] = (225, 225, 235, 255)
+    ghost[60:120, 50:90] = 0
     ghost[240:300, 50:250, :3] = (40, 40, 70)
     ghost[240:300, 50:250, 3] = np.linspace(255, 70, 60)[:, None]
     skirt = CLEAN.copy()
@@ -408,7 +420,7 @@ def test_cut_at_border() -> None:
 def test_pixel_art() -> None:
     sprite = np.zeros((16, 12, 4), np.uint8)
     sprite[2:14, 3:9] = np.random.default_rng(0).integers(0, 256, (12, 6, 4), np.uint8) | [0, 0, 0, 128]
-    assert cut(sprite).warnings[0].code == "small-drawing"
+    assert [warning.code for warning in cut(sprite).warnings] == ["ground-kept", "small-drawing"]
     cutout = cut(sprite, pixel=True)
     assert cutout.warnings == ()
     solid = sprite[2:14, 3:9] | np.array([0, 0, 0, 255], np.uint8)
