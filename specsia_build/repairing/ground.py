@@ -31,12 +31,14 @@ LOW = 0.25  # Lowest share of the drawing's height that a shadow on the ground l
 _FLAT = 1.5  # Width of such a shadow in heights, at least
 _LEAST = 0.004  # Share of the figure's area that it covers, at least
 
-# A flat shadow's width in heights, least and most, range of its channels, and levels in its 3 x 3 pixels
-_WIDE, _GREY, _EVEN = (2.5, 20), 60, 8
-# Shares of its ellipse that something covers, of itself beyond it, and of the ellipse's surroundings that are
-# free, below and where it ends: the lowest stripe of a round body is no ellipse of its own
-_FILLS, _BEYOND, _FREE = 0.94, 0.03, 0.85
-_TIP = 0.75  # Share of its half width from which that is looked at above the middle too
+# A flat shadow's width in heights, from the least to the most
+_WIDE = (2.5, 20)
+_GREY, _EVEN = 60, 8  # Range of its channels, and levels in its 3 x 3 pixels, at most
+# Share of its ellipse that it or the figure covers, at least, and of itself beyond that, at most
+_FILLS, _BEYOND = 0.94, 0.03
+# Share of what surrounds its ellipse that is free, at least, below and above its ends, which begin at a share
+# of its half width: there, the lowest stripe of a round body is not
+_FREE, _END = 0.85, 0.75
 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
@@ -45,9 +47,9 @@ LEAST_FILLED, _OPEN = 0.6, 0.04
 """Share of a figure's area that it covers itself, at least, where it is not of lines alone; the rest is gaps
 that it encloses, or nearly does: up to an opening of so many lengths on each side."""
 
-# Pixels of a side that a plate is told at, at most, the share of them that are as in one, and powers n of the
-# superellipses |x|^n + |y|^n <= 1 that come close: an ellipse, round corners, a rectangle
-_PLATE_SIDE, _PLATE, _CORNERS = 128, 0.985, (2, 4, 5, 8, 64)
+# Pixels of a side at which a plate is looked for, at most, and share of its box that agrees, at least
+_PLATE_SIDE, _PLATE = 128, 0.985
+_CORNERS = (2, 4, 5, 8, 64)  # Powers n in |x|^n + |y|^n <= 1: an ellipse, round corners, a rectangle
 
 _COLOURED, GAP = 60, 0.004
 """Range of a colour's channels from which paper that a figure encloses is a gap and no white of an eye, and
@@ -269,7 +271,7 @@ def flat_shadow(figure: Pixels) -> Mask:
     shadow = np.zeros_like(covered)
     if not covered.any():
         return shadow
-    ground = slice(_ground(covered).start, len(figure))
+    ground = slice(min(_ground(covered).start, len(figure) - 1), len(figure))
     colours, inside = figure[ground, :, :3], covered[ground]
     even = inside & (_steps(colours) <= _EVEN) & (np.ptp(colours, axis=2) <= _GREY)
     parts, _ = scipy.ndimage.label(even)
@@ -279,7 +281,8 @@ def flat_shadow(figure: Pixels) -> Mask:
         # Its outermost pixels are mixed, and the figure may hide its upper edge.
         ends = np.flatnonzero(part[:, :2].any(axis=1) | part[:, -2:].any(axis=1))
         tall, wide = 2 * (len(part) - ends.mean() + 0.5), part.shape[1] + 2
-        if np.count_nonzero(part) < least or not _WIDE[0] <= wide / tall <= _WIDE[1]:
+        is_flat = len(part) > 1 and _WIDE[0] <= wide / tall <= _WIDE[1]
+        if not is_flat or np.count_nonzero(part) < least:
             continue
         y, x = np.ogrid[: len(inside), : inside.shape[1]]
         down, across = y - box[0].stop - 0.5 + tall / 2, x + 0.5 - (box[1].start + box[1].stop) / 2
@@ -289,12 +292,12 @@ def flat_shadow(figure: Pixels) -> Mask:
         colour = np.median(colours[box][part], axis=0)
         solid = inside & (np.abs(colours - colour).max(axis=2) > SAME)
         away = distance_to(ellipse)
-        around = (away > 0) & (away <= 5) & ((down > 0) | (np.abs(across) > _TIP * wide / 2))
+        around = (away > 0) & (away <= 5) & ((down > 0) | (np.abs(across) > _END * wide / 2))
         # Its edge mixes with what surrounds it; a line is darker than both.
         beside = inside & ((away > 3) | (colours.mean(axis=2) < colour.mean() - SAME))
         feet = np.flatnonzero((solid & ellipse).any(axis=1))
         stands = len(feet) == 0 or feet[-1] + 1 - (box[0].stop - tall) >= _FEET * tall
-        if stands and beside[around].mean() <= 1 - _FREE:
+        if stands and np.count_nonzero(beside & around) <= (1 - _FREE) * np.count_nonzero(around):
             shadow[ground] |= (figure[ground, :, 3] > 0) & (away <= 5) & ~_thick(solid)
     return shadow
 

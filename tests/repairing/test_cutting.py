@@ -180,6 +180,12 @@ def test_flat_ground_that_is_no_shadow_stays(below: Image.Image) -> None:
     assert not any(warning.code == "ground-removed" for warning in cutout.warnings)
 
 
+@pytest.mark.parametrize("shape", [(1, 40), (2, 9), (40, 1)])
+def test_smallest_figures_are_no_shadows(shape: tuple[int, int]) -> None:
+    figure = np.pad(np.full((*shape, 4), (200, 200, 200, 255), np.uint8), ((0, 0), (3, 3), (0, 0)))
+    assert np.array_equal(cut(figure).picture[..., 3], figure[..., 3])
+
+
 def test_shadow_under_soft_soles() -> None:
     """Where shoes fade into a black shadow, mixtures of both colours are no part of it."""
     soft = person()

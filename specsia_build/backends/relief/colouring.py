@@ -42,9 +42,9 @@ _NEVER = -100.0  # Logarithm of the likelihood of a colour that a pixel must not
 _FAR = 0.01  # Share of a colour's pixels around below which its mean takes over
 # Width of a drawn line at most, in lengths of the figure, and levels by which it is darker than all around
 _LINE, _DARKER = 0.02, 32
-# A drawing of lines on paper: the lines' share of the figure at least, that of the rest which has the paper's
-# colour, its darkest channel, and levels from it that are the paper
-_OF_LINES, _OF_PAPER, _PALE, _SAME = 0.05, 0.95, 200, 32
+# Share of a drawing of lines that they cover, at least, and of the rest that has the paper's colour
+_OF_LINES, _OF_PAPER = 0.05, 0.95
+_PALE, _SAME = 200, 32  # Least channel of such paper, and levels from its colour that are paper
 # Grain from which a drawing begins to count as painted; renders, which the network knows, have less
 _FLATTEST = 1.0
 
