@@ -17,10 +17,10 @@ from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labe
 from specsia_build.repairing.ground import (
     HAZE,
     clear_haze,
+    clear_shadows,
     encloses_paper,
-    flat_shadow,
+    is_badge,
     is_of_lines,
-    is_plate,
     on_white,
     paper_shadow,
     scan_rim,
@@ -120,13 +120,6 @@ def cut(
             f"its inside, or give {_MASK}"
         )
         warnings.append(Warning("ground-removed", sentence, "lines"))
-    told = mask is not None or pixel or any(warning.code == "ground-kept" for warning in warnings)
-    if not told and is_plate(figure[..., 3]):
-        sentence = (
-            "the figure is a round or rectangular area: if that is the background of a character, give "
-            f"{_MASK}"
-        )
-        warnings.append(Warning("ground-kept", sentence, "plate"))
     sides = _cut_sides(figure[..., 3])
     if sides:
         sentence = (
@@ -136,6 +129,13 @@ def cut(
         warnings.append(Warning("figure-cut", sentence, ", ".join(sides)))
     if not pixel:
         warnings += small_figure(figure, boxes if chosen else (), step)
+        kept = mask is not None or any(warning.code == "ground-kept" for warning in warnings)
+        if not kept and is_badge(figure[..., 3]):
+            sentence = (
+                "the figure is a round or rectangular area, like a badge: if that is the background of a "
+                f"character, give {_MASK}"
+            )
+            warnings.append(Warning("ground-kept", sentence, "badge"))
     return Cutout(figure, tuple(warnings), boxes, step, sides)
 
 
@@ -204,11 +204,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
     else:
         bare = _cut_out(picture)
         figure = with_paper_inside(bare)
-        shadow = translucent_shadow(figure)
-        figure[shadow] = 0
-        flat = flat_shadow(figure)
-        figure[flat] = 0
-        shadow |= flat
+        shadow = clear_shadows(figure, translucent_shadow(figure))
         translucent = translucent_areas(figure)
         enclosed = translucent & scipy.ndimage.binary_fill_holes(figure[..., 3] >= HALF_COVERED)
         if figure is not bare or enclosed.any():
@@ -290,11 +286,8 @@ def _off_gradient(picture: Pixels) -> _OffPaper | None:
 
 def _without_shadow(figure: Pixels, paper: Pixels) -> _OffPaper:
     """Remove the shadow below a figure, in place, that was cut out of paper, (3,) or (h, w, 3)."""
-    shadow = paper_shadow(figure, paper)
-    figure[shadow] = 0
-    flat = flat_shadow(figure)
-    figure[flat] = 0
-    return _OffPaper(figure, paper, shadow | flat, _pale_edge(figure, paper) > MOST_PALE)
+    shadow = clear_shadows(figure, paper_shadow(figure, paper))
+    return _OffPaper(figure, paper, shadow, _pale_edge(figure, paper) > MOST_PALE)
 
 
 def _on_border(covered: Mask) -> float:

@@ -39,6 +39,7 @@ _FILLS, _BEYOND = 0.94, 0.03
 # Share of what surrounds its ellipse that is free, at least, below and above its ends, which begin at a share
 # of its half width: there, the lowest stripe of a round body is not
 _FREE, _END = 0.85, 0.75
+_MIXED, _AROUND = 3, 5  # Pixels around its ellipse that its edge may mix with, and that are looked at
 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
@@ -47,8 +48,8 @@ LEAST_FILLED, _OPEN = 0.6, 0.04
 """Share of a figure's area that it covers itself, at least, where it is not of lines alone; the rest is gaps
 that it encloses, or nearly does: up to an opening of so many lengths on each side."""
 
-# Pixels of a side at which a plate is looked for, at most, and share of its box that agrees, at least
-_PLATE_SIDE, _PLATE = 128, 0.985
+# Pixels of a side at which a badge is looked for, at most, and share of its box that agrees, at least
+_BADGE_SIDE, _BADGE = 128, 0.985
 _CORNERS = (2, 4, 5, 8, 64)  # Powers n in |x|^n + |y|^n <= 1: an ellipse, round corners, a rectangle
 
 _COLOURED, GAP = 60, 0.004
@@ -110,13 +111,13 @@ def is_of_lines(alpha: Pixels) -> bool:
     return bool(np.count_nonzero(wide) < LEAST_FILLED * np.count_nonzero(filled))
 
 
-def is_plate(alpha: Pixels) -> bool:
-    """Whether a silhouette (h, w) is an ellipse or a rectangle, maybe with round corners, as a badge's is."""
+def is_badge(alpha: Pixels) -> bool:
+    """Whether a silhouette (h, w) is an ellipse or a rectangle, maybe with round corners, as of a badge."""
     covered = alpha[box_around(alpha >= HALF_COVERED)] >= HALF_COVERED
-    covered = covered[:: -(-len(covered) // _PLATE_SIDE), :: -(-covered.shape[1] // _PLATE_SIDE)]
+    covered = covered[:: -(-len(covered) // _BADGE_SIDE), :: -(-covered.shape[1] // _BADGE_SIDE)]
     down, across = (np.abs(2 * (np.arange(n) + 0.5) / n - 1) for n in covered.shape)
     powers = (down[:, None] ** n + across**n for n in _CORNERS)
-    return any(float((covered == (power <= 1)).mean()) >= _PLATE for power in powers)
+    return any(float((covered == (power <= 1)).mean()) >= _BADGE for power in powers)
 
 
 def with_paper_inside(figure: Pixels) -> Pixels:
@@ -292,14 +293,28 @@ def flat_shadow(figure: Pixels) -> Mask:
         colour = np.median(colours[box][part], axis=0)
         solid = inside & (np.abs(colours - colour).max(axis=2) > SAME)
         away = distance_to(ellipse)
-        around = (away > 0) & (away <= 5) & ((down > 0) | (np.abs(across) > _END * wide / 2))
-        # Its edge mixes with what surrounds it; a line is darker than both.
-        beside = inside & ((away > 3) | (colours.mean(axis=2) < colour.mean() - SAME))
-        feet = np.flatnonzero((solid & ellipse).any(axis=1))
-        stands = len(feet) == 0 or feet[-1] + 1 - (box[0].stop - tall) >= _FEET * tall
+        around = (away > 0) & (away <= _AROUND) & ((down > 0) | (np.abs(across) > _END * wide / 2))
+        # A line is darker than the shadow, and than what mixes with it.
+        beside = inside & ((away > _MIXED) | (colours.mean(axis=2) < colour.mean() - SAME))
+        feet = solid & ellipse
+        stands = not feet.any() or _below(feet) - (box[0].stop - tall) >= _FEET * tall
         if stands and np.count_nonzero(beside & around) <= (1 - _FREE) * np.count_nonzero(around):
-            shadow[ground] |= (figure[ground, :, 3] > 0) & (away <= 5) & ~_thick(solid)
+            shadow[ground] |= (figure[ground, :, 3] > 0) & (away <= _AROUND) & ~_thick(solid)
     return shadow
+
+
+def clear_shadows(figure: Pixels, shadow: Mask) -> Mask:
+    """Clear a shadow (h, w) of a figure (h, w, 4), and a flat one, in place; returns both."""
+    figure[shadow] = 0
+    flat = flat_shadow(figure)
+    figure[flat] = 0
+    return shadow | flat
+
+
+def _below(mask: Mask) -> int:
+    """The row below the lowest pixel of a mask; 0 if it is empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    return int(rows[-1]) + 1 if len(rows) else 0
 
 
 def _thick(mask: Mask) -> Mask:
@@ -329,8 +344,7 @@ def _on_ground(candidates: Mask, solid: Mask, covered: Mask) -> Mask:
             continue
         around = tuple(slice(max(0, along.start - 2), along.stop + 2) for along in box)
         grown = scipy.ndimage.binary_dilation(parts[around] == number, iterations=2)
-        feet = np.flatnonzero(solid[:, box[1]].any(axis=1))
-        stands = len(feet) > 0 and feet[-1] + 1 - box[0].start >= _FEET * height
+        stands = _below(solid[:, box[1]]) - box[0].start >= _FEET * height
         if stands or not (grown & solid[around]).any():
             shadow[box] |= part
     return np.asarray(scipy.ndimage.binary_dilation(shadow, iterations=2) & candidates)

@@ -154,7 +154,7 @@ def test_badges_are_mentioned(shape: str) -> None:
     )
     for below in (badge, laid(paper(), badge)):
         warnings = cut(np.asarray(laid(below, person()))).warnings
-        assert ("ground-kept", "plate") in [(warning.code, warning.subject) for warning in warnings]
+        assert ("ground-kept", "badge") in [(warning.code, warning.subject) for warning in warnings]
 
 
 def belly() -> Image.Image:
@@ -426,7 +426,7 @@ def test_cut_at_border() -> None:
 def test_pixel_art() -> None:
     sprite = np.zeros((16, 12, 4), np.uint8)
     sprite[2:14, 3:9] = np.random.default_rng(0).integers(0, 256, (12, 6, 4), np.uint8) | [0, 0, 0, 128]
-    assert [warning.code for warning in cut(sprite).warnings] == ["ground-kept", "small-drawing"]
+    assert cut(sprite).warnings[0].code == "small-drawing"
     cutout = cut(sprite, pixel=True)
     assert cutout.warnings == ()
     solid = sprite[2:14, 3:9] | np.array([0, 0, 0, 255], np.uint8)
