@@ -36,8 +36,8 @@ _WIDE = (2.5, 20)
 _GREY, _EVEN = 60, 8  # Range of its channels, and levels in its 3 x 3 pixels, at most
 # Share of its ellipse that it or the figure covers, at least, and of itself beyond that, at most
 _FILLS, _BEYOND = 0.94, 0.03
-# Share of what surrounds its ellipse that is free, at least, below and above its ends, which begin at a share
-# of its half width: there, the lowest stripe of a round body is not
+# Share of the pixels around its ellipse that is free, at least, below it and above its ends, and share of its
+# half width from which these ends begin. Above the ends of a round body's lowest stripe is the body.
 _FREE, _END = 0.85, 0.75
 _MIXED, _AROUND = 3, 5  # Pixels around its ellipse that its edge may mix with, and that are looked at
 
@@ -304,7 +304,7 @@ def flat_shadow(figure: Pixels) -> Mask:
 
 
 def clear_shadows(figure: Pixels, shadow: Mask) -> Mask:
-    """Clear a shadow (h, w) of a figure (h, w, 4), and a flat one, in place; returns both."""
+    """Clear a figure (h, w, 4), in place, where its shadow (h, w) and a flat shadow are; returns both."""
     figure[shadow] = 0
     flat = flat_shadow(figure)
     figure[flat] = 0

@@ -42,7 +42,7 @@ _NEVER = -100.0  # Logarithm of the likelihood of a colour that a pixel must not
 _FAR = 0.01  # Share of a colour's pixels around below which its mean takes over
 # Width of a drawn line at most, in lengths of the figure, and levels by which it is darker than all around
 _LINE, _DARKER = 0.02, 32
-# Share of a drawing of lines that they cover, at least, and of the rest that has the paper's colour
+# Share of a line drawing that lines cover, at least, and share of the rest that has the paper's colour
 _OF_LINES, _OF_PAPER = 0.05, 0.95
 _PALE, _SAME = 200, 32  # Least channel of such paper, and levels from its colour that are paper
 # Grain from which a drawing begins to count as painted; renders, which the network knows, have less
@@ -132,9 +132,10 @@ def _enclose(likely: Floats, inside: Mask) -> None:
 
 
 def paper_of_lines(picture: Pixels, length: float) -> Pixels | None:
-    """The colour (3,) of the paper that a figure (H, W, 4) of `length` pixels is drawn on with lines.
+    """Find the paper's colour (3,) uint8 in a line drawing (H, W, 4); None for any other drawing.
 
-    Back and sides of such a drawing are paper. None for any other drawing.
+    Thin dark lines cover much of a line drawing, and the rest has one pale colour: its back and its sides
+    are paper. `length` is the figure's in pixels.
     """
     opaque = picture[..., 3] >= FULLY_COVERED
     darkest = np.where(opaque, picture[..., :3].min(axis=2), 0)

@@ -292,7 +292,7 @@ def test_small_areas_inside_of_the_back_go(radius: int, reaches: bool, stays: bo
 
 @pytest.mark.parametrize(("inside", "is_of_lines"), [((250, 250, 246), True), (SHIRT, False)])
 def test_lines_on_paper_stay_on_the_front(inside: tuple[int, int, int], is_of_lines: bool) -> None:
-    """The back of a drawing of lines is paper; one that is coloured in keeps its colours."""
+    """The back of a line drawing is paper; a drawing that is coloured in keeps its colours."""
     columns, rows = pixels(512)
     image = painted(disc(512, 0.5, 0.5, 0.4), inside)
     lines = (columns * 512 % 20 < 5) | (np.abs(rows * 512 % 20) < 5)
