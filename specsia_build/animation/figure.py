@@ -170,6 +170,7 @@ def _with_rest(skeleton: Skeleton, turns: Doubles, places: Doubles, near: float)
 
 
 _UPRIGHT = 0.7  # Least cosine between the vertical and the legs, or the back, of an upright figure
+_ACROSS = 0.7  # Least cosine between the way from one joint to that of the other side and the X axis
 _LEVEL = 0.1  # Largest difference of the ankles' heights, in lengths of a leg, with both feet on the ground
 
 
@@ -180,11 +181,13 @@ class Figure:
     skeleton: Skeleton  # At rest
     turn: Doubles  # (3, 3), from the file's coordinates to Z up, facing -Y
     stated: Mapping[str, int]  # Nodes of the humanoid bones that the file names
+    swapped: bool = False  # Whether its left joints have names of right ones, and the reverse
 
     @cached_property
     def human(self) -> Humanoid:
         """The humanoid bones that it has."""
-        return humanoid(self.skeleton, self.stated)
+        human = humanoid(self.skeleton, self.stated)
+        return human.with_sides_swapped() if self.swapped else human
 
     @cached_property
     def neutral(self) -> Skeleton:
@@ -236,14 +239,27 @@ class Figure:
         ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
         return ankles <= _LEVEL * leg_length(self.human, worlds)
 
+    def sides_are_reversed(self) -> bool:
+        """Whether it has two legs and two arms, each left joint of which is on its right at rest."""
+        places, bones = self.neutral.rest_worlds[:, :3, 3] @ self.turn.T, self.human.bones
+        limbs = [("left" + part, "right" + part) for part in ("UpperLeg", "Foot", "UpperArm", "LowerArm")]
+        if not all(bone in bones for pair in limbs for bone in pair):
+            return False
+        ways = [places[bones[left]] - places[bones[right]] for left, right in limbs]
+        return all(bool(way[0] < -_ACROSS * np.linalg.norm(way)) for way in ways)
+
 
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
-    """Figure of a character's rig, Z up and facing -Y; `stated` are humanoid bones that its file names."""
+    """Figure of a character's rig, Z up and facing -Y; `stated` are humanoid bones that its file names.
+
+    Where they are not stated, and all that its joints' names call left is on its right, sides are by place.
+    """
     skeleton = rig.skeleton
     # Controls are exported as joints of the skin, too, with nothing attached to them.
     holding = skeleton.holding(rig.holding)
     joints = frozenset(node for node in skeleton.joints if holding[node])
-    return Figure(replace(skeleton, joints=joints), rotations_of(rig.placement), stated)
+    figure = Figure(replace(skeleton, joints=joints), rotations_of(rig.placement), stated)
+    return replace(figure, swapped=not stated and figure.sides_are_reversed())
 
 
 def figure_moved(skeleton: Skeleton, turn: Doubles, stated: Mapping[str, int], motion: Motion) -> Figure:

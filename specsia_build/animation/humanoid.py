@@ -6,8 +6,9 @@ words that all use, upper and lower follow from the hierarchy, hips are where le
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Self
 
 from specsia_build.animation.joint_names import HELPERS, STEERING, part_of, words_of
 from specsia_build.animation.skeleton import Skeleton
@@ -34,6 +35,7 @@ WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm",
 """Bones whose lack is reported as a warning."""
 
 _DECIMAL = re.compile(r"\d")
+_SIDE = re.compile("^(left|right)")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,12 @@ class Humanoid:
         }.get(part, ("Hand", "LowerArm"))
         candidates = (self.bones.get(name if name[0].islower() else side + name) for name in above)
         return next((node for node in candidates if node is not None), top)
+
+    def with_sides_swapped(self) -> Self:
+        """The humanoid whose left bones are this one's right bones, and the reverse."""
+        other = {"left": "right", "right": "left"}
+        bones = {_SIDE.sub(lambda side: other[side[0]], bone): node for bone, node in self.bones.items()}
+        return replace(self, bones=bones)
 
 
 def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Humanoid:

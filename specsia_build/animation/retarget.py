@@ -19,6 +19,10 @@ LEAST_SHARED = 0.5  # Least share of a motion's joints that a figure has by name
 MOST_LEFT = 0.1  # Largest share of them to miss without a warning, as helper joints move nothing visible
 _ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
 _SAMPLED = 200  # Frames in which the lowest feet are searched
+_SWAPPED = (
+    "the character's joints that are named left are on its right: they play what is meant for right ones; "
+    'if it faces away in view 0, state its "front" in its manifest line'
+)
 
 
 def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
@@ -41,6 +45,8 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         source, changes = _facing_viewer(motion, source)
         stand, stands_in = _stand(motion, source)
         changes += stands_in
+        if target.swapped:
+            changes += (_SWAPPED,)
     still = target.neutral if people else target.skeleton
     if names := _unmapped(motion, source, target, pairs, people=people):
         changes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
@@ -118,7 +124,8 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     a, b = source.human, target.human
     if not (a.missing or b.missing):
         required = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
-        return shared if all(node in shared for node in required) else _as_humanoids(a, b)
+        alike = all(node in shared for node in required) and not target.swapped
+        return shared if alike else _as_humanoids(a, b)
     turned = {track.node for track in motion.tracks if track.path == ROTATION}
     followed, moved = len(turned & set(shared.values())), len(turned)
     if moved and followed >= LEAST_SHARED * moved:

@@ -187,6 +187,21 @@ def test_borrowed_walk_on_the_spot(characters_dir: Path, person: str) -> None:
     assert np.abs(hip[-1] - hip[0]).max() < 0.02 * leg
 
 
+@pytest.mark.parametrize("name", REAL)
+def test_sides_by_place_where_names_are_swapped(characters_dir: Path, tmp_path: Path, name: str) -> None:
+    moving, file = read(characters_dir / name), read_motions(source(tmp_path, ".bvh"))
+    skeleton, motion = moving.rig.skeleton, file.motions[0]
+    other = {".l": ".r", ".r": ".l", ".L": ".R", ".R": ".L"}
+    names = tuple(joint[:-2] + other.get(joint[-2:], joint[-2:]) for joint in skeleton.names)
+    swapped = replace(moving.rig, skeleton=replace(skeleton, names=names))
+    right, notes = motion_for(moving.rig, moving.humanoid, file, motion)
+    played, warnings = motion_for(swapped, moving.humanoid, file, motion)
+    at = np.linspace(motion.start, motion.end, 5)
+    truth, found = (poses(skeleton, each, at).worlds for each in (right, played))
+    np.testing.assert_allclose(found, truth, atol=1e-5)
+    assert {warning.code for warning in warnings} - {warning.code for warning in notes} == {"motion-changed"}
+
+
 RIG = "HumanArmature"
 MAN = (f"{RIG}|{RIG}|Man_Idle", f"{RIG}|{RIG}|Man_Walk", f"{RIG}|Man_Walk@run")
 PLAIN = ("Idle", "Idle_Gun", "Take@2")
