@@ -50,9 +50,11 @@ class GlbWriter:
 
     def sparse(self, rows: NDArray[Any], values: NDArray[np.float32], count: int) -> int:
         """Append an array (count, 3) of zeros but for some rows (R,) with values (R, 3)."""
-        indices = {"bufferView": self.view(rows.astype("<u4").tobytes()), "componentType": 5125}
-        stored = {"bufferView": self.view(values.astype("<f4").tobytes())}
-        sparse = {"count": len(rows), "indices": indices, "values": stored} if len(rows) else None
+        sparse = None
+        if len(rows):
+            indices = {"bufferView": self.view(rows.astype("<u4").tobytes()), "componentType": 5125}
+            stored = {"bufferView": self.view(values.astype("<f4").tobytes())}
+            sparse = {"count": len(rows), "indices": indices, "values": stored}
         edges = values.astype("<f4") if len(rows) == count else np.vstack([values, np.zeros(3)]).astype("<f4")
         bounds = {"min": edges.min(axis=0).tolist(), "max": edges.max(axis=0).tolist()}
         return self.add("accessors", componentType=5126, type="VEC3", count=count, sparse=sparse, **bounds)

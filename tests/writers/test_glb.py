@@ -41,7 +41,7 @@ def characters(characters_dir: Path) -> dict[str, AnimatedCharacter]:
 
 
 def strange(own: AnimatedCharacter) -> AnimatedCharacter:
-    """A character that is translucent, glowing, coloured by vertex and morphed, with two moving targets."""
+    """A character translucent, glowing, coloured by vertex and morphed; the last of its targets is empty."""
     mesh, rig = own.character.mesh, own.rig
     glow = Texture(np.full((2, 2, 4), (90, 0, 160, 255), np.uint8), ("clamp", "mirror"), nearest=True)
     materials = [replace(m, alpha_mode="blend", base_color=(0.4, 0.9, 0.7, 0.6)) for m in mesh.materials]
@@ -51,8 +51,9 @@ def strange(own: AnimatedCharacter) -> AnimatedCharacter:
     rows = np.arange(0, len(mesh.vertices), 3, dtype=np.int32)
     offsets = np.full((len(rows), 3), 0.1, np.float32)
     morphs = tuple(Morph(0, target, rows, offsets * (1, -target, 1)) for target in (0, 1))
-    skeleton = replace(rig.skeleton, morph_weights={0: np.zeros(2)})
-    tracks = (Track(0, WEIGHTS, np.array([1.0, 3.0]), np.array([[0.0, 0.0], [1.0, 0.5]])),)
+    morphs += (Morph(0, 2, rows, np.zeros_like(offsets)),)
+    skeleton = replace(rig.skeleton, morph_weights={0: np.zeros(3)})
+    tracks = (Track(0, WEIGHTS, np.array([1.0, 3.0]), np.array([[0.0, 0.0, 0.0], [1.0, 0.5, 1.0]])),)
     character = replace(own.character, mesh=replace(mesh, materials=tuple(materials), colors=colours))
     rig = replace(rig, skeleton=skeleton, morphs=morphs)
     return replace(own, character=character, rig=rig, motions=(Motion("swell", tracks, 1.0, 3.0),))
