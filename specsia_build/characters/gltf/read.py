@@ -63,8 +63,11 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
         reader = MeshReader(document, worlds, Materials(document, entry.texture))
         primitives = [(k, primitive) for k, each in enumerate(instances) for primitive in reader.read(each)]
         if not primitives:
-            is_dropped = bool(named["parts"]) and not instances
-            why = "every part is dropped" if is_dropped else "export it again with its meshes"
+            why = "export it again with its meshes"
+            if bool(named["parts"]) and not instances:
+                why = "every part is dropped"
+            elif document.count(schema.Animation):
+                why = "it holds motions alone, which `specsia clips --motion FILE` plays on characters"
             raise CharacterError(f"{document.name} has no triangles: {why}")
         rig = None
         if moving:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
+from specsia_build.errors import CharacterError
 from tests.animation.people import posed
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
@@ -117,6 +118,15 @@ def test_unstated_morph_weights(tmp_path: Path) -> None:
         mesh = posed(moving.character.mesh, moving.rig, path, 3.0)
         assert_allclose(mesh.vertices[:, 1], -1.0, atol=1e-6)
     assert (moving.character.mesh.vertices[:, 1] == 0).all()
+
+
+def test_motions_without_a_mesh_are_no_character(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.add("nodes", name="hips")
+    animate(writer, "Walk")
+    with pytest.raises(CharacterError, match="--motion"):
+        read(writer, tmp_path)
+    assert [motion.name for motion in read_motions(tmp_path / "a.glb").motions] == ["Walk"]
 
 
 @pytest.mark.parametrize(
