@@ -39,7 +39,7 @@ from specsia_build.stages.stage import (
 )
 from specsia_build.warning import Warning, coded
 
-ANNOTATIONS_VERSION = 2  # To be raised whenever the same frames would be annotated differently
+ANNOTATIONS_VERSION = 3  # To be raised whenever the same frames would be annotated differently
 IN_PLACE_VERSION = 2  # To be raised whenever a figure would be held in place differently
 # Width of a clip's frame, in widths of the stills, above which a warning says that its actor is small
 SMALL = 3.0
