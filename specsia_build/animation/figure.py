@@ -259,7 +259,8 @@ def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
     holding = skeleton.holding(rig.holding)
     joints = frozenset(node for node in skeleton.joints if holding[node])
     figure = Figure(replace(skeleton, joints=joints), rotations_of(rig.placement), stated)
-    return replace(figure, swapped=not stated and figure.sides_are_reversed())
+    swapped = not stated and figure.sides_are_reversed()
+    return replace(figure, swapped=True) if swapped else figure
 
 
 def figure_moved(skeleton: Skeleton, turn: Doubles, stated: Mapping[str, int], motion: Motion) -> Figure:
