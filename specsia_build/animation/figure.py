@@ -181,13 +181,12 @@ class Figure:
     skeleton: Skeleton  # At rest
     turn: Doubles  # (3, 3), from the file's coordinates to Z up, facing -Y
     stated: Mapping[str, int]  # Nodes of the humanoid bones that the file names
-    swapped: bool = False  # Whether its left joints have names of right ones, and the reverse
+    swapped: bool = False  # Whether its joints have the names of the other side
 
     @cached_property
     def human(self) -> Humanoid:
         """The humanoid bones that it has."""
-        human = humanoid(self.skeleton, self.stated)
-        return human.with_sides_swapped() if self.swapped else human
+        return humanoid(self.skeleton, self.stated, swapped=self.swapped)
 
     @cached_property
     def neutral(self) -> Skeleton:
@@ -239,8 +238,8 @@ class Figure:
         ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
         return ankles <= _LEVEL * leg_length(self.human, worlds)
 
-    def sides_are_reversed(self) -> bool:
-        """Whether it has two legs and two arms, each left joint of which is on its right at rest."""
+    def has_swapped_names(self) -> bool:
+        """Whether it has two legs and two arms, each on the other side at rest than its name says."""
         places, bones = self.neutral.rest_worlds[:, :3, 3] @ self.turn.T, self.human.bones
         limbs = [("left" + part, "right" + part) for part in ("UpperLeg", "Foot", "UpperArm", "LowerArm")]
         if not all(bone in bones for pair in limbs for bone in pair):
@@ -252,14 +251,14 @@ class Figure:
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
     """Figure of a character's rig, Z up and facing -Y; `stated` are humanoid bones that its file names.
 
-    Where they are not stated, and all that its joints' names call left is on its right, sides are by place.
+    Without these, joints whose names are all of the other side are told left from right by their places.
     """
     skeleton = rig.skeleton
     # Controls are exported as joints of the skin, too, with nothing attached to them.
     holding = skeleton.holding(rig.holding)
     joints = frozenset(node for node in skeleton.joints if holding[node])
     figure = Figure(replace(skeleton, joints=joints), rotations_of(rig.placement), stated)
-    swapped = not stated and figure.sides_are_reversed()
+    swapped = not stated and figure.has_swapped_names()
     return replace(figure, swapped=True) if swapped else figure
 
 

@@ -6,9 +6,8 @@ words that all use, upper and lower follow from the hierarchy, hips are where le
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
-from typing import Self
 
 from specsia_build.animation.joint_names import HELPERS, STEERING, part_of, words_of
 from specsia_build.animation.skeleton import Skeleton
@@ -35,7 +34,6 @@ WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm",
 """Bones whose lack is reported as a warning."""
 
 _DECIMAL = re.compile(r"\d")
-_SIDE = re.compile("^(left|right)")
 
 
 @dataclass(frozen=True)
@@ -71,24 +69,22 @@ class Humanoid:
         candidates = (self.bones.get(name if name[0].islower() else side + name) for name in above)
         return next((node for node in candidates if node is not None), top)
 
-    def with_sides_swapped(self) -> Self:
-        """The humanoid whose left bones are this one's right bones, and the reverse."""
-        other = {"left": "right", "right": "left"}
-        bones = {_SIDE.sub(lambda side: other[side[0]], bone): node for bone, node in self.bones.items()}
-        return replace(self, bones=bones)
 
-
-def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Humanoid:
+def humanoid(
+    skeleton: Skeleton, stated: Mapping[str, int] | None = None, *, swapped: bool = False
+) -> Humanoid:
     """Find the bones of a humanoid in a skeleton; those of animals and machines lack some.
 
-    If the file states nodes of any bones, names are ignored. Thumbs of VRM 0.x are renamed as in 1.0.
+    If the file states nodes of any bones, names are ignored. Joints that are `swapped` have the names of the
+    other side. Thumbs of VRM 0.x are renamed as in 1.0.
     """
     if stated:
         known = {bone: node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
         bones = {_current(bone, stated): node for bone, node in known.items()}
         return Humanoid(bones, tuple(bones[bone] for bone in SPINE if bone in bones))
     tree, named = _Tree(skeleton), dict[str, int | None]()
-    for name, side in (("left", 1), ("right", -1)):
+    left = -1 if swapped else 1
+    for name, side in (("left", left), ("right", -left)):
         named |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, side)).items()}
     named |= _trunk(tree, named)
     hips, end = named["hips"], _carrier(tree, named)

@@ -20,8 +20,8 @@ MOST_LEFT = 0.1  # Largest share of them to miss without a warning, as helper jo
 _ALIKE = 1e-3  # Largest relative difference of two joints' rests that count as equal
 _SAMPLED = 200  # Frames in which the lowest feet are searched
 _SWAPPED = (
-    "the character's joints that are named left are on its right: they play what is meant for right ones; "
-    'if it faces away in view 0, state its "front" in its manifest line'
+    "joints that are named left lie on the character's right, and follow the motion's right ones; "
+    'if the character faces away in view 0, state its "front" in its manifest line'
 )
 
 

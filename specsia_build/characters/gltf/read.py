@@ -64,7 +64,7 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
         primitives = [(k, primitive) for k, each in enumerate(instances) for primitive in reader.read(each)]
         if not primitives:
             why = "export it again with its meshes"
-            if bool(named["parts"]) and not instances:
+            if named["parts"] and not instances:
                 why = "every part is dropped"
             elif document.count(schema.Animation):
                 why = "it holds motions alone, which `specsia clips --motion FILE` plays on characters"
