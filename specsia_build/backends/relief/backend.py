@@ -44,7 +44,7 @@ class Relief(Backend):
     """Backend that predicts the depth of front and back with a small network; see docs/backends.md."""
 
     name = "relief"
-    version = 10
+    version = 11
     keeps_frame = True
     compiles = True
     sees_back = True

@@ -4,7 +4,8 @@ The network says how likely each colour of the drawing is at each pixel of the b
 heights at which the front shows it, and small areas that do not reach the silhouette, most of them pieces of
 faces, take another one. In painted drawings, which the network was not trained on, likely colours that are
 alike, as light and shade are, go over into each other. Smooth shades of a colour, without lines and details
-of the front, fill the back, and the sides where the front is steep.
+of the front, fill the back, and the sides where the front is steep. The back of a painted drawing repeats the
+front's brush strokes where its likely colours are like the front's, which they are not behind a face.
 """
 
 import math
@@ -17,7 +18,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.arrays import Floats, Mask, Pixels
-from specsia_build.backends.relief.sheets import FILLED, FULLY_COVERED, NODES, Crop, FigureCut
+from specsia_build.backends.relief.sheets import FILLED, FULLY_COVERED, NODES, SIZE, Crop, FigureCut
 from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.pictures.masks import distance_to
 from specsia_build.pictures.palettes import COLOURS
@@ -36,6 +37,9 @@ GENTLE, _STEEP = 1.0, 2.5
 _LOW, _HIGH = 1.0, 12.0
 _OUTSIDE = 2  # Pixels outside of the silhouette that its colours are interpolated from
 _ALIKE = 60.0  # Colours of a painted drawing that differ by so many levels are mixed at 0.37 of their shares
+# Share of the back's likely colours like the front's, from which the front is repeated a little and wholly
+_OTHER, _REPEATED = 0.5, 0.9
+_SURROUNDED = 3.0  # Pixels of the crop over which this share is averaged
 _UNLIKELY = 6.0  # A colour whose logarithm is so much less than the likeliest one's has no share
 _LEAST, _MOST = -12.0, 60.0  # Least logarithm of a likelihood, and greatest of one beside the next
 _NEVER = -100.0  # Logarithm of the likelihood of a colour that a pixel must not get
@@ -104,7 +108,30 @@ def back_of(drawn: DrawnFront, logits: Floats) -> Pixels:
     smooth = scipy.ndimage.gaussian_filter(likelihoods(drawn, logits), (0, _SMOOTHING, _SMOOTHING))
     _enclose(smooth, drawn.labels < COLOURS)
     everywhere = np.ones(drawn.front.shape[:2], np.bool_)
-    return _levels(drawn.painted(smooth, everywhere, _ALIKE * float(drawn.painterly)))
+    back = drawn.painted(smooth, everywhere, _ALIKE * float(drawn.painterly))
+    if drawn.painterly > 0:
+        difference = drawn.front - back
+        share = drawn.painterly * _repeated(drawn, smooth) * _alike(difference)
+        back += share[..., None] * difference
+    return _levels(back)
+
+
+def _alike(difference: Floats) -> Floats:
+    """How alike colours are, (...) 0 to 1, that differ by so many levels (..., 3)."""
+    return np.asarray(np.exp(-np.square(np.abs(difference).max(axis=-1) / np.float32(_ALIKE))))
+
+
+def _repeated(drawn: DrawnFront, likely: Floats) -> Floats:
+    """How much of the front the back of a painted drawing repeats, (H, W) float32 0 to 1.
+
+    `likely` (M, h, w) are logarithms of the likelihoods of colours at pixels of the back. What is around a
+    pixel counts, so that dark eyes do not show behind dark hair.
+    """
+    share = np.exp(likely - likely.max(axis=0))
+    alike = (share * _alike(drawn.flat - drawn.small)).sum(axis=0) / share.sum(axis=0)
+    whole = np.zeros((SIZE, SIZE), np.float32)
+    whole[drawn.part] = scipy.ndimage.gaussian_filter(alike, _SURROUNDED)
+    return _step(drawn.crop.enlarged(whole, drawn.front.shape[:2]), _OTHER, _REPEATED)
 
 
 def _enclose(likely: Floats, inside: Mask) -> None:
@@ -295,8 +322,14 @@ def _interpolate(flat, layer, place, out):  # type: ignore[no-untyped-def]
 def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
     """How much a surface turns its side to the viewer, (H, W) 0 to 1, from its height (S, S) in lengths."""
     down, right = np.gradient(scipy.ndimage.gaussian_filter(height * np.float32(FILLED), _SMOOTHING))
-    share = np.clip((np.hypot(down, right) - GENTLE) / (_STEEP - GENTLE), 0, 1)
-    return crop.enlarged((share * share * (3 - 2 * share)).astype(np.float32), (shape[0], shape[1]))
+    share = _step(np.hypot(down, right), GENTLE, _STEEP)
+    return crop.enlarged(share.astype(np.float32), (shape[0], shape[1]))
+
+
+def _step(values: Floats, low: float, high: float) -> Floats:
+    """Go over from 0 at `low` to 1 at `high`, smoothly."""
+    share = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(share * share * (3 - 2 * share))
 
 
 def _rim_share(figure: FigureCut, depth: Floats) -> Floats:

@@ -245,6 +245,24 @@ def test_painted_back_has_no_patches() -> None:
     assert back[inner][:, 1].std() < 15
 
 
+def test_painted_back_repeats_strokes_but_no_eyes() -> None:
+    """The back of a painted head is all hair: strokes of the hair are repeated, not those of dark eyes."""
+    rows, columns = np.indices((SIZE, SIZE))
+    away = np.maximum(abs(rows - 64), abs(columns - 64))
+    is_eye = away < 4
+    is_skin = (away < 30) & ~is_eye
+    shades = 60 + np.random.default_rng(0).integers(-25, 25, (SIZE, SIZE))
+    colours = np.repeat(np.where(is_skin, 230, shades)[..., None].astype(np.uint8), 3, axis=2)
+    whole = (slice(0, SIZE), slice(0, SIZE))
+    drawn = DrawnFront(colours, colours, is_skin.astype(np.intp), Crop(0.0, 0.0, float(SIZE)), whole)
+    logits = np.full((SIZE, SIZE, COLOURS + 1), -50.0, np.float32)
+    logits[..., 0] = 0
+    assert drawn.painterly == 1
+    back = back_of(drawn, logits)[..., 0].astype(int)
+    assert abs(back - colours[..., 0])[away > 45].mean() < 2
+    assert back[away < 30].max() < 100 and back[is_eye].std() < 4
+
+
 @pytest.mark.parametrize(("other", "expected"), [(150, 140), (230, 130)])
 def test_likely_colours_are_mixed_if_they_are_alike(other: int, expected: int) -> None:
     """Of two colours that are as likely at the back, 20 levels apart or 100."""
