@@ -37,7 +37,8 @@ GENTLE, _STEEP = 1.0, 2.5
 _LOW, _HIGH = 1.0, 12.0
 _OUTSIDE = 2  # Pixels outside of the silhouette that its colours are interpolated from
 _ALIKE = 60.0  # Colours of a painted drawing that differ by so many levels are mixed at 0.37 of their shares
-# Share of the back's likely colours like the front's, from which the front is repeated a little and wholly
+# Shares of the back's likely colours that are like the front's: up to the first, none of the front is
+# repeated, and from the second on, all of it
 _OTHER, _REPEATED = 0.5, 0.9
 _SURROUNDED = 3.0  # Pixels of the crop over which this share is averaged
 _UNLIKELY = 6.0  # A colour whose logarithm is so much less than the likeliest one's has no share
@@ -117,15 +118,15 @@ def back_of(drawn: DrawnFront, logits: Floats) -> Pixels:
 
 
 def _alike(difference: Floats) -> Floats:
-    """How alike colours are, (...) 0 to 1, that differ by so many levels (..., 3)."""
+    """How alike colours are that differ by (..., 3) levels: (...) 1 if equal, 0.37 at `_ALIKE` levels."""
     return np.asarray(np.exp(-np.square(np.abs(difference).max(axis=-1) / np.float32(_ALIKE))))
 
 
 def _repeated(drawn: DrawnFront, likely: Floats) -> Floats:
     """How much of the front the back of a painted drawing repeats, (H, W) float32 0 to 1.
 
-    `likely` (M, h, w) are logarithms of the likelihoods of colours at pixels of the back. What is around a
-    pixel counts, so that dark eyes do not show behind dark hair.
+    `likely` (M, h, w) are logarithms of the likelihoods of colours at pixels of the back. The share of alike
+    colours is averaged around each pixel, so that dark eyes do not show on dark hair.
     """
     share = np.exp(likely - likely.max(axis=0))
     alike = (share * _alike(drawn.flat - drawn.small)).sum(axis=0) / share.sum(axis=0)
@@ -322,12 +323,11 @@ def _interpolate(flat, layer, place, out):  # type: ignore[no-untyped-def]
 def steepness(height: Floats, crop: Crop, shape: tuple[int, ...]) -> Floats:
     """How much a surface turns its side to the viewer, (H, W) 0 to 1, from its height (S, S) in lengths."""
     down, right = np.gradient(scipy.ndimage.gaussian_filter(height * np.float32(FILLED), _SMOOTHING))
-    share = _step(np.hypot(down, right), GENTLE, _STEEP)
-    return crop.enlarged(share.astype(np.float32), (shape[0], shape[1]))
+    return crop.enlarged(_step(np.hypot(down, right), GENTLE, _STEEP), (shape[0], shape[1]))
 
 
 def _step(values: Floats, low: float, high: float) -> Floats:
-    """Go over from 0 at `low` to 1 at `high`, smoothly."""
+    """A smooth step from 0 at `low` to 1 at `high`."""
     share = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share))
 
