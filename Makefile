@@ -1,5 +1,6 @@
-# `make dataset` and `make test` need Python 3.11 or newer and make; they create .venv themselves.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# `make dataset` and `make test` need Python 3.11 or newer and make; they create .venv themselves. A Python for which
+# every dependency has a wheel comes first; pyenv has commands that do not run.
+PYTHON ?= $(or $(shell for name in python3.11 python3.12 python3.13; do $$name -c "" 2>/dev/null && echo $$name && break; done),python3)
 SOURCE ?= sample:24
 OUT ?= specsia-out
 
@@ -119,6 +120,8 @@ format: .venv/dev
 
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit("specsia needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -c 'import sys; sys.version_info < (3, 14) or print("make: xatlas has no wheel for this Python:", \
+	  "it takes a C++ compiler and Python headers, or PYTHON=python3.13", file=sys.stderr)'
 	$(PYTHON) -m venv .venv
 	echo "$(NEWER_PIP)" | $(PIP) --require-hashes --requirement /dev/stdin || echo "make: $(word 1,$(NEWER_PIP)) is not available, so installation takes longer" >&2
 	touch $@
