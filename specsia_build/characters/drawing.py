@@ -46,7 +46,7 @@ def drawn_frontal(entry: Entry, front: Pixels) -> Pixels:
     if entry.drawing is None:
         problem = f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`"
         raise CharacterError(problem)
-    pixels = load_texture(entry.drawing, entry.drawing.name, entry.within, upright=True)
+    pixels = load_texture(entry.drawing, entry.drawing.name, entry.within, drawn=True)
     pixels[..., 3] = _silhouette(entry.drawing, entry.within, pixels)
     pixels[pixels[..., 3] == 0] = 0
     box, target = (Image.fromarray(of[..., 3] >= HALF_COVERED).getbbox() for of in (pixels, front))

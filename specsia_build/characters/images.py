@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from specsia_build import memory, png
 from specsia_build.arrays import Pixels
@@ -24,10 +24,14 @@ MOST_IMAGE_BYTES = 2**30  # Largest image file that is read
 TEXEL_COST, DRAWN_TEXEL_COST = 4, 7
 """Bytes of a texel that is kept, and those it takes besides where it is drawn, with its coarser copies."""
 
-_DECODER_COST = {"WEBP": 12, "JPEG2000": 20}  # Bytes of a pixel while it is decoded, where that is not 4
+_DECODER_COST = {"AVIF": 12, "WEBP": 12, "JPEG2000": 20}  # Bytes of a pixel in the decoder, if not 4
+_DRAWN_COST = 14  # Bytes of a drawing's pixel that copies of it take: upright, with alpha and in sRGB
 
 # Formats whose headers say how large they are; not ICO, whose image may differ, or EPS: needs Ghostscript.
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
+_FORMATS = (
+    *("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "AVIF"),
+    *("GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000"),
+)
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
 _DECODER_ERRORS = (
@@ -36,15 +40,14 @@ _DECODER_ERRORS = (
 )
 
 
-def load_texture(
-    source: Path | bytes, name: str, root: Path | None = None, *, upright: bool = False
-) -> Pixels:
+def load_texture(source: Path | bytes, name: str, root: Path | None = None, *, drawn: bool = False) -> Pixels:
     """Decode an image of any kind as RGBA (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
 
-    `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An
-    orientation tag is applied if `upright`, as for a drawing; UV coordinates refer to pixels as stored.
-    Raises CharacterError if it is missing, damaged, not a known kind of image or larger than 8192 x 8192, and
-    CostError if it would take more memory than is left for the character.
+    `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. The
+    orientation tag and the colour profile of a drawing are applied if `drawn`. Those of a texture are not: UV
+    coordinates refer to pixels as stored, and glTF wants profiles ignored. Raises CharacterError if it is
+    missing, damaged, not a known kind of image or larger than 8192 x 8192, and CostError if it would take
+    more memory than is left for the character.
     """
     if isinstance(source, Path):
         source = read_source(source, root or source.parent, MOST_IMAGE_BYTES)
@@ -59,10 +62,10 @@ def load_texture(
                 if count > MAX_TEXTURE_PIXELS:
                     raise Image.DecompressionBombError
                 memory.take(TEXEL_COST * count)
-                memory.ask((_DECODER_COST.get(image.format or "", 4) + 4) * count)
-                if upright:
-                    ImageOps.exif_transpose(image, in_place=True)
-                quick = None if upright else _plain_png(image, source)
+                memory.ask((_DECODER_COST.get(image.format or "", 4) + (_DRAWN_COST if drawn else 4)) * count)
+                if drawn:
+                    return drawn_rgba(image)
+                quick = _plain_png(image, source)
                 return rgba_of(image) if quick is None else quick
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more than 8192x8192 pixels: make it smaller") from error
@@ -149,3 +152,27 @@ def rgba_of(image: Image.Image) -> Pixels:
     if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         image = image.convert("RGB")
     return np.array(image.convert("RGBA"), dtype=np.uint8)
+
+
+def drawn_rgba(image: Image.Image) -> Pixels:
+    """Pixels of an opened drawing, (H, W, 4) uint8: upright by its orientation tag, and in sRGB.
+
+    A colour profile, such as the Display P3 of tablets or one of CMYK for print, is converted to sRGB. It is
+    ignored if it is damaged or not of the image's kind of colours, as in browsers.
+    """
+    image = ImageOps.exif_transpose(image)
+    pixels, profile = rgba_of(image), image.info.get("icc_profile")
+    if not profile:
+        return pixels
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+        inks = space == image.mode == "CMYK"
+        colours = (
+            image if inks else Image.fromarray(pixels[..., :3]).convert("L" if space == "GRAY" else "RGB")
+        )
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(colours, source, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return pixels
+    return np.dstack([np.asarray(converted), pixels[..., 3]])

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from specsia_build.arrays import Pixels
-from specsia_build.characters.images import rgba_of
+from specsia_build.characters.images import drawn_rgba
 from specsia_build.errors import ByShape, UsageError
 from specsia_build.frame import front_rotation
 from specsia_build.library.checks import check_pixels, plain
@@ -128,9 +128,9 @@ def framed(picture: PictureInput, reading: DrawingSettings | None = None) -> Fro
 
 
 def _pixels(picture: Image.Image | Pixels) -> Pixels:
-    """Return a picture of Pillow, or an array, as (H, W, 4) uint8 with straight alpha, upright."""
+    """Return a picture of Pillow, or an array, as (H, W, 4) uint8, straight alpha, upright and in sRGB."""
     if isinstance(picture, Image.Image):
-        return rgba_of(ImageOps.exif_transpose(picture))
+        return drawn_rgba(picture)
     pixels = check_pixels(picture, "a picture", alpha=False)
     if pixels.shape[2] == 4:
         return pixels

@@ -13,7 +13,7 @@ from specsia_build.files.sources import read_source
 from specsia_build.repairing.svg import MOST_SVG_BYTES, render_svg
 from specsia_build.warning import Warning
 
-_SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".gif", ".svg", ".tif", ".tiff"})
+_SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".avif", ".gif", ".svg", ".tif", ".tiff"})
 _ANYWHERE = Path("/")  # A drawing may be a link that leads anywhere
 
 
@@ -30,7 +30,7 @@ def load_drawing(path: Path) -> tuple[Pixels, tuple[Warning, ...]]:
     try:
         if path.suffix.lower() != ".svg":
             data = read_source(path, _ANYWHERE, MOST_IMAGE_BYTES)
-            picture = load_texture(data, path.name, upright=True)
+            picture = load_texture(data, path.name, drawn=True)
             sentence = f"{path.name} is an animation: only its first frame is used"
             return picture, (Warning("not-read", sentence, path.name),) if _is_animated(data) else ()
         svg, missing = render_svg(read_source(path, _ANYWHERE, MOST_SVG_BYTES), path.name)
@@ -48,6 +48,6 @@ def load_drawing(path: Path) -> tuple[Pixels, tuple[Warning, ...]]:
 def _is_animated(data: bytes) -> bool:
     """Whether an image that can be read has more than one frame."""
     with suppress(OSError, SyntaxError, ValueError):
-        image = Image.open(io.BytesIO(data), formats=("GIF", "PNG", "WEBP"))
+        image = Image.open(io.BytesIO(data), formats=("AVIF", "GIF", "PNG", "WEBP"))
         return bool(getattr(image, "is_animated", False))
     return False

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from specsia_build import memory, png
@@ -58,7 +58,48 @@ def test_floats_are_levels_of_grey() -> None:
 def test_orientation_tag(upright: bool, shape: tuple[int, ...]) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert load_texture(encoded(corners_image(), "JPEG", exif=exif), "t", upright=upright).shape == shape
+    assert load_texture(encoded(corners_image(), "JPEG", exif=exif), "t", drawn=upright).shape == shape
+
+
+def linear_profile(*primaries: str) -> bytes:
+    """Build an ICC profile of linear light, whose primaries are those of sRGB in an order, such as "rgb"."""
+    places = {"r": (0.4361, 0.2225, 0.0139), "g": (0.3851, 0.7169, 0.0971), "b": (0.1431, 0.0606, 0.7141)}
+    xyz = [places[primary] for primary in primaries] + [(0.9642, 1.0, 0.8249)]
+    parts = [b"XYZ " + struct.pack(">4x3i", *(round(x * 65536) for x in place)) for place in xyz]
+    parts += [b"curv" + struct.pack(">4xI", 0)]
+    names = [b"rXYZ", b"gXYZ", b"bXYZ", b"wtpt", b"rTRC", b"gTRC", b"bTRC"]
+    body, table = 132 + 12 * len(names), struct.pack(">I", len(names))
+    for k, name in enumerate(names):
+        part = min(k, 4)
+        table += name + struct.pack(">II", body + 20 * part, len(parts[part]))
+    size = body + 20 * 4 + len(parts[4])
+    head = struct.pack(">I4xI4s4s4s12x4s", size, 0x02400000, b"mntr", b"RGB ", b"XYZ ", b"acsp")
+    head += bytes(28) + struct.pack(">3i", *(round(x * 65536) for x in xyz[3]))
+    return head.ljust(128, b"\0") + table + b"".join(parts)
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize(("primaries", "colours"), [("rgb", [255, 0, 0]), ("grb", [0, 255, 0])])
+def test_profile_of_a_drawing_is_converted(primaries: str, colours: list[int], transparent: bool) -> None:
+    alpha = Image.new("L", (2, 3), 77 if transparent else 255)
+    image = Image.merge("RGBA", (*corners_image().split(), alpha))
+    data = encoded(image, "PNG", icc_profile=linear_profile(*primaries))
+    pixels = load_texture(data, "t", drawn=True)
+    assert_allclose(pixels[0, 0], [*colours, 77 if transparent else 255], atol=2)
+    # Half of linear light is level 188 of sRGB.
+    assert_allclose(pixels[1, 0, :3], 188, atol=1)
+    assert_array_equal(load_texture(data, "t"), np.asarray(image))
+
+
+def test_grey_drawing_with_a_profile_of_colours_is_converted() -> None:
+    data = encoded(corners_image().convert("LA"), "PNG", icc_profile=linear_profile(*"rgb"))
+    assert_allclose(load_texture(data, "t", drawn=True)[1, 0], [188, 188, 188, 255], atol=1)
+
+
+@pytest.mark.parametrize("profile", [b"of no kind", linear_profile(*"rgb").replace(b"RGB ", b"CMYK")])
+def test_profile_that_does_not_fit_is_ignored(profile: bytes) -> None:
+    data = encoded(corners_image(), "PNG", icc_profile=profile)
+    assert_array_equal(load_texture(data, "t", drawn=True), load_texture(data, "t"))
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def with_drawing(frontal: FrontalPair, path: Path) -> FrontalPair:
     pair, warnings = frontal.pair, frontal.warnings
     try:
         # Links to drawings may lead anywhere.
-        image, iou = place_drawing(load_texture(path, "the drawing", Path("/"), upright=True), pair.z[..., 3])
+        image, iou = place_drawing(load_texture(path, "the drawing", Path("/"), drawn=True), pair.z[..., 3])
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
     if differs_in_colour(pair.z, image):
