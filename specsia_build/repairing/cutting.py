@@ -215,6 +215,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             warnings.append(Warning("ground-kept", sentence, "lines"))
         figure = on_white(figure, enclosed)
         if (translucent & ~enclosed).any():
+            figure[translucent & ~enclosed] = 0
             removed.append("a translucent area")
         if clear_haze(figure):
             removed.append("a haze of low alpha around the figure")
