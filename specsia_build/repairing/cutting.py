@@ -11,20 +11,23 @@ from PIL import Image
 from specsia_build.arrays import Mask, Pixels
 from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
-from specsia_build.pictures.masks import box_around, distance_to, mixture
+from specsia_build.pictures.masks import box_around, mixture
 from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.repairing.checkers import checkerboard
 from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
 from specsia_build.repairing.ground import (
     HAZE,
     clear_haze,
     clear_shadows,
     encloses_paper,
+    grains,
     is_badge,
     is_of_lines,
     on_white,
     paper_shadow,
     scan_rim,
     smooth_paper,
+    specks_of,
     translucent_areas,
     translucent_shadow,
     with_paper_inside,
@@ -38,10 +41,7 @@ _BORDER, MOST_ON_BORDER = 0.02, 0.35
 """Depth of a picture's border as a share of its side, and largest share of it that a figure on plain paper
 covers; more of it is uneven paper, mistaken for the figure."""
 
-_SPECK = 0.002  # Share of the figure's area below which a separate part is a speck
-# Lengths of the picture up to which specks lie beside the figure, as noise of JPEG and crayon strokes do,
-# and most others on plain paper
-_BESIDE, MOST_SPECKS = 0.03, 36
+MOST_SPECKS = 36  # Specks away from the figure on plain paper, at most
 
 _PALE, _RIM = 24, 4  # Levels by which a figure's edge and marks differ from paper, and pixels of that edge
 MOST_PALE = 0.1  # Largest share of it that does not: .02 at most on plain paper, .13 and more on uneven paper
@@ -54,7 +54,7 @@ SOLE, _ANKLE = 0.8, 0.08
 
 _MOST_LISTED = 9  # Figures that a warning lists
 
-_CHANGING = "a background whose colour changes"
+_CHANGING, _CHECKERS = "a background whose colour changes", "a painted checkerboard"
 _MASK = "--mask mask.png (a picture of the same size, white where the figure is, else black)"
 REPAINT = (
     f"make the background transparent, or white, with a paint program, or give the silhouette as {_MASK}"
@@ -83,13 +83,15 @@ class Cutout:
 class _OffPaper(NamedTuple):
     """A figure (h, w, 4), the paper it was cut out of, (3,) or (h, w, 3), and the shadow (h, w) it had.
 
-    `is_pale` tells whether more than `MOST_PALE` of its edge fades into the paper.
+    `is_pale` tells whether more than `MOST_PALE` of its edge fades into the paper, `what` which paper it is
+    if it is not plain.
     """
 
     figure: Pixels
     paper: Pixels
     shadow: Mask
     is_pale: bool
+    what: str = ""
 
 
 def cut(
@@ -179,7 +181,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
         rim = scan_rim(picture)
         scan = _without_rim(picture, rim)
         try:
-            cutout = _without_shadow(_off_paper(scan), _paper(scan))
+            cutout = _off_checkers(picture) or _without_shadow(_off_paper(scan), _paper(scan))
             if rim.any():
                 removed.append("a dark rim along the picture's border")
         except UsageError:
@@ -187,16 +189,16 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             if even is None:
                 raise
             cutout = even
-            removed.append(_CHANGING)
         # Paper that is paler or darker around the figure alone has the colour of the corners elsewhere.
         if cutout.is_pale and (even := _off_gradient(picture)) is not None:
             cutout = even
-            removed.append(_CHANGING)
+        if cutout.what:
+            removed.append(cutout.what)
         figure, shadow = _unmixed(cutout.figure, cutout.paper), cutout.shadow
         if cutout.is_pale:
             sentence = f"much of the figure's edge fades into the paper: if that is background, give {_MASK}"
             warnings.append(Warning("ground-kept", sentence, "drawing"))
-        elif encloses_paper(cutout.figure, cutout.paper):
+        elif cutout.what != _CHECKERS and encloses_paper(cutout.figure, cutout.paper):
             sentence = (
                 f"areas of the background's colour inside the figure are kept: if they are gaps, give {_MASK}"
             )
@@ -219,7 +221,7 @@ def _without_ground(picture: Pixels) -> tuple[Pixels, list[Warning]]:
             removed.append("a translucent area")
         if clear_haze(figure):
             removed.append("a haze of low alpha around the figure")
-        figure[_specks(figure[..., 3] >= HALF_COVERED)] = 0
+        figure[specks_of(figure[..., 3] >= HALF_COVERED)] = 0
     if shadow.any():
         removed.append("a shadow on the ground")
     end = f"was removed: if it belongs to the figure, give {_MASK}"
@@ -258,9 +260,9 @@ def _off_paper(picture: Pixels, palest: int = 0) -> Pixels:
     """
     figure = _cut_out(picture)
     covered = figure[..., 3] >= HALF_COVERED
-    specks = _specks(covered)
+    specks = specks_of(covered)
     marks = specks & (np.abs(picture[..., :3].astype(np.int16) - _paper(picture)).max(axis=2) >= palest)
-    if _on_border(covered) > MOST_ON_BORDER or _grains(covered & ~specks, marks) > MOST_SPECKS:
+    if _on_border(covered) > MOST_ON_BORDER or grains(covered & ~specks, marks) > MOST_SPECKS:
         raise UsageError(
             "the drawing's paper is uneven, as on a photograph, or has marks or a frame around the figure: "
             f"{REPAINT}"
@@ -282,7 +284,22 @@ def _off_gradient(picture: Pixels) -> _OffPaper | None:
     except UsageError:
         return None
     cutout = _without_shadow(figure, paper)
-    return None if cutout.is_pale else cutout
+    return None if cutout.is_pale else cutout._replace(what=_CHANGING)
+
+
+def _off_checkers(picture: Pixels) -> _OffPaper | None:
+    """Cut the figure out of a painted checkerboard; None if there is none, or the edge is not clear."""
+    found = checkerboard(picture)
+    if found is None:
+        return None
+    figure = picture.copy()
+    figure[found.ground] = 0
+    covered = figure[..., 3] >= HALF_COVERED
+    figure[specks_of(covered)] = 0
+    if not covered.any():
+        return None
+    cutout = _without_shadow(figure, np.rint(found.colours).astype(np.uint8))
+    return None if cutout.is_pale else cutout._replace(what=_CHECKERS)
 
 
 def _without_shadow(figure: Pixels, paper: Pixels) -> _OffPaper:
@@ -304,21 +321,6 @@ def _cut_out(picture: Pixels) -> Pixels:
         return cut_out(picture)
     except SpecsiaError as error:
         raise UsageError(f"{str(error).split(';')[0]}; if it is a photograph, {REPAINT}") from error
-
-
-def _specks(covered: Mask) -> Mask:
-    """Separate parts of a silhouette that are too small to belong to it."""
-    parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
-    areas = np.bincount(parts.ravel(), minlength=count + 1)
-    small = areas < _SPECK * np.count_nonzero(covered)
-    small[0] = False
-    return np.asarray(small[parts])
-
-
-def _grains(figure: Mask, specks: Mask) -> int:
-    """Number of specks that do not lie beside the figure."""
-    away = distance_to(figure) > _BESIDE * max(figure.shape)
-    return int(scipy.ndimage.label(specks & away, np.ones((3, 3)))[1])
 
 
 def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:

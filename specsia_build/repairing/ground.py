@@ -57,6 +57,10 @@ _COLOURED, GAP = 60, 0.004
 share of the figure's area from which it is worth mentioning."""
 _BLACK, _WHITE = 64, 240  # Levels up to which paper may be a figure's black, and from which an eye's white
 
+_SPECK, _BESIDE = 0.002, 0.03
+"""Share of the figure's area below which a separate part is a speck, and lengths of the picture up to which
+specks lie beside the figure, as noise of JPEG and crayon strokes do."""
+
 HAZE, HAZE_SHARE = 32, 0.005
 """Alpha below which pixels off the figure are haze, and its share of the figure's area worth a warning."""
 
@@ -141,6 +145,21 @@ def encloses_paper(figure: Pixels, paper: Pixels) -> bool:
 def _widest_edge(shape: tuple[int, ...]) -> float:
     """Width in pixels that a soft edge has at most in a picture of (h, w)."""
     return max(LEAST_EDGE, _EDGE * max(shape))
+
+
+def specks_of(covered: Mask) -> Mask:
+    """Separate parts of a silhouette (h, w) that are too small to belong to it."""
+    parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
+    areas = np.bincount(parts.ravel(), minlength=count + 1)
+    small = areas < _SPECK * np.count_nonzero(covered)
+    small[0] = False
+    return np.asarray(small[parts])
+
+
+def grains(figure: Mask, specks: Mask) -> int:
+    """Number of specks that do not lie beside the figure."""
+    away = distance_to(figure) > _BESIDE * max(figure.shape)
+    return int(scipy.ndimage.label(specks & away, np.ones((3, 3)))[1])
 
 
 def clear_haze(figure: Pixels) -> bool:
