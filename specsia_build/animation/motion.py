@@ -20,6 +20,8 @@ SCALING: Path = "scale"
 WEIGHTS: Path = "weights"
 
 _ALIKE = 1e-6  # Tolerance for equal keys, as a share of the track's largest value
+# What rounding of times in files, in single precision, may amount to: seconds of a key, and share of a frame
+_EARLY, _FRAME = 1e-4, 1e-3
 JOINT_COST = 500  # Bytes of memory per joint and pose
 
 
@@ -58,7 +60,7 @@ class Motion:
 
     def times(self, fps: float, most: int | None = None) -> Doubles:
         """Times (T,) of frames at start + k / fps before the end; at least one, and at most `most`."""
-        count = max(1, int(np.ceil(self.duration * fps - 1e-6)))
+        count = max(1, int(np.ceil(self.duration * fps - _FRAME)))
         return self.start + np.arange(count if most is None else min(count, most)) / fps
 
 
@@ -108,6 +110,8 @@ def _values(tracks: Sequence[Track], times: Doubles) -> Doubles:
     path = tracks[0].path
     interpolation = tracks[0].interpolation
     keys = tracks[0].times
+    if interpolation == "STEP":
+        times = times + _EARLY
     after = np.clip(np.searchsorted(keys, times, side="right"), 1, max(len(keys) - 1, 1))
     before, after = after - 1, np.minimum(after, len(keys) - 1)
     begin, end = keys[before], keys[after]

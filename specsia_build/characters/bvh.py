@@ -21,7 +21,7 @@ from specsia_build.frame import axis_vector, up_rotation
 
 MOST_JOINTS = 10_000
 _CHANNEL = re.compile(r"[XYZ](position|rotation)", re.IGNORECASE)
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,2})?"
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[-+]?0?\d{1,2})?"  # Some write e-007
 _OFFSET = re.compile(rf"\w+(\s+[-+]?{_NUMBER}){{3}}", re.IGNORECASE)
 _MOTION = re.compile(
     (

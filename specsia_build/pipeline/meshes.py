@@ -14,6 +14,7 @@ from specsia_build.errors import UsageError, argument, no_such, some
 from specsia_build.pipeline.run import existing_run, paths_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.rendering.mesh import compacted
+from specsia_build.stages.clips.actor import unplayed
 from specsia_build.stages.clips.carry import registered
 from specsia_build.stages.project import PROJECT
 from specsia_build.stages.reconstruct import RECONSTRUCT
@@ -41,7 +42,7 @@ def character_at(where: str, backend: str | None = None) -> tuple[ExportedCharac
 def _of_file(own: AnimatedCharacter) -> tuple[ExportedCharacter, tuple[Warning, ...]]:
     """A character that was read, with a rig if it can move; one in a pose keeps that, and has no rig."""
     character, entry = own.character, own.character.entry
-    warnings = (*character.warnings, *own.warnings, *checked_colours(character))
+    warnings = (*character.warnings, *own.warnings, *unplayed(own.spoilt), *checked_colours(character))
     exported = ExportedCharacter(compacted(character.mesh), entry.id, humanoid=own.humanoid)
     exported = replace(exported, license=entry.license or "", credit=entry.source or "")
     if entry.pose != "rest":

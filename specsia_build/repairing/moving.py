@@ -297,6 +297,8 @@ def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:
     except CharacterError as error:
         raise UsageError(f"--motion: {error}") from error
     if not moves(motion, own.rig):
+        if motion.duration == 0:
+            raise UsageError(f"--motion: '{motion.name}' of {source.name} is one pose: give several frames")
         raise UsageError(
             f"--motion: '{motion.name}' of {source.name} moves nothing of {rigged.name}, perhaps because it "
             "moves only fingers: give a motion of the body"

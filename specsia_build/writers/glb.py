@@ -21,6 +21,7 @@ from specsia_build.writers.materials import UNLIT, GltfMaterials
 from specsia_build.writers.skin import BoundSkin
 
 _MOST_SHORT = 65535  # Vertices up to which indices have two bytes: the last number is reserved
+_SAMPLE, _INSTANT = 1 / 60, 1e-3  # Seconds between samples of splines of weights, and before steps
 
 
 def write_glb(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
@@ -166,18 +167,30 @@ def _values(track: Track, scale: float) -> Doubles:
 
 
 def _shapes(motion: Motion, skin: BoundSkin) -> Track | None:
-    """The weights of all morph targets as one track, with the keys of those that move; None without."""
+    """The weights of all morph targets as one track; None without.
+
+    It is linear between their keys, between samples of splines, and in an instant before the keys of steps.
+    """
     nodes = {node for node, _ in skin.targets}
     tracks = [track for track in motion.tracks if track.path == WEIGHTS and track.node in nodes]
     if not tracks:
         return None
-    times = np.unique(np.concatenate([track.times for track in tracks]))
+    times = np.unique(np.concatenate([_keys(track) for track in tracks]))
     weights = poses(skin.rig.skeleton, motion, times).morph_weights
     columns = []
     for node, target in skin.targets:
         own = weights.get(node, np.zeros((len(times), 0)))
         columns.append(own[:, target] if target < own.shape[1] else np.zeros(len(times)))
     return Track(tracks[0].node, WEIGHTS, times, np.stack(columns, axis=1))
+
+
+def _keys(track: Track) -> Doubles:
+    """Times at which a track's values tell it all if they are linear between."""
+    if _kind(track) == "STEP":
+        return np.concatenate([track.times, track.times[1:] - _INSTANT])
+    if _kind(track) == "CUBICSPLINE":
+        return np.concatenate([track.times, np.arange(track.times[0], track.times[-1], _SAMPLE)])
+    return track.times
 
 
 def _kind(track: Track) -> str:

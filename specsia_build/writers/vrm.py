@@ -26,6 +26,7 @@ from specsia_build.frame import up_rotation
 from specsia_build.warning import Warning
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import GlbBody
+from specsia_build.writers.skin import weights_left_out
 
 VRM = "VRMC_vrm"
 
@@ -70,7 +71,7 @@ def write_vrm(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
         "humanoid": {"humanBones": {bone: {"node": node + 1} for bone, node in posed.humanoid.items()}},
     }
     write_bytes(path, body.encode())
-    return (*body.about(path), *_left_out(path, character))
+    return (*body.about(path), *_left_out(path, character.rig))
 
 
 def _bones(human: Humanoid, name: str) -> Mapping[str, int]:
@@ -94,11 +95,11 @@ def _meta(character: ExportedCharacter) -> dict[str, Any]:
     return meta
 
 
-def _left_out(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
-    if character.rig is None or not character.rig.morphs:
-        return ()
-    sentence = f"{path.name} has no morph targets, which were left out"
-    return (Warning("not-written", sentence, path.name),)
+def _left_out(path: Path, rig: Rig) -> tuple[Warning, ...]:
+    sentences = [f"{path.name}: {lack}" for lack in weights_left_out(rig)]
+    if rig.morphs:
+        sentences.append(f"{path.name} has no morph targets, which were left out")
+    return tuple(Warning("not-written", sentence, path.name) for sentence in sentences)
 
 
 def in_t_pose(character: ExportedCharacter, human: Humanoid) -> ExportedCharacter:

@@ -61,6 +61,16 @@ def test_elbow_moves_vertices_below(interpolation: str, degrees: float) -> None:
     np.testing.assert_allclose(bent.vertices[:3], mesh.vertices[:3])
 
 
+def test_times_in_single_precision() -> None:
+    """Rounding hides no step for a frame, and repeats no first frame of a loop as the last."""
+    mesh, rig = arm()
+    times = (np.arange(25, dtype=np.float32) / np.float32(24)).astype(float).tolist()
+    motion = bending([[k, 0, 0] for k in range(25)], times, "STEP", "translation")
+    seen = [posed(mesh, rig, motion, time).vertices[3, 0] for time in motion.times(24)]
+    np.testing.assert_allclose(seen, range(24))
+    assert len(Motion("loop", (), 0.0, float(np.float32(4 / 3))).times(30)) == 40
+
+
 def test_spline_through_keys_and_tangents() -> None:
     mesh, rig = arm()
     values = [[[0, 0, 0], [1, 0, 0], [2, 0, 0]], [[0, 0, 0], [3, 0, 0], [0, 0, 0]]]

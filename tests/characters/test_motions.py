@@ -294,6 +294,7 @@ def at(file: MotionFile, time: float) -> np.ndarray:
         CHAIN.replace("Frames:", "Frames :").replace("Frame Time:", "Frame\tTime\t:\t"),
         "\ufeff" + CHAIN.replace("ROOT Hips\n{", "ROOT Hips {").replace("HIERARCHY", "hierarchy"),
         CHAIN.replace("0.5", "5E-1").rstrip("\n"),
+        CHAIN.replace("OFFSET 0 0 0", "OFFSET 0 -1.19209e-007 0"),
     ],
 )
 def test_channels_in_any_layout(tmp_path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from specsia_build.animation.motion import WEIGHTS, Motion, Track
+from specsia_build.animation.motion import WEIGHTS, Interpolation, Motion, Track, poses
 from specsia_build.animation.rig import Morph
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
@@ -141,6 +141,22 @@ def test_mirrored_rig_keeps_its_outside(characters: dict[str, AnimatedCharacter]
     overlap, difference = likeness(flipped, back.character.mesh)
     assert overlap >= 0.99
     assert difference <= 2
+
+
+@pytest.mark.parametrize("way", ["STEP", "CUBICSPLINE"])
+def test_curves_of_weights_are_kept(
+    characters: dict[str, AnimatedCharacter], tmp_path: Path, way: Interpolation
+) -> None:
+    own = strange(characters["kaykit_mage"])
+    (track,) = own.motions[0].tracks
+    splines = np.stack([track.values - 2, track.values, track.values + 2], axis=1)
+    track = replace(track, values=splines if way == "CUBICSPLINE" else track.values, interpolation=way)
+    motion = replace(own.motions[0], tracks=(track,))
+    write_glb(tmp_path / "a.glb", ExportedCharacter(own.character.mesh, rig=own.rig, motions=(motion,)))
+    back, times = read_back(tmp_path / "a.glb"), np.linspace(0, 2, 41)
+    (before,) = poses(own.rig.skeleton, motion, times + 1).morph_weights.values()
+    (after,) = poses(back.rig.skeleton, back.motions[0], times).morph_weights.values()
+    assert_allclose(after, before, atol=2e-3)
 
 
 def test_no_surface_is_refused(characters: dict[str, AnimatedCharacter]) -> None:

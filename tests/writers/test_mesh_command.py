@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 import specsia as library
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
+from tests.characters.gltf.writer import GltfWriter
 from tests.commands import specsia
 from tests.writers.checking import faults_in, install_validator, likeness, read_back, seen_by_blender
 
@@ -100,6 +101,17 @@ def test_to_trimesh(characters_dir: Path) -> None:
     alpaca = library.load(characters_dir / "animated" / "animal_alpaca.glb").mesh
     colours = {tuple(c) for c in alpaca.to_trimesh().visual.vertex_colors[:, :3].tolist()}
     assert len(colours) == len({m.base_color for m in alpaca.materials})
+
+
+def test_motion_that_cannot_be_played_is_named(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    values = writer.accessor([[0, 0, 0], [1, 0, 0]])
+    curve = {"input": writer.accessor([2.0, 1.0]), "output": values}
+    channel = {"sampler": 0, "target": {"node": 0, "path": "translation"}}
+    writer.add("animations", name="bad", channels=[channel], samplers=[curve])
+    ran = specsia("mesh", writer.write_glb(tmp_path / "a.glb"), "--out", tmp_path / "b.glb", "--json")
+    assert "motion-unplayable" in [warning["code"] for warning in json.loads(ran.stdout)["coded"]]
 
 
 def test_character_without_colours_is_named(tmp_path: Path) -> None:

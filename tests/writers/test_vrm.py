@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.writers.exported import ExportedCharacter
+from specsia_build.writers.vrm import write_vrm
 from tests.commands import specsia
 from tests.writers.checking import faults_in, install_validator, likeness
 
@@ -72,6 +75,15 @@ def test_says_what_the_format_demands(files: dict[str, Path], tmp_path: Path) ->
         assert len(set(nodes)) == len(nodes) >= 15
         assert all(len(set(document["nodes"][node].get("scale", [1]))) == 1 for node in nodes)
         assert "animations" not in document
+
+
+def test_says_that_vertices_follow_fewer_joints(characters_dir: Path, tmp_path: Path) -> None:
+    own = read_animated(Entry("a", "gltf", characters_dir / "animated" / "man_king.glb"))
+    crowd = ((own.rig.slots[:, :1] + np.arange(6)) % len(own.rig.nodes)).astype(np.int32)
+    rig = replace(own.rig, slots=crowd, weights=np.full(crowd.shape, 1 / 6, np.float32))
+    for rigged, codes in ((own.rig, []), (rig, ["not-written"])):
+        character = ExportedCharacter(own.character.mesh, rig=rigged, humanoid=own.humanoid)
+        assert [warning.code for warning in write_vrm(tmp_path / "a.vrm", character)] == codes
 
 
 @pytest.mark.parametrize("name", ["animated/animal_alpaca.glb", "kenney/kenney_character.glb"])

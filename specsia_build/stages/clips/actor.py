@@ -139,7 +139,7 @@ def _actor(entry: Entry, config: BuildConfig, _: object) -> Actor:
         try:
             if origin == OWN:
                 chosen_motions = matching_motions(origin, offers, settings)
-                warnings += _unplayed(animated.spoilt)
+                warnings += unplayed(animated.spoilt)
             else:
                 path = files.get(origin)
                 file = built_in() if path is None else _motion_file(path, state_of(path))
@@ -186,7 +186,8 @@ def entry_pose(animated: AnimatedCharacter, pose: str) -> Poses:
     return poses(animated.rig.skeleton, Motion(pose, tuple(tracks.values()), time, time), np.array([time]))
 
 
-def _unplayed(spoilt: Iterable[tuple[str, str]]) -> Iterator[Warning]:
+def unplayed(spoilt: Iterable[tuple[str, str]]) -> Iterator[Warning]:
+    """Warn of each motion that cannot be played, by its name and the reason."""
     for name, reason in spoilt:
         label = f"'{name}'" if name else "a motion without a name"
         yield Warning("motion-unplayable", f"{label} cannot be played: {reason}", name)
@@ -201,7 +202,7 @@ def _from_file(
     animated: AnimatedCharacter, file: MotionFile, motions: Mapping[int, Motion]
 ) -> tuple[dict[int, Motion], tuple[Warning, ...]]:
     """Retarget a file's motions to a character; returns the playable ones by number, and warnings."""
-    playable, warnings = {}, list(_unplayed(file.spoilt))
+    playable, warnings = {}, list(unplayed(file.spoilt))
     if not (file.motions or file.spoilt):
         warnings.append(Warning("motion-unplayable", f"{file.name} holds no motion", file.name))
     for index, motion in motions.items():

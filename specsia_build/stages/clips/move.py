@@ -76,7 +76,7 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 MOVE = CharacterStage(
     name="move",
-    version=9,
+    version=10,
     earlier=(motions.MOTIONS, draw.DRAW, reconstruct.RECONSTRUCT, project.PROJECT, carry.CARRY),
     make=move,
     settings=_settings,
