@@ -19,6 +19,7 @@ from specsia_build.frame import view_yaws
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
 from specsia_build.published import rows as published
+from specsia_build.published.places import PUBLISHED_VIEWS
 
 _NO_RESULT = ("fingerprint", "shards", "planned", "quarantined", "schema_version")
 """What a dataset's build record says of its own files."""
@@ -55,7 +56,9 @@ class LoadRows:
                     where = f"the row {row['uid']} of {dataset.where}"
                     raise SpecsiaError(f"{where} cannot be read: {error}") from error
                 files |= {frame_file(name, k): data for name, data in own.items()}
-            return Pictures({**meta, "yaws": view_yaws(len(stored))}, files)
+            views = [schema.split_uid(row["uid"])[1] for row in stored]
+            yaws = [view_yaws(PUBLISHED_VIEWS)[view % PUBLISHED_VIEWS] for view in views]
+            return Pictures({**meta, "yaws": yaws}, files)
         rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
         for k, row in enumerate(rows):
             images = (column for column in schema.ALL_IMAGES if column in row)

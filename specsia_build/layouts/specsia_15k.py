@@ -12,10 +12,12 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.writing import write_bytes
+from specsia_build.frame import view_yaws
 from specsia_build.layouts.checks import MOST_PICTURES, check_names
 from specsia_build.layouts.layout import Group, Layout
 from specsia_build.layouts.part import Member, Part, Pictures, Written
 from specsia_build.published.ids import IDS_FILE, ids_text, is_number, numbered, split_lists, view_uid
+from specsia_build.published.places import PUBLISHED_VIEWS
 from specsia_build.published.tree import PICTURE_FILES
 from specsia_build.published.writing import positions_in_views, tree_pictures
 from specsia_build.rendering.positions import edge_image
@@ -43,7 +45,7 @@ DatasetPatches_M(rest_pose, "color", "NUMBER_00/char", "texture", 32, True, True
 """
 
     def check(self, config: BuildConfig) -> None:
-        refuse_clips(config, self.name)
+        check_views(config, self.name)
 
     def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Iterator[Group]:
         numbers = numbered(splits)
@@ -104,10 +106,13 @@ def _problems(folder: Path) -> Iterator[str]:
             yield f"{PICTURE_FILES[name]} does not follow from Y*, Z and pos"
 
 
-def refuse_clips(config: BuildConfig, name: str) -> None:
-    """Raise UsageError if a layout of views should hold frames of clips."""
+def check_views(config: BuildConfig, name: str) -> None:
+    """Raise UsageError if a layout of the published views should hold frames of clips, or other views."""
     if config.clips is not None:
         raise UsageError(f"{name} holds views of still characters: use it with `specsia build`")
+    if config.cameras is None and config.views != PUBLISHED_VIEWS:
+        cure = f"build with --views {PUBLISHED_VIEWS}"
+        raise UsageError(f"{name} holds {PUBLISHED_VIEWS} views of each character: {cure}")
 
 
 def views_of(pictures: Pictures) -> Iterator[tuple[Pixels, Pixels, Pixels, Pixels]]:
@@ -119,6 +124,10 @@ def views_of(pictures: Pictures) -> Iterator[tuple[Pixels, Pixels, Pixels, Pixel
     if any(row.get("elevation_deg") or row.get("fov_deg") for row in meta.get("rows", ())):
         problem = f"{meta['id']} is seen by cameras that are not level and orthographic"
         raise CharacterError(f"{problem}, as the published ones are: build it without --cameras")
+    count = len(meta["yaws"])
+    if count > PUBLISHED_VIEWS or not np.allclose(meta["yaws"], view_yaws(PUBLISHED_VIEWS)[:count]):
+        problem = f"{meta['id']} is not seen from the {PUBLISHED_VIEWS} published sides"
+        raise CharacterError(f"{problem}: build it with --views {PUBLISHED_VIEWS}, and leave out no view")
     color, pos, gt = (_stacked(pictures, layer) for layer in (schema.COLOR, schema.POS, schema.GT))
     if meta.get("pos_frame") == "view":
         # Rows have lost the alpha that their edges follow from.

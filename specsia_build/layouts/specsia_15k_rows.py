@@ -15,7 +15,7 @@ from specsia_build.layouts.card import how_built, licences_text
 from specsia_build.layouts.layout import Group, Layout, json_text
 from specsia_build.layouts.pairs.card import filled, front_matter, write_pairs_teaser
 from specsia_build.layouts.part import Facts, Member, Part, Parts
-from specsia_build.layouts.specsia_15k import refuse_clips, views_of
+from specsia_build.layouts.specsia_15k import check_views, views_of
 from specsia_build.published.ids import IDS_FILE, ids_text, in_order, numbered, shards, view_uid
 from specsia_build.published.writing import row_pictures
 
@@ -31,7 +31,7 @@ class Specsia15KRows(Layout):
     loading = "`datasets.load_dataset` of the folder."
 
     def check(self, config: BuildConfig) -> None:
-        refuse_clips(config, self.name)
+        check_views(config, self.name)
 
     def group(self, members: Sequence[Member], splits: Mapping[str, str]) -> Iterator[Group]:
         numbers = numbered(splits)

@@ -74,7 +74,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("line", "following"),
     [
         ("verify one --workers 1", "specsia push one --repo OWNER/NAME --dry-run"),
-        ("export one --layout specsia-15k-rows --out out --workers 1", "specsia verify out"),
+        ("export one --layout pairs --out out --workers 1", "specsia verify out"),
         ("enhance model one --split test --out new", "specsia evaluate model one"),
         ("turntable one --size 32 --out a.webp", "specsia sheet one --out sheet.png"),
         ("report one", "specsia sheet one --out sheet.png"),

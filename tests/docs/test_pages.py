@@ -155,7 +155,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     folder = tmp_path_factory.mktemp("docs")
     with pytest.MonkeyPatch.context() as patch, logged_in(folder, patch):
-        lower(BuildConfig, size=64, views=2)
+        lower(BuildConfig, size=64)
         lower(ClipSettings, views=1, frames=3)
         lower(RepairSettings, views=4)
         lower(DrawingSettings, size=64)

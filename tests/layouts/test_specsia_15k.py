@@ -15,16 +15,19 @@ from specsia_build import png
 from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.dataset import schema
 from specsia_build.dataset.layers import frame_file
-from specsia_build.errors import UsageError
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.frame import view_yaws
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Member, Part, Pictures, Written
-from specsia_build.layouts.specsia_15k import Specsia15K
+from specsia_build.layouts.specsia_15k import Specsia15K, views_of
 from specsia_build.layouts.specsia_15k_rows import Specsia15KRows
 from specsia_build.rendering.positions import edge_image
 from tests.dataset.small import read_rows
 from tests.published.rules import problems
-from tests.published.test_writing import YAWS, drawn
+from tests.published.test_writing import drawn
 from tests.rendering.scenes import sphere
+
+YAWS = view_yaws(10)[:4]
 
 
 def member(character: str, views: int) -> Member:
@@ -41,12 +44,12 @@ def stub(member: Member) -> Pictures:
         for layer in (schema.COLOR, schema.POS):
             files[frame_file(layer, view)] = png.encode(np.zeros((8, 8, 4), np.uint8))
     row = {"bbox_min": [0.0, 0.0, 0.0], "bbox_max": [1.0, 1.0, 1.0]}
-    return Pictures({"yaws": [0.0] * member.rows, "rows": [row] * member.rows}, files)
+    return Pictures({"yaws": view_yaws(10)[: member.rows], "rows": [row] * member.rows}, files)
 
 
 def ball(member: Member) -> Pictures:
     """Four views of a ball, which is its own reconstruction."""
-    views, positions, boxes = drawn(sphere(0.4))
+    views, positions, boxes = drawn(sphere(0.4), YAWS)
     files: dict[str, bytes] = {}
     for view, (layers, pos) in enumerate(zip(views, positions, strict=True)):
         pictures = {schema.COLOR: layers.color, schema.POS: pos, schema.GT: layers.color}
@@ -165,3 +168,14 @@ def test_clips_are_refused(layout: Layout) -> None:
     layout.check(BuildConfig())
     with pytest.raises(UsageError):
         layout.check(BuildConfig(clips=ClipSettings()))
+
+
+@pytest.mark.parametrize("yaws", [view_yaws(6), view_yaws(12), (0.0, 72.0, 108.0), (36.0, 72.0)])
+def test_other_sides_than_the_published_are_refused(yaws: Sequence[float]) -> None:
+    pictures = stub(member("a", len(yaws)))
+    pictures = replace(pictures, meta={**pictures.meta, "id": "a", "yaws": yaws})
+    with pytest.raises(CharacterError, match=r"^a "):
+        list(views_of(pictures))
+    if len(yaws) > 4:
+        with pytest.raises(UsageError):
+            Specsia15K().check(BuildConfig(views=len(yaws)))

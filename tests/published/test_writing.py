@@ -1,6 +1,6 @@
 """Published pictures beside numbers measured by running the release's scripts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -32,9 +32,9 @@ ON_GREY = (240, 77, 119, 240, 229, 237, 247, 239, 239, 240)
 """Levels that `pack_multiview_to_animateddrawings.py` gave; the last ones show single precision."""
 
 
-def drawn(mesh: Mesh) -> tuple[list[Layers], Pixels, NDArray[np.float64]]:
+def drawn(mesh: Mesh, yaws: Sequence[float] = YAWS) -> tuple[list[Layers], Pixels, NDArray[np.float64]]:
     """Layers of each view, positions (V, S, S, 4) on the character, and their boxes (V, 2, 3)."""
-    cameras = [Camera(yaw, SIZE) for yaw in YAWS]
+    cameras = [Camera(yaw, SIZE) for yaw in yaws]
     layers = [FastRenderer().render(mesh, [camera], "unlit") for camera in cameras]
     views = [next(iter(of_one)) for of_one in layers]
     coded = [positioned(view, mesh, camera, "character") for view, camera in zip(views, cameras, strict=True)]

@@ -41,8 +41,8 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
     name = config or dataset.configs[0]
     rows = frontal_rows(dataset, name, dataset.splits(name))
     if character not in rows:
-        names = some(sorted(rows))
-        raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {names}")
+        others = f"those with one are {some(sorted(rows))}" if rows else "nor of any other character"
+        raise UsageError(f"{dataset.where} has no frontal view of '{character}', {others}")
     return FrontalPair(pair_at(dataset, name, *rows[character]), (), dataset.keeps_places(name, character))
 
 

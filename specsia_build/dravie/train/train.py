@@ -18,7 +18,7 @@ from specsia_build.dataset.pairs import decode_pair, pair_columns
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie import runs
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
-from specsia_build.dravie.data.frames import Drawings, DrawnPair, open_frames
+from specsia_build.dravie.data.frames import Drawings, DrawnPair, frontal_rows, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import levels_on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
@@ -104,6 +104,10 @@ def train(
     if both := sorted(seen.among(seen.validation)):
         characters = f"{plural(len(both), 'character')} of the training, such as {both[0]}"
         warn("characters-shared", f"the validation frames show {characters}: give each character one split")
+    fronts = (frontal_rows(dataset, name, ("train",)) for name in config.configs)
+    if config.model.sees_drawing and not any(fronts):
+        lacking = "no training character has a frontal view, so the model learns without drawings"
+        warn("drawing-advised", f"{lacking}: train on a dataset with view 0, or with --reference none")
     if not watched:
         terminal.say(
             "the dataset has no validation frames: the training continues without pictures to look at"

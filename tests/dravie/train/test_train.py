@@ -269,6 +269,15 @@ def test_useless_model_warns(
     assert [warning.code for warning in result.warnings] == ["no-gain"] * warned
 
 
+def test_dataset_without_fronts_warns(dataset: Path, tmp_path: Path) -> None:
+    backs = tmp_path / "backs"
+    specsia("select", dataset, "view > 0", "--out", backs, "--workers", 1)
+    for reference, codes in (("drawing", ["drawing-advised"]), ("none", [])):
+        config = train_config("tiny", {"steps": 1, "batch": 1, "reference": reference})
+        warnings = _train(backs, tmp_path / reference, config).warnings
+        assert [warning.code for warning in warnings if warning.code != "no-gain"] == codes
+
+
 @pytest.mark.parametrize(
     "options",
     [
