@@ -59,10 +59,14 @@ class Rig:
         places: Doubles,
         points: NDArray[np.floating],
         weights: NDArray[np.floating],
+        most: int = _MOST_SHARES,
     ) -> Rig:
-        """The rig of points (V, 3) on J joints not turned at rest, by places (J, 3) and weights (V, J)."""
+        """The rig of points (V, 3) on J joints not turned at rest, by places (J, 3) and weights (V, J).
+
+        A vertex follows `most` joints, those of most weight.
+        """
         count = len(names)
-        slots = np.argsort(-weights, axis=1, kind="stable")[:, :_MOST_SHARES]
+        slots = np.argsort(-weights, axis=1, kind="stable")[:, :most]
         kept = np.take_along_axis(weights, slots, axis=1)
         binds = np.tile(np.eye(4), (count, 1, 1))
         binds[:, :3, 3] = -places

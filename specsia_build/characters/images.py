@@ -167,10 +167,9 @@ def drawn_rgba(image: Image.Image) -> Pixels:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = source.profile.xcolor_space.strip()
-        inks = space == image.mode == "CMYK"
-        colours = (
-            image if inks else Image.fromarray(pixels[..., :3]).convert("L" if space == "GRAY" else "RGB")
-        )
+        colours = Image.fromarray(pixels[..., :3]).convert("L" if space == "GRAY" else "RGB")
+        if space == image.mode == "CMYK":
+            colours = image
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(colours, source, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError):

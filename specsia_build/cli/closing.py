@@ -158,8 +158,7 @@ def _results(
     run = argument(paths.out)
     for name, count in (summary.layouts or {}).items():
         folder = damaged = paths.packed(name)
-        unit = load_layout(name).unit
-        line = f"{_are(count, 'file' if unit == 'view' else unit, summary.source)} in {folder}"
+        line = f"{_are(count, load_layout(name).part_noun, summary.source)} in {folder}"
         if name == FRAMES:
             moved = config.backends if config.clips is not None and config.clips.pairs else ()
             folders = {backend_name(spec): paths.packed(name, backend_name(spec)) for spec in moved}

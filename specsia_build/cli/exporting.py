@@ -123,7 +123,7 @@ def _export(request: Request, workers: int) -> None:
         _say_estimate(request, written.estimate)
         return
     layout = written.layout
-    parts = plural(written.parts, layout.unit if layout.unit != "view" else "file")
+    parts = plural(written.parts, layout.part_noun)
     reasons = [reason for reason, _ in written.missed.values()]
     # A character that cannot be drawn has failed; a part that a reader cannot take has not.
     failed = [m.reason for m in written.missed.values() if m.suits or layout.shows == "views"]

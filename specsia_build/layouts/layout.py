@@ -57,6 +57,11 @@ class Layout(ABC):
     held_out: ClassVar[str] = ""  # What the trainer holds out of that list
     steps: ClassVar[str] = ""  # Lines of configuration that the trainer needs; FOLDER stands for the folder
 
+    @property
+    def part_noun(self) -> str:
+        """What one part is called where parts are counted."""
+        return "file" if self.unit == "view" else self.unit
+
     def check(self, config: BuildConfig) -> None:  # noqa: B027  most layouts accept all settings
         """Raise UsageError, with advice, if the layout's reader cannot take the result of these settings."""
 

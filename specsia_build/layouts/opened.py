@@ -15,11 +15,10 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import LAYER_COLUMNS
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.digests import canonical_json, sha256
-from specsia_build.frame import view_yaws
 from specsia_build.layouts.layout import Layout
 from specsia_build.layouts.part import Facts, Member, Part, Pictures
 from specsia_build.published import rows as published
-from specsia_build.published.places import PUBLISHED_VIEWS
+from specsia_build.published.places import yaw_of
 
 _NO_RESULT = ("fingerprint", "shards", "planned", "quarantined", "schema_version")
 """What a dataset's build record says of its own files."""
@@ -56,8 +55,7 @@ class LoadRows:
                     where = f"the row {row['uid']} of {dataset.where}"
                     raise SpecsiaError(f"{where} cannot be read: {error}") from error
                 files |= {frame_file(name, k): data for name, data in own.items()}
-            views = [schema.split_uid(row["uid"])[1] for row in stored]
-            yaws = [view_yaws(PUBLISHED_VIEWS)[view % PUBLISHED_VIEWS] for view in views]
+            yaws = [float(np.rad2deg(yaw_of(schema.split_uid(row["uid"])[1]))) for row in stored]
             return Pictures({**meta, "yaws": yaws}, files)
         rows = dataset.take(place.config, place.split, place.rows, dataset.columns)
         for k, row in enumerate(rows):

@@ -10,8 +10,8 @@ from specsia_build.dravie.adapt.overlay import PAPER_TOLERANCE
 
 # Share of the picture's border that is of the two tones or between them, and of either tone there, at least
 _BORDER, _EITHER = 0.75, 0.3
-_FIELDS, _LEAST = 12, 4  # Fields along the border, and their usual length in pixels, at least
-_USUAL, _LENGTHS = 0.6, (0.5, 1.6)  # Least share of them that has about that length, and between which shares
+_SQUARES, _LEAST = 12, 4  # Squares along the border, and their usual width in pixels, at least
+_USUAL, _WIDTHS = 0.6, (0.5, 1.6)  # Least share of them that has about that width, and between which shares
 _CONTRAST = 6.0  # Levels between the two tones, at least: paper has less
 _DARK, _LIGHT = 0.25, 0.75  # Places between the tones up to which, and from which, a pixel is of one of them
 _BOTH = 0.2  # Share of each tone in a part of the checkerboard, at least
@@ -26,14 +26,21 @@ at most where it does not, .015 and more where it does."""
 class Checkers(NamedTuple):
     """A painted checkerboard.
 
-    `place` (h, w) tells where a picture's pixels are between the dark tone, 0, and the light one, 1, and
-    `colours` (h, w, 3) which colours that gives. `ground` (h, w) is where the picture has such a colour, or,
-    in what `checkerboard` returns, where it shows the checkerboard.
+    Attributes:
+        colours: (h, w, 3) uint8, the colour of the checkerboard that is nearest to each pixel's.
+        ground: (h, w), where a picture shows the checkerboard.
     """
 
-    place: Floats
-    colours: Floats
+    colours: Pixels
     ground: Mask
+
+
+class _Tones(NamedTuple):
+    """Pixels (...) by two tones: their place from the dark one, 0, to the light one, 1."""
+
+    place: Floats
+    colours: Floats  # (..., 3), which this place has
+    alike: Mask  # Whether the pixel has about this colour
 
 
 def checkerboard(picture: Pixels) -> Checkers | None:
@@ -49,49 +56,49 @@ def checkerboard(picture: Pixels) -> Checkers | None:
     if light - dark < _CONTRAST:
         return None
     is_light = bright >= (dark + light) / 2
-    tones = [np.median(border[tone], axis=0).astype(np.float32) for tone in (~is_light, is_light)]
-    field = _field(_between(border, *tones))
-    if field is None:
+    both = [np.median(border[tone], axis=0).astype(np.float32) for tone in (~is_light, is_light)]
+    width = _width_of_squares(_by_tones(border, *both))
+    if width is None:
         return None
-    found = _between(pixels, *tones)
-    parts, count = scipy.ndimage.label(found.ground)
+    tones = _by_tones(pixels, *both)
+    parts, count = scipy.ndimage.label(tones.alike)
     areas = np.maximum(np.bincount(parts.ravel(), minlength=count + 1), 1)
-    light_share, dark_share = (
-        np.bincount(parts.ravel(), tone.ravel(), count + 1) / areas
-        for tone in (found.place > _LIGHT, found.place < _DARK)
-    )
-    kept = (light_share > _BOTH) & (dark_share > _BOTH) & (areas >= field**2)
+    kept = areas >= width**2
+    for tone in (tones.place > _LIGHT, tones.place < _DARK):
+        kept &= np.bincount(parts.ravel(), tone.ravel(), count + 1) > _BOTH * areas
     kept[0] = False
-    found = found._replace(ground=np.asarray(kept[parts]))
-    return None if _plain(found, field) > _LEAKED * np.count_nonzero(~found.ground) else found
+    ground = np.asarray(kept[parts])
+    if _plain(ground, tones.place, width) > _LEAKED * np.count_nonzero(~ground):
+        return None
+    return Checkers(np.rint(tones.colours).astype(np.uint8), ground)
 
 
-def _between(pixels: Pixels, dark: Floats, light: Floats) -> Checkers:
-    """How pixels (…, 3) lie between two tones (3,)."""
+def _by_tones(pixels: Pixels, dark: Floats, light: Floats) -> _Tones:
+    """Pixels (..., 3) by two tones (3,)."""
     span = light - dark
     place = np.clip((pixels - dark) @ span / (span @ span), 0, 1).astype(np.float32)
     colours = dark + place[..., None] * span
-    return Checkers(place, colours, np.abs(pixels - colours).max(axis=-1) <= PAPER_TOLERANCE)
+    return _Tones(place, colours, np.abs(pixels - colours).max(axis=-1) <= PAPER_TOLERANCE)
 
 
-def _field(border: Checkers) -> float | None:
-    """Usual length in pixels of the fields along a border (n,); None if they are few or not alike."""
-    sure = np.flatnonzero(border.ground & ((border.place > _LIGHT) | (border.place < _DARK)))
+def _width_of_squares(border: _Tones) -> float | None:
+    """Usual width in pixels of the squares along a border (n,); None if they are few or unlike each other."""
+    sure = np.flatnonzero(border.alike & ((border.place > _LIGHT) | (border.place < _DARK)))
     is_light = border.place[sure] > _LIGHT
-    lengths = np.diff(sure[1:][is_light[1:] != is_light[:-1]])
-    if border.ground.mean() < _BORDER or len(lengths) < _FIELDS:
+    widths = np.diff(sure[1:][is_light[1:] != is_light[:-1]])
+    if border.alike.mean() < _BORDER or len(widths) < _SQUARES:
         return None
-    usual = float(np.median(lengths))
-    least, most = (share * usual for share in _LENGTHS)
-    regular = ((lengths > least) & (lengths < most)).mean() >= _USUAL
+    usual = float(np.median(widths))
+    least, most = (share * usual for share in _WIDTHS)
+    regular = ((widths > least) & (widths < most)).mean() >= _USUAL
     even = _EITHER < is_light.mean() < 1 - _EITHER
     return usual if regular and even and usual >= _LEAST else None
 
 
-def _plain(found: Checkers, field: float) -> int:
-    """Number of pixels of a checkerboard around which it has one tone only."""
-    window = 2 * round(field) + 1
-    around = scipy.ndimage.uniform_filter(found.ground.astype(np.float32), window)
-    light = scipy.ndimage.uniform_filter((found.ground & (found.place > 0.5)).astype(np.float32), window)
+def _plain(ground: Mask, place: Floats, width: float) -> int:
+    """Number of pixels of the ground (h, w) around which it has one tone only."""
+    window = 2 * round(width) + 1
+    around = scipy.ndimage.uniform_filter(ground.astype(np.float32), window)
+    light = scipy.ndimage.uniform_filter((ground & (place > 0.5)).astype(np.float32), window)
     lone = (light < _LONE * around) | (light > (1 - _LONE) * around)
-    return int(np.count_nonzero(found.ground & (around > _FULL) & lone))
+    return int(np.count_nonzero(ground & (around > _FULL) & lone))

@@ -298,7 +298,7 @@ def _off_checkers(picture: Pixels) -> _OffPaper | None:
     figure[specks_of(covered)] = 0
     if not covered.any():
         return None
-    cutout = _without_shadow(figure, np.rint(found.colours).astype(np.uint8))
+    cutout = _without_shadow(figure, found.colours)
     return None if cutout.is_pale else cutout._replace(what=_CHECKERS)
 
 

@@ -169,7 +169,7 @@ def _values(track: Track, scale: float) -> Doubles:
 def _shapes(motion: Motion, skin: BoundSkin) -> Track | None:
     """The weights of all morph targets as one track; None without.
 
-    It is linear between their keys, between samples of splines, and in an instant before the keys of steps.
+    It is linear between keys: splines are sampled, and a step becomes a short ramp that ends at its key.
     """
     nodes = {node for node, _ in skin.targets}
     tracks = [track for track in motion.tracks if track.path == WEIGHTS and track.node in nodes]
@@ -185,7 +185,7 @@ def _shapes(motion: Motion, skin: BoundSkin) -> Track | None:
 
 
 def _keys(track: Track) -> Doubles:
-    """Times at which a track's values tell it all if they are linear between."""
+    """Times between which a track is linear, or nearly so."""
     if _kind(track) == "STEP":
         return np.concatenate([track.times, track.times[1:] - _INSTANT])
     if _kind(track) == "CUBICSPLINE":

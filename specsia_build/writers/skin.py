@@ -48,7 +48,7 @@ class BoundSkin:
         """Bind a rig whose mesh `to_metres` (4, 4) moves into the file's coordinates."""
         root = to_metres @ rig.placement
         scale = float(np.cbrt(abs(np.linalg.det(root[:3, :3]))))
-        slots, weights, _ = _strongest(rig)
+        slots, weights, lost = _strongest(rig)
         placed = root @ rig.skeleton.rest_worlds[rig.nodes] @ rig.inverse_binds
         common = placed[_chief(slots, weights, len(rig.nodes))]
         common[np.abs(np.linalg.det(common)) < _FLAT * scale**3] = np.diag([scale, scale, scale, 1.0])
@@ -70,7 +70,7 @@ class BoundSkin:
             binds=binds[kept],
             moved=own[:, :3, :3],
             at_rest=np.einsum("vk,vkij->vij", weights.astype(np.float64), at_rest[slots, :3, :3]),
-            lacks=_lacks(rig),
+            lacks=_lacks(rig, lost),
         )
 
     @property
@@ -155,18 +155,12 @@ def _chief(slots: NDArray[np.int32], weights: Floats, count: int) -> NDArray[np.
     return np.asarray(order[begin][group])
 
 
-def weights_left_out(rig: Rig) -> tuple[str, ...]:
-    """Say that vertices follow more joints than glTF allows, if that leaves out much of a vertex's weight."""
-    lost = _strongest(rig)[2]
-    if lost <= _LOST:
-        return ()
-    kept = f"the strongest were kept, without up to {lost:.0%} of a vertex's weight"
-    return (f"vertices follow more than {_SHARES} joints: {kept}",)
-
-
-def _lacks(rig: Rig) -> tuple[str, ...]:
-    """Say what glTF cannot hold of a rig."""
-    lacks = list(weights_left_out(rig))
+def _lacks(rig: Rig, lost: float) -> tuple[str, ...]:
+    """What glTF cannot hold of a rig; `lost` is the largest share of a vertex's weight that is left out."""
+    lacks = []
+    if lost > _LOST:
+        kept = f"the strongest were kept, without up to {lost:.0%} of a vertex's weight"
+        lacks.append(f"vertices follow more than {_SHARES} joints: {kept}")
     skeleton = rig.skeleton
     plain = composed(skeleton.translations, skeleton.rotations, skeleton.scales)
     if np.abs(plain - skeleton.rest).max(initial=0.0) > _SHEAR * np.abs(skeleton.rest).max(initial=1.0):

@@ -26,7 +26,6 @@ from specsia_build.frame import up_rotation
 from specsia_build.warning import Warning
 from specsia_build.writers.exported import ExportedCharacter
 from specsia_build.writers.glb import GlbBody
-from specsia_build.writers.skin import weights_left_out
 
 VRM = "VRMC_vrm"
 
@@ -71,7 +70,7 @@ def write_vrm(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
         "humanoid": {"humanBones": {bone: {"node": node + 1} for bone, node in posed.humanoid.items()}},
     }
     write_bytes(path, body.encode())
-    return (*body.about(path), *_left_out(path, character.rig))
+    return (*body.about(path), *_left_out(path, character))
 
 
 def _bones(human: Humanoid, name: str) -> Mapping[str, int]:
@@ -95,11 +94,11 @@ def _meta(character: ExportedCharacter) -> dict[str, Any]:
     return meta
 
 
-def _left_out(path: Path, rig: Rig) -> tuple[Warning, ...]:
-    sentences = [f"{path.name}: {lack}" for lack in weights_left_out(rig)]
-    if rig.morphs:
-        sentences.append(f"{path.name} has no morph targets, which were left out")
-    return tuple(Warning("not-written", sentence, path.name) for sentence in sentences)
+def _left_out(path: Path, character: ExportedCharacter) -> tuple[Warning, ...]:
+    if character.rig is None or not character.rig.morphs:
+        return ()
+    sentence = f"{path.name} has no morph targets, which were left out"
+    return (Warning("not-written", sentence, path.name),)
 
 
 def in_t_pose(character: ExportedCharacter, human: Humanoid) -> ExportedCharacter:
@@ -126,7 +125,8 @@ def in_t_pose(character: ExportedCharacter, human: Humanoid) -> ExportedCharacte
     places, points = (values @ turn[:3, :3] for values in (worlds[order, :3, 3] - hips, mesh.vertices))
     names = tuple(rig.skeleton.names[node] for node in order)
     above = np.where(parents[order] < 0, -1, number[parents[order]]).astype(np.int32)
-    bare = Rig.unturned(names, above, places, points, shares).placed(turn)
+    most = int(np.count_nonzero(shares, axis=1).max(initial=1))
+    bare = Rig.unturned(names, above, places, points, shares, most).placed(turn)
     bones = {bone: int(number[node]) for bone, node in human.bones.items()}
     return replace(character, mesh=mesh, rig=bare, motions=(), humanoid=bones)
 

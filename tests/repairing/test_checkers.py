@@ -11,6 +11,7 @@ from specsia_build.arrays import Pixels
 from specsia_build.errors import UsageError
 from specsia_build.repairing.checkers import checkerboard
 from specsia_build.repairing.cutting import cut
+from tests.repairing.test_cutting import overlap
 
 SIZE = 240
 
@@ -34,17 +35,12 @@ def ring(colour: tuple[int, int, int]) -> Pixels:
     return figure
 
 
-def agreement(one: Pixels, other: Pixels) -> float:
-    first, second = one[..., 3] >= 128, other[..., 3] >= 128
-    return float((first & second).sum() / (first | second).sum())
-
-
 @pytest.mark.parametrize("field", [7, 16, 29])
 @pytest.mark.parametrize("tones", [(255, 204), (255, 238), (102, 153), (40, 60)])
 def test_figure_and_gap(tones: tuple[int, int], field: int) -> None:
     figure = ring((255, 255, 255) if tones[0] < 200 else (200, 40, 40))
     cutout = cut(on_checkers(figure, tones, field))
-    assert agreement(cutout.picture, figure) > 0.98
+    assert overlap(cutout.picture, figure) > 0.98
     assert [(warning.code, warning.subject) for warning in cutout.warnings] == [
         ("ground-removed", "a painted checkerboard")
     ]
@@ -56,7 +52,7 @@ def test_jpeg() -> None:
         stream, "JPEG", quality=80
     )
     picture = np.asarray(Image.open(stream).convert("RGBA"))
-    assert agreement(cut(picture).picture, ring((200, 40, 40))) > 0.97
+    assert overlap(cut(picture).picture, ring((200, 40, 40))) > 0.97
 
 
 def test_plain_parts_of_a_tone_are_not_torn() -> None:
@@ -82,4 +78,4 @@ def test_other_papers_are_none(paper: str) -> None:
 def test_real_drawing(drawings_dir: Path) -> None:
     figure = np.asarray(Image.open(drawings_dir / "wapuu.png").convert("RGBA"))
     figure = np.pad(figure, ((8, 8), (8, 8), (0, 0)))
-    assert agreement(cut(on_checkers(figure, (255, 204), 10)).picture, figure) > 0.97
+    assert overlap(cut(on_checkers(figure, (255, 204), 10)).picture, figure) > 0.97
