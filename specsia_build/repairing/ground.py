@@ -44,10 +44,6 @@ _MIXED, _AROUND = 3, 5  # Pixels around its ellipse that its edge may mix with, 
 # Share of a shadow's height into which the figure reaches down, at least, unless it floats above
 _FEET = 0.25
 
-LEAST_FILLED, _OPEN = 0.6, 0.04
-"""Share of a figure's area that it covers itself, at least, where it is not of lines alone; the rest is gaps
-that it encloses, or nearly does: up to an opening of so many lengths on each side."""
-
 # Pixels of a side at which a badge is looked for, at most, and share of its box that agrees, at least
 _BADGE_SIDE, _BADGE = 128, 0.985
 _CORNERS = (2, 4, 5, 8, 64)  # Powers n in |x|^n + |y|^n <= 1: an ellipse, round corners, a rectangle
@@ -102,19 +98,6 @@ def _steps(picture: Pixels) -> Pixels:
     return np.asarray(steps.max(axis=2))
 
 
-def is_of_lines(alpha: Pixels) -> bool:
-    """Whether a silhouette (h, w) is mostly gaps, as of lines whose inside was taken for ground."""
-    rows, columns = box_around(alpha >= HALF_COVERED)
-    covered = alpha[rows, columns] >= HALF_COVERED
-    step = -(-max(covered.shape) // _SMOOTH_SIDE)
-    covered = covered[::step, ::step]
-    reach = _OPEN * max(covered.shape)
-    wide = np.pad(covered, int(reach) + 2)
-    grown = distance_to(wide) <= reach
-    filled = scipy.ndimage.binary_fill_holes((distance_to(~grown) > reach) | wide)
-    return bool(np.count_nonzero(wide) < LEAST_FILLED * np.count_nonzero(filled))
-
-
 def is_badge(alpha: Pixels) -> bool:
     """Whether a silhouette (h, w) is an ellipse or a rectangle, maybe with round corners, as of a badge."""
     covered = alpha[box_around(alpha >= HALF_COVERED)] >= HALF_COVERED
@@ -122,15 +105,6 @@ def is_badge(alpha: Pixels) -> bool:
     down, across = (np.abs(2 * (np.arange(n) + 0.5) / n - 1) for n in covered.shape)
     powers = (down[:, None] ** n + across**n for n in _CORNERS)
     return any(float((covered == (power <= 1)).mean()) >= _BADGE for power in powers)
-
-
-def with_paper_inside(figure: Pixels) -> Pixels:
-    """The figure (h, w, 4); if it is mostly lines, what they enclose becomes white."""
-    covered = figure[..., 3] >= HALF_COVERED
-    whole = scipy.ndimage.binary_fill_holes(covered)
-    if np.count_nonzero(covered) >= LEAST_FILLED * np.count_nonzero(whole):
-        return figure
-    return on_white(figure, scipy.ndimage.binary_erosion(whole))
 
 
 def encloses_paper(figure: Pixels, paper: Pixels) -> bool:

@@ -252,5 +252,5 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 RENDER = CharacterStage(
-    "render", READING + 27, make=render, settings=_settings, sources=sources, serves=_serves, draws=True
+    "render", READING + 28, make=render, settings=_settings, sources=sources, serves=_serves, draws=True
 )

@@ -341,13 +341,14 @@ def test_parts_are_no_figures() -> None:
 
 
 def test_inside_of_lines_is_missing() -> None:
-    """Line art whose outline is open; what closed lines enclose is white, on paper and on transparency."""
+    """Line art whose outline is wide open; what closed lines enclose is white, on paper and transparency."""
     opened, closed = paper(), paper()
-    for image, end in ((opened, 205), (closed, 220)):
+    for image in (opened, closed):
         draw = ImageDraw.Draw(image)
-        draw.arc((100, 60, 200, 160), 10 if image is opened else 0, 360, fill=(0, 0, 0, 255), width=3)
-        draw.line((120, 150, 80, 340, end, 340), fill=(0, 0, 0, 255), width=3)
-        draw.line((185, 145, 220, 340), fill=(0, 0, 0, 255), width=3)
+        draw.arc((115, 60, 185, 130), 60 if image is opened else 0, 360, fill=(0, 0, 0, 255), width=3)
+        for x in (125, 143, 155, 173):
+            draw.line((x, 115, x, 340), fill=(0, 0, 0, 255), width=3)
+    ImageDraw.Draw(closed).line((125, 340, 173, 340), fill=(0, 0, 0, 255), width=3)
     stick = paper()
     draw = ImageDraw.Draw(stick)
     draw.ellipse((100, 40, 200, 140), outline=(0, 0, 0, 255), width=5)
@@ -363,6 +364,28 @@ def test_inside_of_lines_is_missing() -> None:
         assert overlap(cutout.picture, on_paper.picture) > 0.98
         painted = cutout.picture[cutout.picture[..., 3] == 255]
         assert (painted[:, :3].min(axis=1) > 250).any() == (code == "ground-kept")
+
+
+@pytest.mark.parametrize(("width", "is_closed"), [(2, True), (8, True), (14, True), (60, False)])
+def test_gaps_of_an_outline_are_closed(width: int, is_closed: bool) -> None:
+    """The inside behind a gap is paper, and what the lines do not enclose stays outside."""
+    image = paper()
+    draw = ImageDraw.Draw(image)
+    outline = [(60, 60), (240, 60), (240, 340), (180, 340), (180, 200), (120, 200), (120, 340), (60, 340)]
+    draw.line([*outline, outline[0]], fill=(0, 0, 0, 255), width=3)
+    draw.rectangle((90, 55, 90 + width - 1, 65), fill=(255, 255, 255, 255))
+    draw.ellipse((140, 90, 146, 96), fill=(0, 0, 0, 255))
+    for picture in (np.asarray(image), np.asarray(image.resize((1200, 1600)))):
+        cutout = cut(picture)
+        warnings = [(warning.code, warning.subject) for warning in cutout.warnings]
+        assert warnings == [("ground-kept", "gaps")] * is_closed
+        scale = len(picture) // HEIGHT
+        alpha = cutout.picture[..., 3][scale // 2 :: scale, scale // 2 :: scale]
+        for y, x in ((100, 80), (75, 110), (330, 75), (330, 225), (180, 150)):
+            assert alpha[y, x] == 255 * is_closed
+        assert not alpha[[210, 330, 30, 45], [150, 150, 150, 100]].any()
+        if is_closed:
+            assert cutout.picture[93 * scale, 143 * scale, :3].max() < 50
 
 
 KEPT = ["ground-kept"]
