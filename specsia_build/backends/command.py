@@ -1,6 +1,7 @@
 """The user's own program as a backend, run for each picture to write a mesh file."""
 
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from specsia_build.processes import Program, worker_environment
 from specsia_build.rendering.mesh import Mesh
 
 DEFAULT_MESH = "mesh.glb"
+_OPTION = re.compile(r"-*\w[\w.-]*=")  # Of a word such as ``--config=FILE``
 
 
 @dataclass
@@ -46,13 +48,16 @@ class CommandBackend(Backend):
 
     def settings(self) -> Mapping[str, Any]:
         """The command, with names instead of paths of files, and the terms."""
-        program, *others = self.words
-        names = [Path(word).name if is_file(Path(word)) else word for word in others]
+        parts = map(_parts, self.words[1:])
+        names = [option + (Path(value).name if is_file(Path(value)) else value) for option, value in parts]
+        program = Path(self.words[0]).name if _is_script(self.words[0]) else self.words[0]
         return {"command": [program, *names], **self.terms.settings()}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files among the words of the command, such as a script."""
-        return tuple(Path(word) for word in self.words[1:] if is_file(Path(word)))
+        """Files among the words of the command, and its program if that is a script in a stated folder."""
+        program = [Path(self.words[0])] if _is_script(self.words[0]) else []
+        values = [Path(value) for _, value in map(_parts, self.words[1:])]
+        return (*program, *filter(is_file, values))
 
     def logs_to(self, folder: Path) -> None:
         self._log = folder / f"{self.name}-{platform.node()}.log"
@@ -93,6 +98,20 @@ class CommandBackend(Backend):
             program.end()
 
 
+def _parts(word: str) -> tuple[str, str]:
+    """A word's option with its ``=``, or nothing, and its value."""
+    option = _OPTION.match(word)
+    return (option[0], word[option.end() :]) if option else ("", word)
+
+
+def _is_script(program: str) -> bool:
+    """Whether a program that is not searched on the PATH is text, which its first line says how to run."""
+    if "/" not in program or not is_file(Path(program)):
+        return False
+    with Path(program).open("rb") as file:
+        return file.read(2) == b"#!"
+
+
 def create(argument: str | None) -> CommandBackend:
     """Create the backend for ``command:WORDS``; see `make`."""
     if not argument:
@@ -126,15 +145,24 @@ def absolute(argument: str) -> str:
         words = shlex.split(argument)
     except ValueError:
         return argument
-    # A program without a folder is searched on the PATH.
-    at = {k for k, w in enumerate(words) if ("/" in w and Path(w).exists()) or (k > 0 and is_file(Path(w)))}
-    absolute_words = [str(Path(w).absolute()) if k in at else w for k, w in enumerate(words)]
+    absolute_words = [option + _absolute(value) for option, value in map(_parts, words)]
+    if words and "/" not in words[0]:
+        absolute_words[0] = words[0]  # It is searched on the PATH
     return argument if absolute_words == words else shlex.join(absolute_words)
+
+
+def _absolute(word: str) -> str:
+    """The absolute path of a file, or of a folder that is written with a slash; any other word as it is."""
+    is_path = is_file(Path(word)) or ("/" in word and Path(word).exists())
+    return str(Path(word).absolute()) if is_path else word
 
 
 def portable(argument: str) -> str:
     """The words of ``command:WORDS`` with names instead of absolute paths."""
     try:
-        return shlex.join(Path(word).name if word.startswith("/") else word for word in shlex.split(argument))
+        parts = map(_parts, shlex.split(argument))
+        return shlex.join(
+            option + (Path(word).name if word.startswith("/") else word) for option, word in parts
+        )
     except ValueError:
         return argument

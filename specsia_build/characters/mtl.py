@@ -1,10 +1,11 @@
 """Material libraries of OBJ files, and their materials with those textures that exist."""
 
 import codecs
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field, replace
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -124,11 +125,22 @@ class MaterialBuilder:
             try:
                 path = self.files.find(name)
                 if path is None:
-                    self.files.warn("file-missing", f"material library {base_name(name)} is not there", name)
+                    self.files.warn_missing(f"material library {base_name(name)} is not there", name)
                 else:
-                    self.library.update(parse_mtl(self.files.read(path, MOST_LIBRARY_BYTES)))
+                    materials = parse_mtl(self.files.read(path, MOST_LIBRARY_BYTES))
+                    folder = Path(os.path.relpath(path.parent, self.files.folder)).as_posix()
+                    if folder != ".":
+                        self._look_beside(folder, materials.values())
+                    self.library.update(materials)
             except CharacterError as error:
                 self.files.warn(error.code, f"material library {error}", name)
+
+    def _look_beside(self, folder: str, materials: Iterable[MtlMaterial]) -> None:
+        """Name images of a library's materials by its `folder`, in place, where they are there."""
+        for material, kind in product(materials, _MAPS.values()):
+            beside = f"{folder}/{getattr(material, kind)}"
+            if getattr(material, kind) and self.files.has(beside):
+                setattr(material, kind, beside)
 
     def _library_names(self, line: str) -> list[str]:
         """Names of an ``mtllib`` line, which may hold one with spaces or several, and a comment."""
@@ -198,8 +210,9 @@ class MaterialBuilder:
             path = self.files.find(wanted.replace("<UDIM>", "1001"))
             try:
                 if path is None:
-                    raise CharacterError(f"texture {base_name(name)} is not there", "file-missing")
-                self._decoded[name] = load_texture(path, path.name, self.files.root)
+                    self.files.warn_missing(f"texture {base_name(name)} is not there", base_name(name))
+                else:
+                    self._decoded[name] = load_texture(path, path.name, self.files.root)
             except CharacterError as error:
                 self.files.warn(error.code, str(error), base_name(name))
         return self._decoded[name]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.arrays import Doubles
+from specsia_build.arrays import Doubles, Mask
 from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, MtlMaterial, decode_text, in_bytes
@@ -98,6 +98,19 @@ class _Lines:
         stops = self.ends[at[np.append(cuts, -1)]].tolist()
         return b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
 
+    def words(self, at: Ints) -> Ints:
+        """Number of words of each of the lines `at`, (L,)."""
+        if not len(at):
+            return np.zeros(0, np.int64)
+        block = self.block(at)
+        if b"#" in block:
+            block = re.sub(rb"#[^\n]*", lambda comment: b" " * len(comment[0]), block)
+        text = np.frombuffer(block, np.uint8)
+        begins = text > _SPACE
+        begins[1:] &= text[:-1] <= _SPACE
+        lengths = self.ends[at] + 1 - self.starts[at]
+        return np.asarray(np.add.reduceat(begins, np.cumsum(lengths) - lengths, dtype=np.int64))
+
     def numbers(self, at: Ints, count: int) -> Doubles:
         """The first `count` numbers of lines, (L, count); a ValueError if one is missing or is none."""
         if not len(at):
@@ -119,9 +132,9 @@ def _parse(data: bytes, name: str) -> _ObjText:
     at_vt = np.flatnonzero(is_v & (head[:, 1] == ord("t")) & blank2)
     at_vn = np.flatnonzero(is_v & (head[:, 1] == ord("n")) & blank2)
     at_f = np.flatnonzero((head[:, 0] == ord("f")) & blank1)
-    is_coloured = len(lines.block(at_v[:1]).split()) >= 1 + 6
+    is_coloured = lines.words(at_v) >= 1 + 6
     try:
-        vertices = lines.numbers(at_v, 6 if is_coloured else 3)
+        vertices = lines.numbers(at_v, 3)
         corners, counts, is_incomplete = _faces(lines, at_f, (at_v, at_vt, at_vn))
     except ValueError as error:
         problem = f"{name} has vertices or faces that are damaged ({error}): export it again"
@@ -134,8 +147,8 @@ def _parse(data: bytes, name: str) -> _ObjText:
         if keyword.lower() in ("o", "g", "usemtl", "mtllib"):
             statements.append((keyword.lower(), value.strip(), line))
     return _ObjText(
-        points=vertices[:, :3],
-        point_colors=vertices[:, 3:] if is_coloured else None,
+        points=vertices,
+        point_colors=_colours(lines, at_v, is_coloured) if is_coloured.any() else None,
         uv=_attribute(lines, at_vt, 2),
         normals=_attribute(lines, at_vn, 3),
         corners=corners,
@@ -146,8 +159,15 @@ def _parse(data: bytes, name: str) -> _ObjText:
     )
 
 
+def _colours(lines: _Lines, at: Ints, is_coloured: Mask) -> Doubles:
+    """Colours (L, 3) of ``v`` lines; NaN where one states none, or if a line is damaged."""
+    colours = np.full((len(at), 3), np.nan)
+    colours[is_coloured] = _attribute(lines, at[is_coloured], 6)[:, 3:]
+    return colours
+
+
 def _attribute(lines: _Lines, at: Ints, count: int) -> Doubles:
-    """Numbers of ``vt`` or ``vn`` lines, (L, count); NaN if a line is damaged."""
+    """Numbers of lines, (L, count); NaN if a line is damaged."""
     try:
         return lines.numbers(at, count)
     except ValueError:
@@ -249,6 +269,8 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
         own = text.uv[uv_at] * scale[face_material][:, None] + offset[face_material][:, None]
         uv = polygons.image_uv(np.where((uv_at >= 0)[..., None], own, 0.0))
     if text.point_colors is not None:
+        if not np.isfinite(text.point_colors[point]).all():
+            builder.files.warn("unusable", f"{name} lacks colours of some vertices: they are white", name)
         colors = polygons.linear_colors(text.point_colors, polygons.full_scale(text.point_colors))[point]
     mesh = polygons.without_covered_colours(
         Mesh(vertices, point.astype(np.int32), materials, face_material, uv=uv, colors=colors)

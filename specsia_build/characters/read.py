@@ -36,7 +36,7 @@ from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import CORNER_ARRAYS, Mesh, flat_normals
 from specsia_build.warning import Code, Warning
 
-READING = 22  # Version of the readers' results; it is part of the versions of stages that read files
+READING = 23  # Version of the readers' results; it is part of the versions of stages that read files
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,21 @@ class SideFiles:
     def warn(self, code: Code, sentence: str, subject: str) -> None:
         self.warnings[Warning(code, sentence, subject)] = None
 
+    def warn_missing(self, sentence: str, subject: str) -> None:
+        """Warn that a file is not there, unless it is said already that several fit its name."""
+        if not any(
+            (warning.code, warning.subject) == ("file-ambiguous", subject) for warning in self.warnings
+        ):
+            self.warn("file-missing", sentence, subject)
+
     def read(self, path: Path, most: int = sources.MOST_SOURCE_BYTES) -> bytes:
         """Read a file; a `CharacterError` if it cannot be read, or has more than `most` bytes."""
         return sources.read_source(path, self.root, most)
+
+    def has(self, name: str) -> bool:
+        """Whether a file is where a name states it, by the mesh file's folder."""
+        path = self.stated(PurePosixPath(name.replace("\\", "/")).parts)
+        return path is not None and "\0" not in name and self._exists(path)
 
     def find(self, name: str) -> Path | None:
         """Find a file: where the name says, beside the mesh file, or, in any letter case, below or above it.

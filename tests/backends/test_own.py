@@ -56,6 +56,22 @@ def test_edited_script_is_noticed(tmp_path: Path) -> None:
     assert str(tmp_path) not in build
 
 
+def test_files_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that is a script, and files in options; an interpreter counts by its name alone."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("recon", "own.yaml", "recon.py"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    binary = Path(sys.executable).resolve()
+    for program, own in (("./recon", ["recon"]), (str(binary), [])):
+        spec = absolute_spec(f"command:{program} recon.py --config=own.yaml {{image}} {{mesh}}")
+        backend = load_backend(spec)
+        names = [*own, "recon.py", "own.yaml"]
+        assert backend.inputs("a") == tuple(tmp_path / name for name in names)
+        assert backend.settings()["command"][1:3] == ["recon.py", "--config=own.yaml"]
+        assert str(tmp_path) not in portable_spec(spec)
+
+
 def test_placeholders_and_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     text = f"import sys; open(sys.argv[2], 'w').write({TETRAHEDRON!r}); print(*sys.argv[3:])"

@@ -90,6 +90,28 @@ def test_vertices_of_four_or_five_numbers_have_no_colours(tmp_path: Path, more: 
     assert raw.mesh.colors is None and len(raw.mesh.vertices) == 4
 
 
+@pytest.mark.parametrize(
+    ("tails", "white"),
+    [
+        ((" 1 0 0", "", " 1 0 0", " 1 0 0"), [1]),
+        (("", " 1 0 0", " 1 0 0", " 1 0 0"), [0]),
+        ((" 1 0 0", " 1 0 x", " 1 0 0", " 1 0 0"), [0, 1, 2, 3]),
+    ],
+)
+def test_colours_of_some_vertices(tmp_path: Path, tails: tuple[str, ...], white: list[int]) -> None:
+    lines = (line + tail for line, tail in zip(POINTS.splitlines(), tails, strict=True))
+    raw = read(tmp_path, "\n".join(lines) + "\nf 1 2 3\nf 1 3 4\n")
+    assert raw.mesh.colors is not None
+    expected = np.where(np.isin(raw.mesh.faces, white)[..., None], [1, 1, 1, 1], [1, 0, 0, 1])
+    assert_allclose(raw.mesh.colors, expected, atol=1e-6)
+    assert [(warning.code, warning.subject) for warning in raw.warnings] == [("unusable", "hero.obj")]
+
+
+def test_comment_is_no_colour(tmp_path: Path) -> None:
+    raw = read(tmp_path, re.sub("(?m)^(v .*)$", r"\1 # of the left hand", POINTS) + "f 1 2 3\n")
+    assert (raw.mesh.colors, raw.warnings) == (None, ())
+
+
 def test_normals_unit_and_filled(tmp_path: Path) -> None:
     raw = read(tmp_path, SQUARE + "vn 0 3 4\nvn 0 0 0\nf 1/1/1 2//2 3\n")
     assert raw.mesh.normals is not None
@@ -166,6 +188,18 @@ def test_texture_replaces_colours(tmp_path: Path) -> None:
     assert colour_of(raw) == [*GREEN]
     assert raw.mesh.colors is not None and (raw.mesh.colors == 1.0).all()
     assert raw.mesh.materials[0].base_color == (1, 1, 1, 1)
+    assert raw.warnings == ()
+
+
+def test_textures_lie_beside_their_library(tmp_path: Path) -> None:
+    """Each library's own image, and not that of another library or beside the mesh."""
+    paint(tmp_path / "skin.png", RED)
+    for folder, colour in (("head", GREEN), ("body", BLUE)):
+        paint(tmp_path / folder / "skin.png", colour)
+        (tmp_path / folder / "own.mtl").write_text(f"newmtl {folder}\nmap_Kd skin.png\n")
+    faces = "usemtl head\nf 1/1 2/2 3/3\nusemtl body\nf 1/1 3/3 4/4\n"
+    raw = read(tmp_path, "mtllib head/own.mtl\nmtllib body/own.mtl\n" + SQUARE + faces)
+    assert [colour_of(raw, k) for k in (0, 1)] == [[*GREEN], [*BLUE]]
     assert raw.warnings == ()
 
 

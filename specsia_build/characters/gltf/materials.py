@@ -221,7 +221,7 @@ class Materials:
                     name = f"texture '{place}' of {document.name}"
                 if source is None:
                     sentence = f"{name} is not there; it was left out"
-                    document.warn("file-missing", sentence, base_name(str(place)))
+                    document.files.warn_missing(sentence, base_name(str(place)))
                     return None
                 self._pixels[place] = load_texture(source, name, document.files.root)
             return self._pixels[place]
