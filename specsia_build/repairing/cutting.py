@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pictures.masks import box_around, mixture
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.repairing.checkers import checkerboard
-from specsia_build.repairing.figures import FigureBox, Labels, figure_boxes, figure_labels
+from specsia_build.repairing.figures import FigureBox, figure_boxes, figure_labels
 from specsia_build.repairing.ground import (
     HAZE,
     clear_haze,
@@ -113,12 +113,11 @@ def cut(
         picture = np.array(Image.fromarray(picture).convert("RGBa").reduce(step).convert("RGBA"))
         silhouette = None if silhouette is None else np.asarray(Image.fromarray(silhouette).reduce(step))
     figure, warnings = _without_ground(picture) if silhouette is None else (_inside(picture, silhouette), [])
-    labels = figure_labels(figure[..., 3])
-    closed = with_gaps_closed(figure, picture, labels) if silhouette is None else figure
+    closed = with_gaps_closed(figure, picture) if silhouette is None else figure
     if closed is not figure:
         sentence = f"gaps in the figure's outline were closed: if it is open there, give {_MASK}"
         warnings.append(Warning("ground-kept", sentence, "gaps"))
-    figure, boxes, chosen = _chosen(closed, labels, number, step)
+    figure, boxes, chosen = _chosen(closed, number, step)
     warnings += chosen
     if not chosen and is_of_lines(figure[..., 3]):
         sentence = (
@@ -349,9 +348,10 @@ def _unmixed(figure: Pixels, paper: Pixels) -> Pixels:
 
 
 def _chosen(
-    figure: Pixels, labels: Labels, number: int | None, step: int
+    figure: Pixels, number: int | None, step: int
 ) -> tuple[Pixels, tuple[FigureBox, ...], list[Warning]]:
     """Keep one of the figures, or all; returns boxes, whose unit is 1 / `step` pixel, and warnings."""
+    labels = figure_labels(figure[..., 3])
     boxes = figure_boxes(labels, figure[..., 3])
     boxes = tuple(
         (left * step, top * step, right * step, bottom * step) for left, top, right, bottom in boxes

@@ -6,7 +6,7 @@ import scipy
 from specsia_build.arrays import Doubles, Mask, Pixels
 from specsia_build.pictures.masks import box_around, distance_to
 from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.repairing.figures import Labels
+from specsia_build.repairing.figures import figure_labels
 from specsia_build.repairing.ground import on_white
 
 _SIDE, _GAPS_SIDE = 384, 512  # Pixels of the longer side at which lines, and gaps, are looked for, at most
@@ -18,6 +18,7 @@ that it encloses, or nearly does: up to an opening of so many lengths on each si
 _BALLS = 0.002 * 1.26 ** np.arange(14)  # Radii in lengths of the figure of balls that gaps are tried with
 _DEEP = 2.75  # Depth in such radii from which an area behind a gap is no notch or corner
 _CLOSED = 0.8  # Share of the figure that such areas leave over, at most: other drawings are not of open lines
+_THIN = 0.01  # Half of a line's width, in lengths of the figure, at most
 _LINE = 2  # Pixels of an outline that stay as they are
 
 
@@ -43,12 +44,15 @@ def with_paper_inside(figure: Pixels) -> Pixels:
     return on_white(figure, scipy.ndimage.binary_erosion(whole))
 
 
-def with_gaps_closed(figure: Pixels, picture: Pixels, labels: Labels) -> Pixels:
+def with_gaps_closed(figure: Pixels, picture: Pixels) -> Pixels:
     """The figure (h, w, 4) with what its lines nearly enclose in a drawing (h, w, 4), which is put on white.
 
-    `labels` (h, w) number separate figures. Itself if none has such an outline.
+    Each of several figures is closed by itself, but parts of a drawing of nothing but lines are one. Itself
+    if there is no such outline.
     """
     covered = figure[..., 3] >= HALF_COVERED
+    is_thin = distance_to(~covered).max() <= _THIN * max(covered[box_around(covered)].shape)
+    labels = np.ones(covered.shape, np.int32) if is_thin else figure_labels(figure[..., 3])
     where = np.zeros_like(covered)
     for number, box in enumerate(scipy.ndimage.find_objects(np.where(covered, labels, 0)), 1):
         where[box] |= _inside(covered[box] & (labels[box] == number))

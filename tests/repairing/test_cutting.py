@@ -373,7 +373,9 @@ def test_gaps_of_an_outline_are_closed(width: int, is_closed: bool) -> None:
     draw = ImageDraw.Draw(image)
     outline = [(60, 60), (240, 60), (240, 340), (180, 340), (180, 200), (120, 200), (120, 340), (60, 340)]
     draw.line([*outline, outline[0]], fill=(0, 0, 0, 255), width=3)
-    draw.rectangle((90, 55, 90 + width - 1, 65), fill=(255, 255, 255, 255))
+    for x, y in ((90, 55), (235, 200)):
+        right, bottom = (x + width - 1, y + 10) if x == 90 else (x + 10, y + width - 1)
+        draw.rectangle((x, y, right, bottom), fill=(255, 255, 255, 255))
     draw.ellipse((140, 90, 146, 96), fill=(0, 0, 0, 255))
     for picture in (np.asarray(image), np.asarray(image.resize((1200, 1600)))):
         cutout = cut(picture)
@@ -386,6 +388,9 @@ def test_gaps_of_an_outline_are_closed(width: int, is_closed: bool) -> None:
         assert not alpha[[210, 330, 30, 45], [150, 150, 150, 100]].any()
         if is_closed:
             assert cutout.picture[93 * scale, 143 * scale, :3].max() < 50
+    alone = np.asarray(image).copy()
+    alone[..., 3] = 255 - alone[..., 0]
+    assert overlap(cut(alone).picture, cut(np.asarray(image)).picture) > 0.98
 
 
 KEPT = ["ground-kept"]
