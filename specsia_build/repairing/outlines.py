@@ -18,7 +18,8 @@ that it encloses, or nearly does: up to an opening of so many lengths on each si
 _BALLS = 0.002 * 1.26 ** np.arange(14)  # Radii in lengths of the figure of balls that gaps are tried with
 _DEEP = 2.75  # Depth in such radii from which an area behind a gap is no notch or corner
 _CLOSED = 0.8  # Share of the figure that such areas leave over, at most: other drawings are not of open lines
-_THIN = 0.01  # Half of a line's width, in lengths of the figure, at most
+# Half of a line's width, in lengths of the figure, at most, and share of what is thicker, such as eyes
+_THIN, _FILLED = 0.01, 0.2
 _LINE = 2  # Pixels of an outline that stay as they are
 
 
@@ -51,7 +52,8 @@ def with_gaps_closed(figure: Pixels, picture: Pixels) -> Pixels:
     if there is no such outline.
     """
     covered = figure[..., 3] >= HALF_COVERED
-    is_thin = distance_to(~covered).max() <= _THIN * max(covered[box_around(covered)].shape)
+    thick = distance_to(~covered) > _THIN * max(covered[box_around(covered)].shape)
+    is_thin = np.count_nonzero(thick) <= _FILLED * np.count_nonzero(covered)
     labels = np.ones(covered.shape, np.int32) if is_thin else figure_labels(figure[..., 3])
     where = np.zeros_like(covered)
     for number, box in enumerate(scipy.ndimage.find_objects(np.where(covered, labels, 0)), 1):
