@@ -139,7 +139,7 @@ class MaterialBuilder:
         """Name images of a library's materials by its `folder`, in place, where they are there."""
         for material, kind in product(materials, _MAPS.values()):
             beside = f"{folder}/{getattr(material, kind)}"
-            if getattr(material, kind) and self.files.has(beside):
+            if getattr(material, kind) and self.files.has(beside.replace("<UDIM>", "1001")):
                 setattr(material, kind, beside)
 
     def _library_names(self, line: str) -> list[str]:
