@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click import option
 
+from specsia_build import terminal
 from specsia_build.cli.closing import as_json_by_name, end, failure_sentences, warning_lines
 from specsia_build.cli.command import LAYOUTS, choice, comma_names, command, json_option, options, tell
 from specsia_build.config import (
@@ -203,7 +204,11 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     if source is not None and is_drawing(Path(source)):
         from specsia_build.repairing.character import write_source
 
-        source = str(write_source(Path(source), Path(f"{out or DEFAULT_CLIPS_OUT}-character")))
+        folder = Path(f"{out or DEFAULT_CLIPS_OUT}-character")
+        manifest, warnings = write_source(Path(source), folder)
+        for warning in warnings:
+            terminal.say(f"warning: {warning}")
+        source = str(manifest)
     name = settings.pop("config_name")
     names = set(ClipSettings.__dataclass_fields__)
     of_clips = {key: value for key, value in stated(settings).items() if key in names}

@@ -112,11 +112,11 @@ class CharacterFile:
         return self._bake.finished() if self._bakes else self._repair.placed.mesh
 
 
-def write_source(drawing: Path, folder: Path) -> Path:
+def write_source(drawing: Path, folder: Path) -> tuple[Path, tuple[Warning, ...]]:
     """Write a drawing's character with its rig and the motions that any figure can play, and its manifest.
 
     Its textures are the repaired frames; equal drawings give equal bytes. Returns the manifest, a source of
-    `specsia clips`. Raises `UsageError` if the folder holds something else, and as `prepare`.
+    `specsia clips`, and warnings. Raises `UsageError` if the folder holds something else, and as `prepare`.
     """
     with TemporaryDirectory(prefix="specsia-") as scratch:
         repair = prepare(drawing, RepairSettings(), Path(scratch))
@@ -128,7 +128,7 @@ def write_source(drawing: Path, folder: Path) -> Path:
     require_writable(folder)
     own = [motion.name for motion in repair.rigged.own.motions]
     repair = replace(repair, motion=moving(repair.rigged, own))
-    CharacterFile(repair).write(character)
+    warnings = (*repair.warnings, *CharacterFile(repair).write(character))
     write_bytes(picture, png.encode(repair.front.image))
     line = {
         "id": name,
@@ -137,4 +137,4 @@ def write_source(drawing: Path, folder: Path) -> Path:
         "source": f"reconstructed from the drawing {drawing.name}, so Y* is a reconstruction, too",
     }
     write_bytes(folder / MANIFEST, (json.dumps(line, ensure_ascii=False) + "\n").encode())
-    return folder / MANIFEST
+    return folder / MANIFEST, warnings
