@@ -1,7 +1,7 @@
 """Warnings: sentences about what may be wrong with a result, each with the code of its kind."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Code = Literal[
@@ -84,6 +84,10 @@ class Warning:
 
     def __str__(self) -> str:
         return self.sentence
+
+    def about(self, picture: str) -> "Warning":
+        """The warning on one of several pictures, such as `the back`, which its sentence names first."""
+        return replace(self, sentence=f"{picture}: {self.sentence}")
 
     def record(self) -> dict[str, str]:
         """The warning as JSON."""

@@ -164,6 +164,9 @@ def prepare(
         front, back, side, roles = _drawings(subject, settings, back)
         if side is not None:
             front = replace(front, warnings=(*front.warnings, *side.warnings))
+        if back is not None:
+            of_back = (warning.about("the back") for warning in back.warnings)
+            front = replace(front, warnings=(*front.warnings, *of_back))
         seen = None if side is None else side.side
         with _naming_figures(front):
             if mesh is None:

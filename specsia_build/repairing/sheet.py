@@ -102,7 +102,7 @@ def read_side(drawn: DrawnSide, front: Frontal, reading: DrawingSettings) -> Sid
     picture = load_drawing(drawn.picture)[0] if isinstance(drawn.picture, Path) else drawn.picture
     cutout = cut(picture)
     side = fit_side(cutout.picture, drawn.shows, front, reading)
-    of_cut = [replace(warning, sentence=f"the side: {warning}") for warning in cutout.warnings]
+    of_cut = [warning.about("the side") for warning in cutout.warnings]
     return replace(side, warnings=(*of_cut, *side.warnings))
 
 

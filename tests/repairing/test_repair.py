@@ -128,9 +128,10 @@ def placed_in_frame(mesh: Mesh) -> Mesh:
 
 
 def test_back_is_not_guessed(tmp_path: Path) -> None:
-    drawing, back = write_drawing(tmp_path), write_drawing(tmp_path, "back.png")
+    drawing, back = write_drawing(tmp_path), write_drawing(tmp_path, "back.png", size=100)
     ran = repair(drawing, "--back", back, "--out", tmp_path / "out")
     assert "--back" not in ran.stdout
+    assert "warning: the back: the figure has only" in ran.stdout
     assert not json.loads(repair("sample:1", "--out", tmp_path / "other", "--json").stdout)["back_guessed"]
 
 
