@@ -159,6 +159,10 @@ def rig_of(placed: Placed, front: Frontal, joints: Path | None = None) -> Rigged
         own = replace(spine_rig(placed.mesh), warnings=(Warning("joints-unsure", str(error), front.name),))
     if joints is None:
         own = replace(own, warnings=(*_lying(front, known), *own.warnings))
+    else:
+        # Somebody has looked at these.
+        others = (warning for warning in own.warnings if warning.code != "joints-unsure")
+        own = replace(own, warnings=tuple(others))
     return Rigged(own, front.name, placed.mesh, known, _advice(front.facing, is_animal))
 
 

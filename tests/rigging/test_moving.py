@@ -79,10 +79,13 @@ def test_person_walks_by_corrected_joints(tmp_path: Path, drawings_dir: Path) ->
     own = read_single(out / CHARACTER)
     assert [motion.name for motion in own.motions] == ["walk", "sway"]
     written["joints"]["leftHand"]["pixel"][1] -= 20
+    written["joints"]["leftHand"]["confidence"] = 0.1
     (tmp_path / "mine.json").write_text(json.dumps(written))
     again = tmp_path / "again"
     specsia("repair", drawing, "--joints", tmp_path / "mine.json", "--motion", "walk", "--out", again, *QUICK)
     assert json.loads((again / "joints.json").read_text()) == written
+    # It is not doubted again.
+    assert json.loads((again / "repair.json").read_text())["warnings"] == []
     hands = [places_of_bones(character)["leftHand"] for character in (own, read_single(again / CHARACTER))]
     assert hands[1][2] > hands[0][2] + 0.01
     written["joints"]["leftHand"]["pixel"] = [5.0, 5.0]
