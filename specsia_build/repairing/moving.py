@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -265,7 +266,17 @@ def moving(rigged: Rigged, names: Sequence[str]) -> Moving:
         motion, notes = _motion(rigged, name)
         motions.append(motion)
         warnings += notes
+    motions = _told_apart(motions, names)
     return Moving(rigged.movable(rigged.mesh), rigged.own.rig, tuple(motions), tuple(dict.fromkeys(warnings)))
+
+
+def _told_apart(motions: Sequence[Motion], names: Sequence[str]) -> list[Motion]:
+    """Motions of files with equal names, such as ``Take 001``, under the names of their files."""
+    count = Counter(motion.name for motion in motions)
+    return [
+        replace(motion, name=Path(name).stem) if count[motion.name] > 1 and Path(name).is_file() else motion
+        for motion, name in zip(motions, names, strict=True)
+    ]
 
 
 def _motion(rigged: Rigged, name: str) -> tuple[Motion, tuple[Warning, ...]]:

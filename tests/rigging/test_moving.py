@@ -82,10 +82,13 @@ def test_person_walks_by_corrected_joints(tmp_path: Path, drawings_dir: Path) ->
     written["joints"]["leftHand"]["confidence"] = 0.1
     (tmp_path / "mine.json").write_text(json.dumps(written))
     again = tmp_path / "again"
-    specsia("repair", drawing, "--joints", tmp_path / "mine.json", "--motion", "walk", "--out", again, *QUICK)
+    motions = ("--motion", "walk", "--motion", out / CHARACTER)
+    specsia("repair", drawing, "--joints", tmp_path / "mine.json", *motions, "--out", again, *QUICK)
     assert json.loads((again / "joints.json").read_text()) == written
-    # It is not doubted again.
-    assert json.loads((again / "repair.json").read_text())["warnings"] == []
+    # It is not doubted again, and of two motions called walk one has the name of its file.
+    record = json.loads((again / "repair.json").read_text())
+    assert [warning["code"] for warning in record["coded"]] == ["motion-changed"]
+    assert [motion.name for motion in read_single(again / CHARACTER).motions] == ["walk", "character"]
     hands = [places_of_bones(character)["leftHand"] for character in (own, read_single(again / CHARACTER))]
     assert hands[1][2] > hands[0][2] + 0.01
     written["joints"]["leftHand"]["pixel"] = [5.0, 5.0]
