@@ -33,15 +33,14 @@ class SideFiles:
         self.root = root or self.folder
         self.tried: dict[Path, None] = {mesh_file: None}
         self.warnings: dict[Warning, None] = {}
+        self._ambiguous: set[str] = set()  # Names that several files fit
 
     def warn(self, code: Code, sentence: str, subject: str) -> None:
         self.warnings[Warning(code, sentence, subject)] = None
 
     def warn_missing(self, sentence: str, subject: str) -> None:
         """Warn that a file is not there, unless it is said already that several fit its name."""
-        if not any(
-            (warning.code, warning.subject) == ("file-ambiguous", subject) for warning in self.warnings
-        ):
+        if subject not in self._ambiguous:
             self.warn("file-missing", sentence, subject)
 
     def read(self, path: Path, most: int = sources.MOST_SOURCE_BYTES) -> bytes:
@@ -146,4 +145,5 @@ class SideFiles:
         places = some([path.relative_to(top).as_posix() for path in alike])
         sentence = f"'{brief(parts[-1], 80)}' may be any of {places}: none was used; keep only one"
         self.warn("file-ambiguous", sentence, parts[-1])
+        self._ambiguous.add(parts[-1])
         return None
